@@ -1,0 +1,58 @@
+"""Every exception that `loadtest` raises on purpose, split by whose fault it was.
+
+    LoadtestError
+    ├── SpecError        the caller's: a job request, an option or a file is wrong (exit code 2)
+    ├── TargetError      the target plug-in's: it cannot be opened or breaks its contract (exit code 2)
+    └── EngineError      ours: the generator could not be started or was lost (exit code 1)
+
+A failed invocation is none of these: it is an `Outcome` (loadtest.core.record).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    path: where, in the caller's own names (`InputConfig.TrafficPattern.Phases[0].SpawnRate`); "" is the whole input.
+    value: the offending value as a short text, "" if it is absent.
+    rule: what is broken, as a sentence without a full stop.
+    advice: what would be right, "" if the rule says it all.
+    """
+
+    path: str
+    value: str
+    rule: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        where = self.path or "request"
+        got = f" (got {self.value})" if self.value else ""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{where}: {self.rule}{got}{advice}"
+
+
+class LoadtestError(Exception):
+    """Base of all; never raised itself."""
+
+
+class SpecError(LoadtestError):
+    """The input is wrong. `problems` lists every fault found, in document order, never empty."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class TargetError(LoadtestError):
+    """A target cannot be opened, or a target plug-in broke its contract."""
+
+
+class EngineError(LoadtestError):
+    """The load generator could not be started or ended without a result."""
