@@ -1,0 +1,206 @@
+"""What a job asks for, in our own names: the typed form of a CreateInferenceRecommendationsJob request.
+
+Values only; no clock, no I/O. `core.parse` is the only place that knows AWS's member names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+from loadtest.errors import Problem
+
+__all__ = [
+    "EndpointConfiguration",
+    "JobSpec",
+    "LatencyClock",
+    "LatencyThreshold",
+    "LoadTest",
+    "Phase",
+    "Profile",
+    "RunOptions",
+    "Serverless",
+    "SpawnReading",
+    "Stairs",
+    "StairsReading",
+    "StopConditions",
+    "Traffic",
+]
+
+Profile = Literal["aws", "relaxed"]
+SpawnReading = Literal["smooth", "per-minute"]
+StairsReading = Literal["total", "per-step"]
+LatencyClock = Literal["auto", "client", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One entry of TrafficPattern.Phases. `initial_users` is the absolute count at the phase's start (T4)."""
+
+    initial_users: int
+    spawn_rate_per_min: int
+    duration_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stairs:
+    """TrafficPattern.Stairs. `duration_s` is total or per step, as RunOptions.stairs_duration reads it (T6)."""
+
+    users_per_step: int
+    steps: int
+    duration_s: int
+
+
+Traffic = tuple[Phase, ...] | Stairs
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyThreshold:
+    """ModelLatencyThresholds[0]: the percentile (0.95 or 0.99) may be at most `limit_ms`."""
+
+    percentile: float
+    limit_ms: int
+
+    @property
+    def name(self) -> str:
+        """As the API writes it: P95, P99."""
+        return f"P{self.percentile * 100:g}"
+
+    @property
+    def limit_ns(self) -> int:
+        return self.limit_ms * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StopConditions:
+    """When a load test ends before its traffic does.
+
+    max_invocations_per_min: a rate of successes (S1); None: no such condition.
+    latency: None: no such condition.
+    flat_stops: FlatInvocations is Stop (the default), not Continue.
+    max_error_ratio: failures / all over which the test stops; None: never (S7).
+    """
+
+    max_invocations_per_min: int | None = None
+    latency: LatencyThreshold | None = None
+    flat_stops: bool = True
+    max_error_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serverless:
+    """ServerlessConfig of an endpoint configuration."""
+
+    memory_mb: int
+    max_concurrency: int
+    provisioned_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfiguration:
+    """One entry of InputConfig.EndpointConfigurations.
+
+    environment_ranges: (name, values) pairs in the order given; the tests are their product (T11).
+    """
+
+    instance_type: str | None = None
+    serverless: Serverless | None = None
+    inference_specification: str | None = None
+    environment_ranges: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def combinations(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Every environment, as (name, value) pairs; one empty environment if there are no ranges."""
+        names = [name for name, _ in self.environment_ranges]
+        values = [values for _, values in self.environment_ranges]
+        return tuple(tuple(zip(names, combination, strict=True)) for combination in product(*values))
+
+    @property
+    def test_count(self) -> int:
+        return prod(len(values) for _, values in self.environment_ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTest:
+    """One test of a job: an existing endpoint, or one configuration with one environment."""
+
+    index: int
+    endpoint_name: str | None = None
+    configuration: EndpointConfiguration | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Short name for tables: `my-endpoint`, `ml.c5.xlarge OMP_NUM_THREADS=2`, `serverless 2048 MB x 5`."""
+        if self.endpoint_name is not None:
+            return self.endpoint_name
+        configuration = self.configuration
+        if configuration is None:
+            return "default"
+        if configuration.serverless is not None:
+            server = configuration.serverless
+            head = f"serverless {server.memory_mb} MB x {server.max_concurrency}"
+        else:
+            head = configuration.instance_type or "default"
+        return " ".join([head, *(f"{name}={value}" for name, value in self.environment)])
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A job request, checked and normalised; made by `core.parse.parse_job` only.
+
+    traffic: None for Default jobs.
+    duration_s: JobDurationInSeconds, the hard limit of the whole job; None: none was given.
+    max_tests, max_parallel_tests: ResourceLimit; None: not given.
+    sample_payload_url, content_type: of ContainerConfig.PayloadConfig (the first content type).
+    request: the request as received (a plain dict, never changed); not compared.
+    warnings: what the `relaxed` profile let through; not compared.
+    """
+
+    name: str
+    job_type: Literal["Default", "Advanced"]
+    role_arn: str
+    traffic: Traffic | None = None
+    stop: StopConditions = StopConditions()
+    configurations: tuple[EndpointConfiguration, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    model_package_arn: str | None = None
+    model_name: str | None = None
+    duration_s: int | None = None
+    max_tests: int | None = None
+    max_parallel_tests: int | None = None
+    sample_payload_url: str | None = None
+    content_type: str | None = None
+    request: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+
+    def tests(self) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
+        """(tests that run, tests over MaxNumberOfTests that do not), in the order of T11: endpoints first."""
+        every: list[LoadTest] = [LoadTest(i, endpoint_name=name) for i, name in enumerate(self.endpoints)]
+        for configuration in self.configurations:
+            every.extend(
+                LoadTest(len(every) + i, configuration=configuration, environment=environment)
+                for i, environment in enumerate(configuration.combinations())
+            )
+        limit = len(every) if self.max_tests is None else self.max_tests
+        return tuple(every[:limit]), tuple(every[limit:])
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a job is read and run where the API leaves room; echoed in every result under `effective`.
+
+    window_s: length of one measuring window. drain_s: how long requests in flight may take after a stop (S8).
+    rate_window_s: the rolling window of MaxInvocations (S1). seed: of everything drawn at random.
+    """
+
+    spawn: SpawnReading = "smooth"
+    stairs_duration: StairsReading = "total"
+    latency_clock: LatencyClock = "auto"
+    window_s: float = 1.0
+    drain_s: float = 60.0
+    rate_window_s: float = 60.0
+    max_error_ratio: float | None = None
+    seed: int = 1

@@ -1,0 +1,43 @@
+"""How one invocation is made: the protocol every target keeps, and the one door to them, `open_target`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from loadtest.core.record import Outcome
+
+__all__ = ["Payload", "PerUserTarget", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One request body and its Content-Type. name: the file it came from, for messages."""
+
+    body: bytes
+    content_type: str = "application/json"
+    name: str = ""
+
+
+@runtime_checkable
+class Target(Protocol):
+    """Something that can be invoked.
+
+    invoke: one request, from send to the last byte of the answer. Never raises for what the service or the
+        network does: that is an `Outcome` of a failure kind. Called by one greenlet of a gevent-patched process.
+    close: frees what the target holds; called once.
+    """
+
+    def invoke(self, payload: Payload) -> Outcome: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class PerUserTarget(Target, Protocol):
+    """A target of which every user gets its own (one connection each).
+
+    for_user: a Target for one user that shares what can be shared (credentials, templates); cheap, no I/O.
+    """
+
+    def for_user(self) -> Target: ...
