@@ -34,6 +34,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from loadtest.core.spec import Phase, RunOptions, SpawnReading, Stairs, StairsReading, Traffic
 
@@ -74,7 +75,7 @@ class TrafficCurve:
 
     def __post_init__(self) -> None:
         times = [step.at_s for step in self.steps]
-        if not times or times[0] != 0.0 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if not times or times[0] != 0.0 or any(b <= a for a, b in pairwise(times)):
             raise ValueError("a curve starts at 0 s and its steps follow each other in time")
         if times[-1] >= self.end_s:
             raise ValueError("a curve ends after its last step")
@@ -108,9 +109,7 @@ class TrafficCurve:
             raise ValueError("a curve is split into at least one part")
         return tuple(
             TrafficCurve(
-                _without_repeats(
-                    Step(step.at_s, (step.users - part + parts - 1) // parts) for step in self.steps
-                ),
+                _without_repeats(Step(step.at_s, (step.users - part + parts - 1) // parts) for step in self.steps),
                 self.end_s,
             )
             for part in range(parts)
@@ -153,10 +152,7 @@ def _phases(phases: Sequence[Phase], spawn: SpawnReading) -> TrafficCurve:
         per_change = 1 if spawn == "smooth" else phase.spawn_rate_per_min
         change = 1
         # 60 k / S < duration, in integers: no rounding decides whether the last user is started.
-        while (
-            phase.spawn_rate_per_min
-            and 60 * change * per_change < phase.duration_s * phase.spawn_rate_per_min
-        ):
+        while phase.spawn_rate_per_min and 60 * change * per_change < phase.duration_s * phase.spawn_rate_per_min:
             at_s = start_s + 60 * change * per_change / phase.spawn_rate_per_min
             steps.append(Step(at_s, phase.initial_users + change * per_change))
             change += 1

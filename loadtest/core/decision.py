@@ -38,9 +38,7 @@ class ReasonRow:
 
 REASONS: Mapping[Reason, ReasonRow] = {
     Reason.CURVE_END: ReasonRow("COMPLETED", 0, "the traffic pattern ran to its end"),
-    Reason.MAX_INVOCATIONS: ReasonRow(
-        "COMPLETED", 0, "the target rate of invocations per minute was reached"
-    ),
+    Reason.MAX_INVOCATIONS: ReasonRow("COMPLETED", 0, "the target rate of invocations per minute was reached"),
     Reason.LATENCY: ReasonRow("COMPLETED", 0, "too many requests were over the latency threshold"),
     Reason.FLAT: ReasonRow("COMPLETED", 0, "more users brought no more invocations"),
     Reason.ERRORS: ReasonRow("FAILED", 1, "more requests failed than the error budget allows"),
