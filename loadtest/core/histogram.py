@@ -46,7 +46,7 @@ class Histogram:
         self.sum_us = 0.0
 
     def record(self, values_us: Int64s | Sequence[int]) -> None:
-        """Add latencies in us: integers, shape (n,). Those below 1 us or above 1 h count at the border, and in `clamped`."""
+        """Add latencies in us: integers, shape (n,). Those out of 1 us .. 1 h count at the border, and in `clamped`."""
         values = np.asarray(values_us, np.int64)
         if not values.size:
             return

@@ -1,4 +1,4 @@
-"""The plan that goes down to an engine. JSON values only: it is what a child process reads on its stdin."""
+"""The plan that goes down to an engine: JSON values only, since a child process reads it on its stdin."""
 
 from __future__ import annotations
 

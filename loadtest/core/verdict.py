@@ -1,0 +1,63 @@
+"""What a run says about a latency threshold, and how far its numbers can be trusted: values, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Answer", "LatencyVerdict", "Trust", "TrustReason"]
+
+Answer = Literal["met", "not met", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyVerdict:
+    """Is the percentile at most the limit? One level's answer, with what it rests on (S2).
+
+    level: index of the curve's level; None: a rolling window in a ramp, or the whole run.
+    clock: "client" or "model", whose latency was compared (S4).
+    n, over: requests judged and those over the limit, failures included; effective_n: n after the burst correction.
+    low_ms, high_ms: 95 % interval of the percentile by order statistics, of the successes;
+        low_ms None: no successes; high_ms None: too few samples for an upper bound.
+    rule: which rule decided ("gross breach", "confidence sequence", "too few samples", ...).
+    decided_at_s: run time of the decision; None: undecided.
+    more_requests: an estimate of how many more would decide; None: decided, or no estimate can be made.
+    """
+
+    answer: Answer
+    percentile: float
+    limit_ms: float
+    clock: str
+    level: int | None = None
+    n: int = 0
+    over: int = 0
+    effective_n: float = 0.0
+    low_ms: float | None = None
+    high_ms: float | None = None
+    rule: str = ""
+    decided_at_s: float | None = None
+    more_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustReason:
+    """One thing that makes a result doubtful. code: stable, for scripts; text: the measured fact; advice: what helps."""
+
+    code: str
+    text: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far a result can be trusted, in the manner of MLPerf's VALID / INVALID with reasons.
+
+    client_limited: the generator, not the endpoint, set the pace; "flat" and "not met" are then withheld (S10).
+    figures: what the reasons were judged by, units in the names.
+    """
+
+    valid: bool
+    client_limited: bool
+    reasons: tuple[TrustReason, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
