@@ -1,0 +1,282 @@
+"""A finished load test, complete: every report, the API's answer and the exit code are functions of a `RunResult`.
+
+No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from loadtest.core.decision import REASONS, Reason, Stop
+from loadtest.core.histogram import Histogram
+from loadtest.core.levels import LevelResult, level_results, merged, plan_levels
+from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.core.schedule import Schedule, UserChange, audit
+from loadtest.core.totals import Totals, totals_of
+from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
+
+__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
+
+SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
+DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
+
+NOT_ASSESSED = Trust(
+    valid=False,
+    client_limited=False,
+    reasons=(TrustReason("not-assessed", "the run's trust was not assessed", "assess it before using its numbers"),),
+)
+
+EXIT_UNTRUSTED = 3
+EXIT_NOT_MET = 99
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLatency:
+    """The latency that goes with the best rate (R5), in ms.
+
+    reported_ms: the threshold if the latency condition ended the test, else `measured_ms`; None: nothing succeeded.
+    measured_ms: the percentile over the best rate's stretch, or over all traffic if no rate held the conditions.
+    clock: "client" (an upper bound of the model's own time) or "model" (S4).
+    clamped: reported is the threshold, not a measurement.
+    """
+
+    reported_ms: float | None
+    measured_ms: float | None
+    percentile: float
+    clock: str
+    clamped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What was asked, what was run, what was measured, and what follows from it.
+
+    plan: effective, with every default filled in. job: the request as received; None: there was none.
+    label, info: which test of the job this is (`LoadTest.label`; instance type, environment, ...).
+    environment: versions, host and other facts that another run may differ in.
+    started_at: epoch seconds; None: virtual time. stopped_at_s: run time of the stop (draining follows); None: not told.
+    verdicts: one per level with requests; overall: of the whole run; None: no threshold, or nothing measured.
+    best: the highest rate while the conditions held; None: there was none.
+    changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
+    problems: what went wrong besides failed requests; log_tail: the generator's last lines if it was lost.
+    """
+
+    plan: Plan
+    reason: Reason
+    evidence: Mapping[str, Any]
+    windows: tuple[Window, ...]
+    levels: tuple[LevelResult, ...]
+    totals: Totals
+    latency: ModelLatency
+    schedule: Schedule
+    trust: Trust
+    best: BestRate | None = None
+    verdicts: tuple[LatencyVerdict, ...] = ()
+    overall: LatencyVerdict | None = None
+    job: Mapping[str, Any] | None = None
+    label: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    started_at: float | None = None
+    stopped_at_s: float | None = None
+    changes: tuple[UserChange, ...] = ()
+    not_run: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = ()
+
+    @property
+    def max_invocations_per_min(self) -> float | None:
+        """The per-instance maximum (R1); None: no rate held the conditions."""
+        return None if self.best is None else self.best.per_min
+
+    @property
+    def estimated(self) -> bool:
+        """`max_invocations_per_min` is extrapolated from less than a full rate window."""
+        return self.best is not None and self.best.estimated
+
+    @property
+    def model_latency_ms(self) -> float | None:
+        """As the API reports it (R5)."""
+        return self.latency.reported_ms
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, with `schema_version`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "label": self.label,
+            "info": self.info,
+            "job": self.job,
+            "plan": self.plan.to_dict(),
+            "environment": self.environment,
+            "started_at": self.started_at,
+            "stopped_at_s": self.stopped_at_s,
+            "reason": self.reason.value,
+            "evidence": self.evidence,
+            "totals": self.totals.to_dict(),
+            "best": self.best and asdict(self.best),
+            "latency": asdict(self.latency),
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "overall": self.overall and asdict(self.overall),
+            "trust": plain(asdict(self.trust)),
+            "schedule": self.schedule.to_dict(),
+            "levels": [level.to_dict() for level in self.levels],
+            "changes": [list(change) for change in self.changes],
+            "not_run": list(self.not_run),
+            "problems": list(self.problems),
+            "log_tail": list(self.log_tail),
+            "windows": [plain(window.to_dict()) for window in self.windows],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunResult:
+        """The inverse of `to_dict`, also after a trip through JSON. Raises ValueError for another schema version."""
+        if values.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {values.get('schema_version')!r}, this version reads {SCHEMA_VERSION}")
+        trust = values["trust"]
+        return cls(
+            plan=Plan.from_dict(values["plan"]),
+            reason=Reason(values["reason"]),
+            evidence=values["evidence"],
+            windows=tuple(Window.from_dict(window) for window in values["windows"]),
+            levels=tuple(LevelResult.from_dict(level) for level in values["levels"]),
+            totals=Totals.from_dict(values["totals"]),
+            latency=ModelLatency(**values["latency"]),
+            schedule=Schedule.from_dict(values["schedule"]),
+            trust=Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
+            best=values["best"] and BestRate(**values["best"]),
+            verdicts=tuple(LatencyVerdict(**verdict) for verdict in values["verdicts"]),
+            overall=values["overall"] and LatencyVerdict(**values["overall"]),
+            job=values["job"],
+            label=values["label"],
+            info=values["info"],
+            environment=values["environment"],
+            started_at=values["started_at"],
+            stopped_at_s=values["stopped_at_s"],
+            changes=tuple(UserChange(*change) for change in values["changes"]),
+            not_run=tuple(values["not_run"]),
+            problems=tuple(values["problems"]),
+            log_tail=tuple(values["log_tail"]),
+        )
+
+
+def build_result(
+    plan: Plan,
+    windows: Sequence[Window],
+    stop: Stop,
+    *,
+    verdicts: Sequence[LatencyVerdict] = (),
+    overall: LatencyVerdict | None = None,
+    trust: Trust = NOT_ASSESSED,
+    starts: Sequence[UserChange] = (),
+    job: Mapping[str, Any] | None = None,
+    label: str = "",
+    info: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
+    started_at: float | None = None,
+    stopped_at_s: float | None = None,
+    not_run: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    log_tail: Sequence[str] = (),
+) -> RunResult:
+    """The result of a run that ended with `stop`.
+
+    windows: all, in any order. Those that begin at or after `stopped_at_s`, or without planned users, are the draining:
+    they count in the totals only.
+    """
+    ordered = tuple(sorted(windows, key=lambda window: window.index))
+    levels = level_results(plan_levels(plan), ordered)
+    # Every window's histogram is decoded once: those of levels are merged already.
+    rest = [window for window in ordered if window.level is None]
+    client = merged([*(level.latency for level in levels), *(window.latency for window in rest)])
+    model = merged([*(level.model_latency for level in levels), *(window.model_latency for window in rest)])
+    ended_s = math.inf if stopped_at_s is None else stopped_at_s
+    traffic = [window for window in ordered if window.users and window.start_s < ended_s]
+    broken = {verdict.level for verdict in verdicts if verdict.answer == "not met" and verdict.level is not None}
+    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
+    return RunResult(
+        plan=plan,
+        reason=stop.reason,
+        evidence=plain(stop.evidence),
+        windows=ordered,
+        levels=levels,
+        totals=totals_of(ordered, client, model),
+        latency=_latency(plan, stop.reason, traffic, best, client, model),
+        schedule=audit(starts, ordered),
+        trust=trust,
+        best=best,
+        verdicts=tuple(verdicts),
+        overall=overall,
+        job=None if job is None else plain(job),
+        label=label,
+        info=plain(info or {}),
+        environment=plain(environment or {}),
+        started_at=started_at,
+        stopped_at_s=stopped_at_s,
+        changes=tuple(starts),
+        not_run=tuple(not_run),
+        problems=tuple(problems),
+        log_tail=tuple(log_tail),
+    )
+
+
+def _latency(
+    plan: Plan, reason: Reason, traffic: Sequence[Window], best: BestRate | None, client: Histogram, model: Histogram
+) -> ModelLatency:
+    threshold = plan.stop.latency
+    on_model = plan.options.latency_clock != "client" and model.total > 0
+    judged = model if on_model else client
+    if best is not None:
+        stretch = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
+        judged = merged(w.model_latency if on_model else w.latency for w in stretch)
+    percentile = DEFAULT_PERCENTILE if threshold is None else threshold.percentile
+    value_us = judged.percentile_us(percentile)
+    measured_ms = None if value_us is None else value_us / 1000
+    clamped = reason is Reason.LATENCY and threshold is not None
+    return ModelLatency(
+        reported_ms=model_latency_ms(measured_ms, threshold, clamped),
+        measured_ms=measured_ms,
+        percentile=percentile,
+        clock="model" if on_model else "client",
+        clamped=clamped,
+    )
+
+
+def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
+    """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
+
+    gate: a latency threshold that was not met is 99. strict: a result that cannot be trusted, or a threshold that is
+    undecided, is 3; it comes before 99, because a verdict of such a run says nothing.
+    """
+    code = REASONS[result.reason].exit_code
+    if code:
+        return code
+    answer = None if result.overall is None else result.overall.answer
+    if strict and (not result.trust.valid or result.trust.client_limited or result.totals.lost_workers):
+        return EXIT_UNTRUSTED
+    if gate and (answer == "not met" or result.reason is Reason.LATENCY):
+        return EXIT_NOT_MET
+    if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
+        return EXIT_UNTRUSTED
+    return 0
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own types, so that what is kept equals what is read back; NaN and infinities become None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(member) for member in value]
+    return str(value)

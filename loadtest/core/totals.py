@@ -1,0 +1,115 @@
+"""A whole run in a few figures. No clock, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from loadtest.core.histogram import Histogram
+from loadtest.core.levels import percentiles_ms
+from loadtest.core.record import Kind, Window
+
+__all__ = ["Totals", "totals_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Every completion of a run, the draining included.
+
+    ok, errors: successes and failures; error_kinds, details: the failures by kind and by what distinguishes them.
+    cut: failures that were still in flight when the drain limit passed (S8); they are among `errors`.
+    length_s: from the start to the last window's end; throughput_per_s: ok / length_s, None for an empty run.
+    *_ms: client's clock, successes only, None without a success; model_*: the endpoint's own time (S4).
+    over: requests over the latency threshold, failures included.
+    clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: answers without kernel timestamp.
+    lost_workers: generator processes that were lost.
+    """
+
+    ok: int = 0
+    errors: int = 0
+    error_kinds: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, int] = field(default_factory=dict)
+    cut: int = 0
+    length_s: float = 0.0
+    throughput_per_s: float | None = None
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    p999_ms: float | None = None
+    max_ms: float | None = None
+    model_mean_ms: float | None = None
+    model_p50_ms: float | None = None
+    model_p95_ms: float | None = None
+    model_p99_ms: float | None = None
+    model_p999_ms: float | None = None
+    bytes_in: int = 0
+    over: int = 0
+    clamped: int = 0
+    user_clock: int = 0
+    lost_workers: int = 0
+
+    @property
+    def completed(self) -> int:
+        """Successes and failures."""
+        return self.ok + self.errors
+
+    @property
+    def error_ratio(self) -> float:
+        """Failures / completed; 0 if nothing completed."""
+        return self.errors / self.completed if self.completed else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Totals:
+        """The inverse of `to_dict`; unknown members of a newer writer are dropped."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) -> Totals:
+    """The totals of `windows`, whose merged histograms are `client` and `model`."""
+    ok = sum(window.ok for window in windows)
+    kinds = _sum(window.errors for window in windows)
+    length_s = max((window.end_s for window in windows), default=0.0)
+    shares = (0.50, 0.95, 0.99, 0.999)
+    p50, p95, p99, p999 = percentiles_ms(client, shares)
+    model_p50, model_p95, model_p99, model_p999 = percentiles_ms(model, shares)
+    return Totals(
+        ok=ok,
+        errors=sum(kinds.values()),
+        error_kinds=kinds,
+        details=_sum(window.details for window in windows),
+        cut=kinds.get(Kind.CUT.value, 0),
+        length_s=length_s,
+        throughput_per_s=ok / length_s if length_s else None,
+        mean_ms=1000 * sum(window.latency_sum_s for window in windows) / ok if ok else None,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        p999_ms=p999,
+        max_ms=max((window.max_ms for window in windows if window.max_ms is not None), default=None),
+        model_mean_ms=None if model.mean_us is None else model.mean_us / 1000,
+        model_p50_ms=model_p50,
+        model_p95_ms=model_p95,
+        model_p99_ms=model_p99,
+        model_p999_ms=model_p999,
+        bytes_in=sum(window.bytes_in for window in windows),
+        over=sum(window.over for window in windows),
+        clamped=sum(window.clamped for window in windows),
+        user_clock=sum(window.user_clock for window in windows),
+        lost_workers=max((window.lost_workers for window in windows), default=0),
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Summed counters, the most frequent first."""
+    total: Counter[str] = Counter()
+    for part in counts:
+        total.update(part)
+    return dict(total.most_common())
