@@ -1,0 +1,103 @@
+"""What an HTTP answer of the runtime API means: the kind of outcome, and what tells it apart in a table.
+
+Sources: botocore's service model of sagemaker-runtime and its REST-JSON error parser; the API reference of
+InvokeEndpoint. Pure functions; every target that speaks HTTP uses them, so that their outcomes agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from loadtest.core.record import Kind
+
+__all__ = ["THROTTLING_CODES", "classify", "error_of"]
+
+# Codes by which AWS services say "too fast", whatever the status: 400 for ThrottlingException, 503 for SlowDown.
+THROTTLING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestLimitExceededException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+_OK = (Kind.OK, "")
+# A code becomes a key of a counter that lives as long as the run: a hostile server must not make it grow at will.
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_MAX_ERROR_BYTES = 1 << 20
+
+
+def classify(status: int, error_code: str | None, original_status: int | None = None) -> tuple[Kind, str]:
+    """(kind, detail) of an answer with this HTTP status, error code and OriginalStatusCode; None: it gave none.
+
+    2xx is OK with detail "". 424 or ModelError is MODEL_ERROR with detail "424/500" (the container's own status;
+    "424" if it was not told). A throttling code or any 429 is THROTTLED: also ModelNotReadyException, by which the
+    service refuses for now and asks to come again (its name stays visible in the detail). Other 4xx and 5xx are
+    CLIENT_ERROR and SERVER_ERROR, detail is the code or else the status. Anything else (1xx as the last word, a
+    redirect, which InvokeEndpoint does not have) is MALFORMED with the status.
+    """
+    if 200 <= status < 300:
+        return _OK
+    if status == 424 or error_code == "ModelError":
+        return Kind.MODEL_ERROR, f"{status}" if original_status is None else f"{status}/{original_status}"
+    detail = error_code or str(status)
+    if status == 429 or error_code in THROTTLING_CODES:
+        return Kind.THROTTLED, detail
+    if 400 <= status < 500:
+        return Kind.CLIENT_ERROR, detail
+    if 500 <= status < 600:
+        return Kind.SERVER_ERROR, detail
+    return Kind.MALFORMED, str(status)
+
+
+def error_of(headers: Mapping[str, str], body: bytes) -> tuple[str | None, int | None]:
+    """(error code, OriginalStatusCode) of an error answer; None for what it does not tell. Never raises.
+
+    The code is the header x-amzn-ErrorType (in any case), or else `code`, `Code` or `__type` of the JSON body, without
+    a namespace before `#` and without what follows `:`.
+    """
+    members = _members(body)
+    told: list[Any] = [value for name, value in headers.items() if name.lower() == "x-amzn-errortype"]
+    told += [members.get(name) for name in ("code", "Code", "__type")]
+    code = next((clean for clean in map(_code, told) if clean is not None), None)
+    return code, _status(members.get("OriginalStatusCode"))
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    if not body or len(body) > _MAX_ERROR_BYTES:
+        return {}
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _code(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 <= value <= 999 else ""
+    if not isinstance(value, str):
+        return None
+    text = value.split(":", 1)[0].rsplit("#", 1)[-1].strip()
+    return text if _CODE.fullmatch(text) else None
+
+
+def _status(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999:
+        return value
+    return None
