@@ -7,16 +7,17 @@ No clock, no I/O.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from loadtest.core.counters import merged
 from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 
-__all__ = ["LevelResult", "level_of", "level_results", "merged", "percentiles_ms", "plan_levels"]
+__all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
 
 MIN_WINDOWS = 3  # a level has at least this many windows, so that its figures do not rest on a single one
 SLACK_S = 1e-6  # window bounds are sums of floats
@@ -133,15 +134,6 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         latency=client.encode() if client.total else "",
         model_latency=model.encode() if model.total else "",
     )
-
-
-def merged(payloads: Iterable[str]) -> Histogram:
-    """The exact sum of encoded histograms; "" adds nothing."""
-    whole = Histogram()
-    for payload in payloads:
-        if payload:
-            whole.add(Histogram.decode(payload))
-    return whole
 
 
 def percentiles_ms(histogram: Histogram, shares: Sequence[float] = (0.50, 0.95, 0.99)) -> list[float | None]:

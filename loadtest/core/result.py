@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from loadtest.core.counters import merged
 from loadtest.core.decision import REASONS, Reason, Stop
 from loadtest.core.histogram import Histogram
-from loadtest.core.levels import LevelResult, level_results, merged, plan_levels
+from loadtest.core.levels import LevelResult, level_results, plan_levels
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
@@ -61,7 +62,7 @@ class RunResult:
     plan: effective, with every default filled in. job: the request as received; None: there was none.
     label, info: which test of the job this is (`LoadTest.label`; instance type, environment, ...).
     environment: versions, host and other facts that another run may differ in.
-    started_at: epoch seconds; None: virtual time. stopped_at_s: run time of the stop (draining follows); None: not told.
+    started_at: epoch seconds; None: virtual time. stopped_at_s: run time of the stop, then it drains; None: not told.
     verdicts: one per level with requests; overall: of the whole run; None: no threshold, or nothing measured.
     best: the highest rate while the conditions held; None: there was none.
     changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
