@@ -13,7 +13,7 @@ from typing import Any
 
 from loadtest.core.record import Kind
 
-__all__ = ["THROTTLING_CODES", "classify", "error_of"]
+__all__ = ["THROTTLING_CODES", "classify", "classify_event", "error_of"]
 
 # Codes by which AWS services say "too fast", whatever the status: 400 for ThrottlingException, 503 for SlowDown.
 THROTTLING_CODES = frozenset(
@@ -61,6 +61,20 @@ def classify(status: int, error_code: str | None, original_status: int | None = 
     if 500 <= status < 600:
         return Kind.SERVER_ERROR, detail
     return Kind.MALFORMED, str(status)
+
+
+def classify_event(exception_type: str | None, error_code: str | None = None) -> tuple[Kind, str]:
+    """(kind, detail) of an answer that fails inside its event stream, after a status of 200.
+
+    exception_type: `:exception-type` of the frame, or `:error-code` of an unmodelled error. error_code: ErrorCode of a
+    ModelStreamError (ModelInvocationTimeExceeded, StreamBroken). ModelStreamError is MODEL_ERROR, a throttling code
+    THROTTLED, the rest SERVER_ERROR; the detail is "ModelStreamError/StreamBroken", or the type alone.
+    """
+    name = _code(exception_type) or "stream"
+    if name == "ModelStreamError":
+        told = _code(error_code)
+        return Kind.MODEL_ERROR, name if told is None else f"{name}/{told}"
+    return (Kind.THROTTLED if name in THROTTLING_CODES else Kind.SERVER_ERROR), name
 
 
 def error_of(headers: Mapping[str, str], body: bytes) -> tuple[str | None, int | None]:

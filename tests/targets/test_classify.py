@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.core.record import Kind
-from loadtest.targets.classify import THROTTLING_CODES, classify, error_of
+from loadtest.targets.classify import THROTTLING_CODES, classify, classify_event, error_of
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,23 @@ from loadtest.targets.classify import THROTTLING_CODES, classify, error_of
 )
 def test_classify(status: int, code: str | None, original: int | None, kind: Kind, detail: str) -> None:
     assert classify(status, code, original) == (kind, detail)
+
+
+@pytest.mark.parametrize(
+    ("exception_type", "error_code", "kind", "detail"),
+    [
+        ("ModelStreamError", "StreamBroken", Kind.MODEL_ERROR, "ModelStreamError/StreamBroken"),
+        ("ModelStreamError", None, Kind.MODEL_ERROR, "ModelStreamError"),
+        ("ModelStreamError", "two words", Kind.MODEL_ERROR, "ModelStreamError"),
+        ("InternalStreamFailure", None, Kind.SERVER_ERROR, "InternalStreamFailure"),
+        ("ThrottlingException", None, Kind.THROTTLED, "ThrottlingException"),
+        ("something new", None, Kind.SERVER_ERROR, "stream"),
+        ("", None, Kind.SERVER_ERROR, "stream"),
+        (None, None, Kind.SERVER_ERROR, "stream"),
+    ],
+)
+def test_classify_event(exception_type: str | None, error_code: str | None, kind: Kind, detail: str) -> None:
+    assert classify_event(exception_type, error_code) == (kind, detail)
 
 
 def test_every_error_of_the_service_model_is_told_apart() -> None:
