@@ -1,0 +1,83 @@
+"""The command `loadtest`: one file per verb, loaded only when its verb is used.
+
+Importing this module loads click and nothing heavy; `loadtest --help` reads the table below and imports no verb. Errors
+that `loadtest` raises on purpose become a message on stderr and an exit code here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from loadtest.errors import EngineError, LoadtestError
+from loadtest.version import VERSION
+
+__all__ = ["VERBS", "Verb", "VerbGroup", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """module: has the click command under the name `command`. summary: one line for `--help`."""
+
+    module: str
+    summary: str
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
+        "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),
+        "preview": Verb("loadtest.cli.preview", "Show a job's traffic and tests without running it."),
+        "mock": Verb("loadtest.cli.mock", "Serve a mock SageMaker endpoint."),
+        "serve": Verb("loadtest.cli.serve", "Serve the Inference Recommender API on this machine."),
+        "worker": Verb("loadtest.cli.worker", "Join a run as one of its load generators."),
+        "calibrate": Verb("loadtest.cli.calibrate", "Measure how much load this machine can generate."),
+    }
+)
+
+
+class VerbGroup(click.Group):
+    """A group whose commands are the verbs of a table, imported when they are invoked."""
+
+    def __init__(self, *args: Any, verbs: Mapping[str, Verb] = VERBS, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = self._verbs.get(cmd_name)
+        if verb is None:
+            return None
+        try:
+            module = importlib.import_module(verb.module)
+        except ModuleNotFoundError as problem:
+            if problem.name != verb.module:
+                raise
+            raise click.UsageError(f"this installation has no verb '{cmd_name}'", ctx) from None
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # click's own version imports every command for its help text.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in self._verbs.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LoadtestError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1 if isinstance(error, EngineError) else 2)
+
+
+@click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="loadtest")
+def main() -> None:
+    """Run SageMaker Inference Recommender load tests anywhere."""

@@ -1,0 +1,44 @@
+"""`loadtest validate`: check job files and list every problem of all of them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import click
+
+from loadtest.core.spec import Profile
+from loadtest.errors import SpecError
+from loadtest.jobfile import load_job
+
+__all__ = ["command"]
+
+
+@click.command(name="validate")
+@click.option(
+    "--profile",
+    type=click.Choice(["aws", "relaxed"]),
+    default="aws",
+    show_default=True,
+    help="aws: everything the service bounds; relaxed: its capacity bounds only warn.",
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@click.pass_context
+def command(ctx: click.Context, profile: str, files: tuple[str, ...]) -> None:
+    """Check job files (JSON or YAML) and list every problem on stderr, one a line.
+
+    Exit code 0 if all files are valid, else 2.
+    """
+    valid = True
+    for file in files:
+        name = click.format_filename(file)
+        try:
+            _, spec = load_job(file, cast(Profile, profile))
+        except SpecError as error:
+            valid = False
+            for problem in error.problems:
+                click.echo(f"{name}: {problem}", err=True)
+        else:
+            for warning in spec.warnings:
+                click.echo(f"{name}: warning: {warning}", err=True)
+            click.echo(f"{name}: valid ({profile})")
+    ctx.exit(0 if valid else 2)
