@@ -103,7 +103,8 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     ok = sum(window.ok for window in windows)
     client = merged(window.latency for window in windows)
     model = merged(window.model_latency for window in windows)
-    p50, p95, p99 = percentiles_ms(client)
+    max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
+    p50, p95, p99 = percentiles_ms(client, max_ms=max_ms)
     model_p50, model_p95, model_p99 = percentiles_ms(model)
     kinds: Counter[str] = Counter()
     for window in windows:
@@ -126,7 +127,7 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
-        max_ms=max((window.max_ms for window in windows if window.max_ms is not None), default=None),
+        max_ms=max_ms,
         model_p50_ms=model_p50,
         model_p95_ms=model_p95,
         model_p99_ms=model_p99,
@@ -136,6 +137,9 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     )
 
 
-def percentiles_ms(histogram: Histogram, shares: Sequence[float] = (0.50, 0.95, 0.99)) -> list[float | None]:
-    """Percentiles in ms; None if empty."""
-    return [None if us is None else us / 1000 for us in histogram.percentiles_us(shares)]
+def percentiles_ms(
+    histogram: Histogram, shares: Sequence[float] = (0.50, 0.95, 0.99), max_ms: float | None = None
+) -> list[float | None]:
+    """Percentiles in ms; None if empty. max_ms: the exact maximum, which no percentile then exceeds by its rounding."""
+    values_ms = [None if us is None else us / 1000 for us in histogram.percentiles_us(shares)]
+    return values_ms if max_ms is None else [ms and min(ms, max_ms) for ms in values_ms]

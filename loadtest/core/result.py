@@ -20,10 +20,11 @@ from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 from loadtest.core.schedule import Schedule, UserChange, audit
+from loadtest.core.spec import LoadTest
 from loadtest.core.totals import Totals, totals_of
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
-__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
+__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code", "info_of", "plain"]
 
 SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
 DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
@@ -60,7 +61,7 @@ class RunResult:
     """What was asked, what was run, what was measured, and what follows from it.
 
     plan: effective, with every default filled in. job: the request as received; None: there was none.
-    label, info: which test of the job this is (`LoadTest.label`; instance type, environment, ...).
+    label, info: which test of the job this is (`LoadTest.label`, `info_of`).
     environment: versions, host and other facts that another run may differ in.
     started_at: epoch seconds; None: virtual time. stopped_at_s: run time of the stop, then it drains; None: not told.
     verdicts: one per level with requests; overall: of the whole run; None: no threshold, or nothing measured.
@@ -247,6 +248,28 @@ def _latency(
         clock="model" if on_model else "client",
         clamped=clamped,
     )
+
+
+def info_of(test: LoadTest, price_per_hour_usd: float | None = None) -> dict[str, Any]:
+    """`RunResult.info` of one of a job's tests: endpoint_name, or instance_type or serverless, and the environment.
+
+    price_per_hour_usd: of one instance; None: not known, then no costs are reported (R4).
+    """
+    info: dict[str, Any] = {"test": test.index}
+    if test.endpoint_name is not None:
+        info["endpoint_name"] = test.endpoint_name
+    if test.configuration is not None:
+        configuration = asdict(test.configuration)
+        info.update(
+            (name, configuration[name])
+            for name in ("instance_type", "serverless", "inference_specification")
+            if configuration[name] is not None
+        )
+    if test.environment:
+        info["environment"] = dict(test.environment)
+    if price_per_hour_usd is not None:
+        info["price_per_hour_usd"] = price_per_hour_usd
+    return info
 
 
 def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:

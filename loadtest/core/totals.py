@@ -78,7 +78,8 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
     kinds = _sum(window.errors for window in windows)
     length_s = max((window.end_s for window in windows), default=0.0)
     shares = (0.50, 0.95, 0.99, 0.999)
-    p50, p95, p99, p999 = percentiles_ms(client, shares)
+    max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
+    p50, p95, p99, p999 = percentiles_ms(client, shares, max_ms)
     model_p50, model_p95, model_p99, model_p999 = percentiles_ms(model, shares)
     return Totals(
         ok=ok,
@@ -93,7 +94,7 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         p95_ms=p95,
         p99_ms=p99,
         p999_ms=p999,
-        max_ms=max((window.max_ms for window in windows if window.max_ms is not None), default=None),
+        max_ms=max_ms,
         model_mean_ms=None if model.mean_us is None else model.mean_us / 1000,
         model_p50_ms=model_p50,
         model_p95_ms=model_p95,

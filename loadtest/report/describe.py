@@ -1,0 +1,154 @@
+"""`describe.json`: what DescribeInferenceRecommendationsJob would answer for a job with these tests.
+
+AWS's names and shape, nothing added and nothing left over. What is not known (utilisation, a missing price) is left
+out, never invented (R4, R6). A recommendation needs a rate that held the conditions; without one there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.core.decision import REASONS
+from loadtest.core.metrics import cost_per_hour, cost_per_inference, initial_instance_count, max_invocations_per_min
+from loadtest.core.result import RunResult
+
+__all__ = ["describe"]
+
+ECHOED = ("JobName", "JobDescription", "JobType", "RoleArn", "InputConfig", "StoppingConditions")
+ACCOUNT, REGION = "000000000000", "us-east-1"  # of a job that never was in an account
+MAX_REASON = 1024  # FailureReason
+MAX_RECOMMENDATIONS = 10
+WORD = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
+
+def describe(results: Sequence[RunResult], created_at: float) -> dict[str, Any]:
+    """The response for a job whose tests gave `results` (at least one, of the same job).
+
+    created_at: epoch seconds. A test in virtual time is taken to have begun then.
+    """
+    first = results[0]
+    job = first.job or {}
+    name = str(job.get("JobName") or "loadtest")
+    ended_at = max(_started(result, created_at) + result.totals.length_s for result in results)
+    status = _status(results)
+    response: dict[str, Any] = {
+        "JobName": name,
+        "JobType": "Advanced",
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/none",
+        "InputConfig": {},
+        **{member: job[member] for member in ECHOED if job.get(member) is not None},
+        "JobArn": _arn(job, name),
+        "Status": status,
+        "CreationTime": created_at,
+        "LastModifiedTime": ended_at,
+        "CompletionTime": ended_at,
+    }
+    if status == "FAILED":
+        response["FailureReason"] = _failure(results)[:MAX_REASON]
+    usable = [result for result in results if result.best is not None and result.best.per_min >= 1]
+    if recommendations := _recommendations(usable, name, created_at):
+        response["InferenceRecommendations"] = recommendations
+    if performances := [_performance(result) for result in usable if "endpoint_name" in result.info]:
+        response["EndpointPerformances"] = performances[:1]
+    return response
+
+
+def _status(results: Sequence[RunResult]) -> str:
+    """A test that failed does not fail the job while another did not (S9); a stopped one stops it."""
+    statuses = {REASONS[result.reason].job_status for result in results}
+    if "STOPPED" in statuses:
+        return "STOPPED"
+    return "FAILED" if statuses == {"FAILED"} else "COMPLETED"
+
+
+def _failure(results: Sequence[RunResult]) -> str:
+    texts = dict.fromkeys(REASONS[result.reason].sentence for result in results)
+    return "Load test failed: " + "; ".join(texts)
+
+
+def _arn(job: Mapping[str, Any], name: str) -> str:
+    """Partition and account are the role's; the region, which no request names, is the model package's or a default."""
+    partition, account, region = "aws", ACCOUNT, REGION
+    role = str(job.get("RoleArn", "")).split(":")
+    if len(role) > 4 and role[0] == "arn":
+        partition, account = role[1], role[4] or ACCOUNT
+    inputs = job.get("InputConfig")
+    package = str(inputs.get("ModelPackageVersionArn", "") if isinstance(inputs, Mapping) else "").split(":")
+    if len(package) > 3:
+        region = package[3]
+    return f"arn:{partition}:sagemaker:{region}:{account}:inference-recommendations-job/{name}"
+
+
+def _started(result: RunResult, created_at: float) -> float:
+    return created_at if result.started_at is None else result.started_at
+
+
+def _recommendations(results: Sequence[RunResult], name: str, created_at: float) -> list[dict[str, Any]]:
+    """The most expensive inference first, the cheapest last (R7); those of unknown cost before all."""
+    found = [_recommendation(result, name, created_at) for result in results if "endpoint_name" not in result.info]
+    found.sort(key=lambda entry: -entry["Metrics"].get("CostPerInference", float("inf")))
+    return found[-MAX_RECOMMENDATIONS:]
+
+
+def _recommendation(result: RunResult, name: str, created_at: float) -> dict[str, Any]:
+    started_at = _started(result, created_at)
+    seed = f"{name} {result.label} {result.plan.digest()} {started_at}".encode()
+    endpoint = f"sm-epc-{uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4)}"
+    info = result.info
+    metrics, count = _metrics(result)
+    configuration: dict[str, Any] = {"EndpointName": endpoint, "VariantName": endpoint}
+    if serverless := info.get("serverless"):
+        configuration["ServerlessConfig"] = {
+            "MemorySizeInMB": serverless["memory_mb"],
+            "MaxConcurrency": serverless["max_concurrency"],
+        }
+    else:
+        configuration["InitialInstanceCount"] = count
+        if info.get("instance_type"):
+            configuration["InstanceType"] = info["instance_type"]
+    model: dict[str, Any] = {
+        "EnvironmentParameters": [
+            {"Key": key, "ValueType": "string", "Value": value} for key, value in info.get("environment", {}).items()
+        ]
+    }
+    if info.get("inference_specification"):
+        model["InferenceSpecificationName"] = info["inference_specification"]
+    return {
+        "RecommendationId": f"{name}/{_word(seed)}",
+        "InvocationStartTime": started_at,
+        "InvocationEndTime": started_at + result.totals.length_s,
+        "Metrics": metrics,
+        "EndpointConfiguration": configuration,
+        "ModelConfiguration": model,
+    }
+
+
+def _word(seed: bytes) -> str:
+    """Eight word characters that follow from the test, so that describing it twice names it the same."""
+    return "".join(WORD[byte % len(WORD)] for byte in hashlib.sha256(seed + b" id").digest()[:8])
+
+
+def _metrics(result: RunResult) -> tuple[dict[str, Any], int]:
+    """(RecommendationMetrics, InitialInstanceCount) by R2 to R5."""
+    assert result.best is not None
+    target = None if (result.job or {}).get("JobType") == "Default" else result.plan.stop.max_invocations_per_min
+    count = initial_instance_count(result.best.per_min, target)
+    per_min = max_invocations_per_min(result.best.per_min, count)
+    metrics: dict[str, Any] = {"MaxInvocations": per_min}
+    if result.model_latency_ms is not None:
+        metrics["ModelLatency"] = round(result.model_latency_ms)
+    price = result.info.get("price_per_hour_usd")
+    if price is not None:
+        metrics["CostPerHour"] = cost_per_hour(price, count)
+        metrics["CostPerInference"] = cost_per_inference(metrics["CostPerHour"], per_min)
+    return metrics, count
+
+
+def _performance(result: RunResult) -> dict[str, Any]:
+    """Of an existing endpoint: what it does as it stands, so no instance count applies."""
+    assert result.best is not None
+    metrics = {"MaxInvocations": int(result.best.per_min), "ModelLatency": round(result.model_latency_ms or 0)}
+    return {"Metrics": metrics, "EndpointInfo": {"EndpointName": result.info["endpoint_name"]}}

@@ -1,0 +1,50 @@
+"""`latency.hlog`: HdrHistogram's log format, one tagged interval a window, as HistogramLogProcessor reads it.
+
+Values are microseconds, so the Java tools take `-outputValueUnitRatio 1000` to show milliseconds; the Interval_Max
+column is in milliseconds already. Written by us because hdrh's writer knows no tags and floors the maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from loadtest.core.curve import Level
+from loadtest.core.record import Window
+
+__all__ = ["log_header", "log_line", "tag_of"]
+
+LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
+
+
+def log_header(started_at: float | None) -> str:
+    """The lines before the intervals. started_at: epoch seconds; None (virtual time): 0."""
+    base_s = started_at or 0.0
+    date = datetime.fromtimestamp(base_s, timezone.utc).strftime("%a %b %d %H:%M:%S UTC %Y")
+    return (
+        "#[Client latency of successful invocations in microseconds; Interval_Max in milliseconds]\n"
+        "#[Histogram log format version 1.3]\n"
+        f"#[BaseTime: {base_s:.3f} (seconds since epoch)]\n"
+        f"#[StartTime: {base_s:.3f} (seconds since epoch), {date}]\n"
+        f"{LEGEND}\n"
+    )
+
+
+def log_line(window: Window, levels: Sequence[Level]) -> str:
+    """One interval; "" for a window without a success.
+
+    An empty histogram is left out: hdrh's `add` of one sets the sum's minimum to 0, and a gap says the same.
+    """
+    if not window.latency:
+        return ""
+    max_ms = window.max_ms or 0.0
+    return f"Tag={tag_of(window, levels)},{window.start_s:.3f},{window.length_s:.3f},{max_ms:.3f},{window.latency}\n"
+
+
+def tag_of(window: Window, levels: Sequence[Level]) -> str:
+    """`level-2-users-6`, or `level-2-users-4-6` where users rise or fall; `between-levels` for a window in none."""
+    if window.level is None:
+        return "between-levels"
+    level = levels[window.level]
+    users = f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
+    return f"level-{level.index}-users-{users}"

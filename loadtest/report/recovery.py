@@ -1,0 +1,77 @@
+"""From a run folder back to its result: of a finished one, or of one whose writer died."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from loadtest.core.decision import Reason, Stop
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
+from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
+from loadtest.errors import Problem, SpecError
+from loadtest.report.tables import read_schedule
+
+__all__ = ["read_run"]
+
+
+def read_run(path: str | os.PathLike[str]) -> RunResult:
+    """The result in a run folder; it equals the one that was written.
+
+    A `.partial` folder gives what its writer got to write, with reason ENGINE_LOST. Raises SpecError if the folder
+    is not one of ours or has another schema version.
+    """
+    folder = Path(path)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {config['schema_version']!r}, this version reads {SCHEMA_VERSION}")
+        common = {
+            "starts": read_schedule((folder / "schedule.csv").read_text(encoding="utf-8")),
+            "job": json.loads((folder / "job.json").read_text(encoding="utf-8")),
+            "label": config["label"],
+            "info": config["info"],
+            "environment": config["environment"],
+            "started_at": config["started_at"],
+        }
+        plan = Plan.from_dict(config["effective"])
+        windows = list(_windows(folder / "windows.jsonl"))
+        summary = folder / "summary.json"
+        if summary.exists():
+            end = json.loads(summary.read_text(encoding="utf-8"))
+            return build_result(plan, windows, Stop(Reason(end["reason"]), end["evidence"]), **common, **_end(end))
+        log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise SpecError([Problem(str(folder), "", f"is not a run folder that can be read: {problem}")]) from problem
+    lost = Stop(Reason.ENGINE_LOST, {"why": "the run's folder was left unfinished", "last_window_s": _last_s(windows)})
+    return build_result(plan, windows, lost, **common, log_tail=log[-20:])
+
+
+def _windows(path: Path) -> Iterator[Window]:
+    """Every whole line; a last one that was cut short is dropped."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield Window.from_dict(json.loads(line))
+
+
+def _last_s(windows: list[Window]) -> float:
+    return max((window.end_s for window in windows), default=0.0)
+
+
+def _end(summary: dict[str, Any]) -> dict[str, Any]:
+    """What only the end of a run knew, as `build_result` takes it."""
+    trust, overall = summary["trust"], summary["overall"]
+    return {
+        "verdicts": [LatencyVerdict(**verdict) for verdict in summary["verdicts"]],
+        "overall": overall and LatencyVerdict(**overall),
+        "trust": Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
+        "stopped_at_s": summary["stopped_at_s"],
+        "not_run": summary["not_run"],
+        "problems": summary["problems"],
+        "log_tail": summary["log_tail"],
+    }

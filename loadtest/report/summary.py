@@ -1,0 +1,46 @@
+"""`summary.json`: the result without its bulk (windows, histograms, the plan), for scripts. Units are in the names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from loadtest.core.decision import REASONS
+from loadtest.core.levels import LevelResult
+from loadtest.core.result import SCHEMA_VERSION, RunResult, plain
+
+__all__ = ["summary_of"]
+
+BULK = ("latency", "model_latency")  # encoded histograms; latency.hlog has them
+
+
+def summary_of(result: RunResult) -> dict[str, Any]:
+    """Plain JSON values; None stands for what was not measured."""
+    best = result.best
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "label": result.label,
+        "reason": result.reason.value,
+        "sentence": REASONS[result.reason].sentence,
+        "evidence": result.evidence,
+        "overall": result.overall and plain(asdict(result.overall)),
+        "verdicts": [plain(asdict(verdict)) for verdict in result.verdicts],
+        "trust": plain(asdict(result.trust)),
+        "max_invocations_per_min": result.max_invocations_per_min,
+        "max_invocations_estimated": result.estimated,
+        "best": best and asdict(best),
+        "model_latency_ms": result.model_latency_ms,
+        "model_latency": asdict(result.latency),
+        "totals": result.totals.to_dict(),
+        "levels": [_level(level) for level in result.levels],
+        "schedule": result.schedule.to_dict(),
+        "started_at": result.started_at,
+        "stopped_at_s": result.stopped_at_s,
+        "not_run": list(result.not_run),
+        "problems": list(result.problems),
+        "log_tail": list(result.log_tail),
+    }
+
+
+def _level(level: LevelResult) -> dict[str, Any]:
+    return {name: value for name, value in level.to_dict().items() if name not in BULK}
