@@ -1,0 +1,77 @@
+"""Run SageMaker's CreateInferenceRecommendationsJob load tests anywhere, for real.
+
+Importing this loads nothing heavy, patches nothing and starts nothing; a name loads its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from loadtest.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from loadtest.api import Run, parse, plan, run, simulate, start
+    from loadtest.core.plan import PayloadSource, Plan, TargetRef
+    from loadtest.core.record import Kind, Outcome, Window
+    from loadtest.core.result import RunResult
+    from loadtest.core.spec import JobSpec, RunOptions
+    from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+    from loadtest.targets.base import Payload, Target
+
+_HOMES = {
+    "EngineError": "loadtest.errors",
+    "JobSpec": "loadtest.core.spec",
+    "Kind": "loadtest.core.record",
+    "LoadtestError": "loadtest.errors",
+    "Outcome": "loadtest.core.record",
+    "Payload": "loadtest.targets.base",
+    "PayloadSource": "loadtest.core.plan",
+    "Plan": "loadtest.core.plan",
+    "Problem": "loadtest.errors",
+    "Run": "loadtest.engine.spawn",
+    "RunOptions": "loadtest.core.spec",
+    "RunResult": "loadtest.core.result",
+    "SpecError": "loadtest.errors",
+    "Target": "loadtest.targets.base",
+    "TargetError": "loadtest.errors",
+    "TargetRef": "loadtest.core.plan",
+    "Window": "loadtest.core.record",
+    "parse": "loadtest.api",
+    "plan": "loadtest.api",
+    "run": "loadtest.api",
+    "simulate": "loadtest.api",
+    "start": "loadtest.api",
+}
+
+__all__ = [
+    "EngineError",
+    "JobSpec",
+    "Kind",
+    "LoadtestError",
+    "Outcome",
+    "Payload",
+    "PayloadSource",
+    "Plan",
+    "Problem",
+    "Run",
+    "RunOptions",
+    "RunResult",
+    "SpecError",
+    "Target",
+    "TargetError",
+    "TargetRef",
+    "Window",
+    "__version__",
+    "parse",
+    "plan",
+    "run",
+    "simulate",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'loadtest' has no attribute {name!r}")

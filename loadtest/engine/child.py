@@ -1,0 +1,72 @@
+from gevent import monkey
+
+monkey.patch_all()
+# Only now may anything else be imported: what was imported before the patch keeps blocking calls, and boto3
+# recurses without end (locust #2250). This is the only module that patches, and no module imports it.
+
+import faulthandler  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from collections.abc import Mapping  # noqa: E402
+from typing import Any  # noqa: E402
+
+from loadtest.core.plan import Plan  # noqa: E402
+from loadtest.engine.link import Link  # noqa: E402
+from loadtest.engine.session import run_local  # noqa: E402
+from loadtest.errors import EngineError, SpecError, TargetError  # noqa: E402
+
+HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended
+
+__doc__ = """Entry of a generator process: `python -m loadtest.engine.child`, a Plan on stdin, messages on stdout."""
+
+
+def main() -> int:
+    """Run the plan that comes on stdin; exit code 0 if a result or a stated failure was sent."""
+    link = Link(0, _claim_stdout())
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        plan = Plan.from_dict(_first_command(link)["plan"])
+        _limit(plan)
+        run_local(plan, link)
+    except SpecError as problem:
+        link.send("failed", fault="spec", problems=[str(each) for each in problem.problems])
+    except TargetError as problem:
+        link.send("failed", fault="target", problems=[str(problem)])
+    except EngineError as problem:
+        link.send("failed", fault="engine", problems=[str(problem)])
+    except Exception as problem:
+        traceback.print_exc()
+        link.send("failed", fault="engine", problems=[f"{type(problem).__name__}: {problem}"])
+    link.close()
+    return 0
+
+
+def _claim_stdout() -> int:
+    """Keep the pipe to the parent for messages alone: whatever a plug-in prints goes to stderr."""
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+    return pipe
+
+
+def _first_command(link: Link) -> Mapping[str, Any]:
+    link.arrived.wait()
+    link.arrived.clear()
+    command = link.commands.popleft()
+    if command["kind"] != "plan":
+        raise SystemExit(70)
+    return command
+
+
+def _limit(plan: Plan) -> None:
+    """The hard end, kept by a C thread that needs neither the loop nor the interpreter's lock."""
+    faulthandler.dump_traceback_later(plan.end_s + plan.options.drain_s + HARD_SLACK_S, exit=True)
+
+
+if __name__ == "__main__":
+    code = main()
+    faulthandler.cancel_dump_traceback_later()
+    sys.stderr.flush()
+    # Greenlets of a stuck target must not keep a finished process alive.
+    os._exit(code)

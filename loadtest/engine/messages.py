@@ -1,0 +1,53 @@
+"""What a parent and its generator process say to each other: JSON, one message a line. Bytes in, bytes out; no I/O.
+
+    parent -> child     plan     the Plan, once, first
+                        stop     end in order: no new request, drain, report
+                        (end of file) the parent is gone: end at once
+    child -> parent     ready    the target is open; the run starts at epoch time started_at
+                        window   one Window, with how near each stop condition is
+                        starts   users started and stopped since the last such message: the schedule's audit
+                        stopping the decision: reason and evidence; requests in flight are being drained
+                        done     all is over; totals that no window holds
+                        failed   it cannot go on: fault "spec", "target" or "engine", and why
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loadtest.errors import EngineError
+
+__all__ = ["CHILD_KINDS", "PARENT_KINDS", "Lines", "encode"]
+
+PARENT_KINDS = frozenset({"plan", "stop"})
+CHILD_KINDS = frozenset({"ready", "window", "starts", "stopping", "done", "failed"})
+
+
+def encode(kind: str, **members: Any) -> bytes:
+    """One message as a line. NaN is refused (ValueError): it is not JSON."""
+    return json.dumps({"kind": kind, **members}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+class Lines:
+    """Splits received bytes into messages, however they were cut on the way.
+
+    kinds: the message kinds that may come this way.
+    """
+
+    def __init__(self, kinds: frozenset[str]) -> None:
+        self._kinds = kinds
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Mapping[str, Any]]:
+        """Every message completed by `data`. Raises EngineError for anything that is not one."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                raise EngineError(f"not a message: {line[:200]!r}") from None
+            if not isinstance(message, dict) or message.get("kind") not in self._kinds:
+                raise EngineError(f"unknown message: {line[:200]!r}")
+            yield message

@@ -1,0 +1,121 @@
+"""A generator process as its parent holds it: started, spoken to, watched, always reaped. No gevent here."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from loadtest.engine.messages import CHILD_KINDS, Lines, encode
+from loadtest.errors import EngineError
+
+__all__ = ["GeneratorProcess"]
+
+LOG_LINES = 200  # of the child's stderr, the newest
+TERM_S = 5.0  # from "end" to SIGKILL
+LOOK_S = 0.5
+
+
+class GeneratorProcess:
+    """`python -m loadtest.engine.child`. env: added to the child's environment.
+
+    It runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, and its stdin is a pipe that
+    only this process holds: when we die, it sees the end of file and ends.
+    Raises EngineError if it cannot be started.
+    """
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        inherited = {
+            **os.environ,
+            # What the embedding program can import, a target plug-in can too.
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONUNBUFFERED": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            **(env or {}),
+        }
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._silent_since_s = time.monotonic()
+        try:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "loadtest.engine.child", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=inherited,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise EngineError(f"the generator process cannot be started: {problem}") from problem
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def silent_s(self) -> float:
+        """How long it has said nothing."""
+        return time.monotonic() - self._silent_since_s
+
+    def send(self, kind: str, **members: Any) -> None:
+        """Send a message; a process that is gone already is no error, its end is seen by `messages`."""
+        try:
+            stdin = self._pipe(self._popen.stdin)
+            stdin.write(encode(kind, **members))
+            stdin.flush()
+        except (OSError, ValueError):
+            pass
+
+    def messages(self) -> Iterator[Mapping[str, Any] | None]:
+        """What the process says, until it closes its pipes; None at least twice a second, so that time can be watched.
+
+        Raises EngineError if it says something that is not a message.
+        """
+        lines = Lines(CHILD_KINDS)
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._popen.stdout, self._popen.stderr):
+                selector.register(self._pipe(pipe), selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select(LOOK_S):
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._popen.stderr:
+                        self.log.extend(data.decode("utf-8", "replace").splitlines())
+                    else:
+                        self._silent_since_s = time.monotonic()
+                        yield from lines.feed(data)
+                yield None
+
+    def kill(self) -> None:
+        """End it and whatever it started, at once."""
+        try:
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def close(self) -> int:
+        """Close our ends and reap it, by force if need be. Returns its exit code (negative: a signal)."""
+        try:
+            self._pipe(self._popen.stdin).close()
+        except OSError:
+            pass
+        try:
+            self._popen.wait(TERM_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._popen.wait()
+        for pipe in (self._popen.stdout, self._popen.stderr):
+            self._pipe(pipe).close()
+        return self._popen.returncode
+
+    @staticmethod
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+        assert pipe is not None  # Popen was given PIPE for all three
+        return pipe

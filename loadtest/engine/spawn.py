@@ -1,0 +1,276 @@
+"""The parent's side of a run: start the processes, read the windows, stop, reap, make the result. No gevent here.
+
+Everything happens on two threads of its own, so any program can embed it: `start` returns at once, from any thread.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, Literal
+
+from loadtest.core.decision import Reason, Stop
+from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.record import Window
+from loadtest.core.result import RunResult, build_result
+from loadtest.core.schedule import UserChange
+from loadtest.engine.environment import environment
+from loadtest.engine.process import GeneratorProcess
+from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+from loadtest.mock.process import MockProcess
+from loadtest.targets.mock_settings import MockSettings
+from loadtest.targets.open import check_target_ref
+
+__all__ = ["Progress", "Run", "Status", "start"]
+
+Status = Literal["starting", "running", "draining", "finished"]
+Progress = Mapping[str, Any]
+
+SILENCE_S = 30.0  # a generator that says nothing for this long (and a window) is lost
+OPEN_S = 60.0  # to import, resolve credentials and open the target
+HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
+
+# The mock accepts any signature; botocore and our signer want some credentials to sign with.
+_MOCK_ENV = {
+    "AWS_ACCESS_KEY_ID": "mock",
+    "AWS_SECRET_ACCESS_KEY": "mock",
+    "AWS_SESSION_TOKEN": "",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_MOCK_ENDPOINT = "mock"
+
+
+def start(
+    plan: Plan,
+    *,
+    on_window: Callable[[Window, Progress], None] | None = None,
+    on_changes: Callable[[Sequence[UserChange]], None] | None = None,
+    **labels: Any,
+) -> Run:
+    """Start a load test in processes of its own and return at once.
+
+    plan.target may be a `mock:` ref: then its endpoint runs in a process too, for as long as the run.
+    labels: what `build_result` takes besides (job, label, info, not_run, problems), kept in the result. on_window: called for each window, in order, with how near each
+        stop condition is; on_changes: with the users that started and stopped. Both on a thread of the run's; what
+        they raise ends the run in order and is raised by `Run.result`.
+    Raises SpecError if the target's name is not one. What fails later is raised by `Run.result`.
+    """
+    check_target_ref(plan.target)
+    return Run(plan, on_window, on_changes, labels)
+
+
+class Run:
+    """A load test that was started. Thread-safe."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        on_window: Callable[[Window, Progress], None] | None,
+        on_changes: Callable[[Sequence[UserChange]], None] | None,
+        labels: Mapping[str, Any],
+    ) -> None:
+        self._plan = plan
+        self._labels = labels
+        self._on_window = on_window
+        self._on_changes = on_changes
+        self._status: Status = "starting"
+        self._lock = threading.Lock()
+        self._child: GeneratorProcess | None = None
+        self._asked_to_stop = False
+        self._killed = False
+        self._windows: list[Window] = []
+        self._changes: list[UserChange] = []
+        self._stop: Stop | None = None
+        self._started_at: float | None = None
+        self._stopped_at_s: float | None = None
+        self._log_tail: Sequence[str] = ()
+        self._done: Mapping[str, Any] | None = None
+        self._failure: LoadtestError | None = None
+        self._callback_failure: Exception | None = None
+        self._result: RunResult | None = None
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._finished = threading.Event()
+        threading.Thread(target=self._call, name="loadtest-callbacks", daemon=True).start()
+        threading.Thread(target=self._work, name="loadtest-run", daemon=True).start()
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    def stop(self) -> None:
+        """End in order: no new request, requests in flight are drained, the result is made. Returns at once."""
+        with self._lock:
+            self._asked_to_stop = True
+            if self._child is not None:
+                self._child.send("stop")
+
+    def kill(self) -> None:
+        """End at once: requests in flight are cut; the result holds the windows that arrived. Returns at once."""
+        with self._lock:
+            self._asked_to_stop = self._killed = True
+            if self._child is not None:
+                self._child.kill()
+
+    def result(self, timeout: float | None = None) -> RunResult:
+        """Wait for the end, at most `timeout` seconds (None: however long it takes; a run always ends).
+
+        Raises TimeoutError if it has not ended by then, SpecError, TargetError or EngineError if it could not start,
+        and whatever a callback raised.
+        """
+        if not self._finished.wait(timeout):
+            raise TimeoutError(f"the run has not ended within {timeout} s")
+        if self._callback_failure is not None:
+            raise self._callback_failure
+        if self._failure is not None:
+            raise self._failure
+        assert self._result is not None
+        return self._result
+
+    def _work(self) -> None:
+        try:
+            with ExitStack() as stack:
+                self._converse(self._open(stack))
+        except LoadtestError as problem:
+            self._failure = problem
+        except Exception as problem:
+            self._failure = EngineError(f"the run broke: {type(problem).__name__}: {problem}")
+            self._failure.__cause__ = problem
+        if self._failure is None:
+            try:
+                self._result = self._build()
+            except Exception as problem:
+                self._failure = EngineError(f"the result cannot be made: {type(problem).__name__}: {problem}")
+                self._failure.__cause__ = problem
+        self._calls.put(None)
+
+    def _open(self, stack: ExitStack) -> GeneratorProcess:
+        """The processes of the run, each reaped by `stack`."""
+        plan, env = self._plan, {}
+        if plan.target.ref.split(":", 1)[0] == "mock":
+            mock = MockProcess(MockSettings.parse(plan.target.ref.partition(":")[2]))
+            mock.start()
+            stack.callback(mock.stop)
+            plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), _MOCK_ENV
+        with self._lock:
+            child = self._child = GeneratorProcess(env=env)
+            stack.callback(self._close_child)
+            child.send("plan", plan=plan.to_dict())
+            if self._killed:
+                child.kill()
+            elif self._asked_to_stop:
+                child.send("stop")
+        return child
+
+    def _close_child(self) -> None:
+        with self._lock:
+            child, self._child = self._child, None
+        if child is not None:
+            self._exit_code = child.close()
+
+    def _converse(self, child: GeneratorProcess) -> None:
+        """Hear the child out, or end it when it breaks its limits."""
+        opened_s = time.monotonic()
+        lost = ""
+        try:
+            for message in child.messages():
+                if message is not None:
+                    self._hear(message)
+                elif not lost and (lost := self._overdue(child, opened_s)):
+                    child.kill()
+        except EngineError as problem:
+            lost = str(problem)
+            child.kill()
+        if self._done is not None or self._failure is not None:
+            return
+        if self._killed:
+            self._stop = Stop(Reason.USER, {"at_once": True})
+            return
+        code = child.close()
+        lost = lost or (f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}")
+        self._lose(lost, list(child.log))
+
+    def _overdue(self, child: GeneratorProcess, opened_s: float) -> str:
+        """Why the child must be ended now; "" if it need not."""
+        if self._started_at is None:
+            return "" if time.monotonic() - opened_s < OPEN_S else f"the target was not open after {OPEN_S:g} s"
+        if child.silent_s > SILENCE_S + self._plan.options.window_s:
+            return f"it said nothing for {child.silent_s:.0f} s"
+        limit_s = self._plan.end_s + self._plan.options.drain_s + HARD_SLACK_S
+        return "" if time.time() - self._started_at < limit_s else f"it had not ended after {limit_s:.0f} s"
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        kind = message["kind"]
+        if kind == "ready":
+            self._started_at = message["started_at"]
+            self._status = "running"
+        elif kind == "window":
+            window = Window.from_dict(message["window"])
+            self._windows.append(window)
+            if self._on_window is not None:
+                self._calls.put(lambda call=self._on_window: call(window, message["progress"]))  # type: ignore[misc]
+        elif kind == "starts":
+            changes = [UserChange(user, "start", planned, actual) for user, planned, actual in message["starts"]]
+            changes += [UserChange(user, "stop", planned, actual) for user, planned, actual in message["stops"]]
+            self._changes.extend(changes)
+            if self._on_changes is not None and changes:
+                self._calls.put(lambda call=self._on_changes: call(changes))  # type: ignore[misc]
+        elif kind == "stopping":
+            self._status = "draining"
+            self._stopped_at_s = message["at_s"]
+            self._stop = Stop(Reason(message["reason"]), message["evidence"])
+        elif kind == "done":
+            self._done = message
+        elif kind == "failed":
+            self._fail(message["fault"], message["problems"])
+
+    def _fail(self, fault: str, problems: Sequence[str]) -> None:
+        if self._started_at is not None:
+            self._lose("; ".join(problems), [] if self._child is None else list(self._child.log))
+            self._done = {}
+        elif fault == "spec":
+            self._failure = SpecError([Problem("", "", text) for text in problems])
+        else:
+            self._failure = (TargetError if fault == "target" else EngineError)("; ".join(problems))
+
+    def _lose(self, why: str, log: Sequence[str]) -> None:
+        if self._started_at is None:
+            tail = "".join(f"\n  {line}" for line in log[-10:])
+            raise EngineError(f"the generator process ended before the run began: {why}{tail}")
+        self._stop = Stop(Reason.ENGINE_LOST, {"why": why})
+        self._log_tail = list(log[-20:])
+
+    def _build(self) -> RunResult:
+        assert self._stop is not None
+        return build_result(
+            self._plan,
+            self._windows,
+            self._stop,
+            starts=self._changes,
+            started_at=self._started_at,
+            stopped_at_s=self._stopped_at_s,
+            environment=environment(),
+            log_tail=self._log_tail,
+            **self._labels,
+        )
+
+    def _call(self) -> None:
+        """The callbacks' thread: a slow callback delays no measurement."""
+        while (call := self._calls.get()) is not None:
+            if self._callback_failure is None:
+                try:
+                    call()
+                except Exception as problem:
+                    self._callback_failure = problem
+                    self.stop()
+        self._status = "finished"
+        self._finished.set()
+
+
+def _at_mock(target: TargetRef, url: str) -> TargetRef:
+    """The mock's endpoint as a SageMaker target: signed, as for the real service."""
+    options = {"region": "us-east-1", **target.options, "endpoint_url": url}
+    return TargetRef(f"sagemaker:{_MOCK_ENDPOINT}", options)

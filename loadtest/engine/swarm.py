@@ -1,0 +1,213 @@
+"""The users: started and stopped at the curve's own times, each in its closed loop. The only importer of locust.
+
+Locust gives the `User`, the `Environment` and the runners (local, master, worker). Its shape loop is not used: it
+ticks about once a second, releases users in bunches and refuses a spawn rate of 0 (locust/runners.py shape_worker,
+locust/dispatch.py). Its statistics are not used either: they keep two digits. Runs in a patched process only.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+from locust import User, task
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import Runner
+
+from loadtest.core.curve import TrafficCurve
+from loadtest.core.record import Kind, Outcome, Recorder
+from loadtest.engine.probe import Probe
+from loadtest.targets.base import PerUserTarget, Target
+from loadtest.targets.payload import Payloads
+
+__all__ = ["Swarm", "new_environment"]
+
+PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
+PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
+YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often
+
+
+class Swarm:
+    """The users of one generator process.
+
+    started: (user, planned_s, actual_s) and stopped: the same of leaving, since the last `audit`. running: users now.
+    numbers: the numbers that this process's users get, k * step + offset, so that users of several processes differ.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        target: Target,
+        payloads: Payloads,
+        recorder: Recorder,
+        probe: Probe,
+        seed: int,
+        numbers: tuple[int, int] = (0, 1),
+    ) -> None:
+        self._runner = runner
+        self._target = target
+        self._payloads = payloads
+        self._recorder = recorder
+        self._probe = probe
+        self._seed = seed
+        self._offset, self._stride = numbers
+        self._staying: list[Any] = []  # in the order of their start; the newest leave first (T5)
+        self._alive: dict[int, Any] = {}
+        self._spawned = 0
+        self._planned_s = 0.0
+        self._start_s = 0.0
+        self._starts: list[tuple[int, float, float]] = []
+        self._stops: list[tuple[int, float, float]] = []
+        self._active = 0
+        self._active_area_s = 0.0
+        self._active_at_s = time.monotonic()
+        self._user_class = _user_class(self)
+        # What `Environment(user_classes=...)` would do, for one class that is made after the environment.
+        runner.environment.user_classes = [self._user_class]
+
+    @property
+    def running(self) -> int:
+        """Users whose loop has not ended, those finishing their last request included."""
+        return len(self._alive)
+
+    def follow(self, curve: TrafficCurve, start_s: float) -> None:
+        """Start and stop users at the curve's times, counted from `start_s` of the monotonic clock. Blocks."""
+        self._start_s = start_s
+        for at_s, change in curve.changes():
+            gevent.sleep(max(0.0, start_s + at_s - time.monotonic()))
+            self.change(change, at_s)
+
+    def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
+        """Take up another curve in the middle of a run: adjust to its users now, then follow it. Blocks."""
+        now_s = time.monotonic() - start_s
+        self.change(curve.users_at(now_s) - len(self._staying), now_s)
+        for at_s, change in curve.changes():
+            if at_s > now_s:
+                gevent.sleep(max(0.0, start_s + at_s - time.monotonic()))
+                self.change(change, at_s)
+
+    def change(self, change: int, planned_s: float) -> None:
+        """Start `change` users, or let the newest -`change` go after their request in flight."""
+        self._planned_s = planned_s
+        if change > 0:
+            self._runner.spawn_users({self._user_class.__name__: change})
+        for _ in range(-change):
+            if self._staying:
+                user = self._staying.pop()
+                user.leaves_s = planned_s
+                user.leaving = True
+
+    def release(self, now_s: float) -> None:
+        """No user starts another request; `now_s` since run start."""
+        self.change(-len(self._staying), now_s)
+
+    def cut(self) -> int:
+        """Kill whoever is still in a request, and record each as CUT. Returns how many."""
+        now_s = time.monotonic()
+        cut = [user for user in self._alive.values() if user.sent_s]
+        for user in cut:
+            age_ns = int((now_s - user.sent_s) * 1e9)
+            self._recorder.record(Outcome(Kind.CUT, 0, 0, 0, age_ns, age_ns))
+            user.sent_s = 0.0
+        self._runner.user_greenlets.kill(block=True, timeout=5)
+        return len(cut)
+
+    def take_active_s(self) -> float:
+        """Summed time (s) that users were at work since the last take: the integral of active users."""
+        self._count(0)
+        area_s, self._active_area_s = self._active_area_s, 0.0
+        return area_s
+
+    def age_sum_s(self) -> float:
+        """Summed ages (s) of the requests in flight."""
+        now_s = time.monotonic()
+        return sum(now_s - float(user.sent_s) for user in self._alive.values() if user.sent_s)
+
+    def audit(self) -> tuple[list[tuple[int, float, float]], list[tuple[int, float, float]]]:
+        """(starts, stops) since the last audit: user, planned and actual time in s since run start."""
+        taken = self._starts, self._stops
+        self._starts, self._stops = [], []
+        return taken
+
+    def enlist(self, user: Any) -> None:
+        """A user was made (called by it): it gets its number and its place in the order."""
+        user.number = self._spawned * self._stride + self._offset
+        user.planned_s = self._planned_s
+        self._spawned += 1
+        self._staying.append(user)
+        self._alive[user.number] = user
+
+    def live(self, user: Any) -> None:
+        """One user's life: payload, invoke, record, again, until it is told to leave."""
+        target = shared = self._target
+        self._count(+1)
+        self._starts.append((user.number, user.planned_s, time.monotonic() - self._start_s))
+        try:
+            if isinstance(shared, PerUserTarget):
+                target = shared.for_user()
+            self._loop(user, target)
+        finally:
+            self._count(-1)
+            self._alive.pop(user.number, None)
+            self._stops.append((user.number, user.leaves_s, time.monotonic() - self._start_s))
+            if target is not shared:
+                target.close()
+
+    def _loop(self, user: Any, target: Target) -> None:
+        invoke, record, clock = target.invoke, self._recorder.record, time.monotonic
+        pick = self._payloads.picker(self._seed, user.number)
+        probe, turns, turned_s = self._probe, self._probe.turns, clock()
+        while not user.leaving:
+            user.sent_s = sent_s = clock()
+            try:
+                outcome = invoke(pick())
+            except Exception as problem:  # the contract forbids it: shown as its own kind of failure
+                outcome = _raised(problem, sent_s, clock())
+            user.sent_s = 0.0
+            record(outcome)
+            if outcome.kind in PAUSING and not user.leaving:
+                self._count(-1)
+                gevent.sleep(PAUSE_S)
+                self._count(+1)
+            elif probe.turns != turns:
+                turns, turned_s = probe.turns, sent_s
+            elif sent_s - turned_s > YIELD_S:
+                gevent.sleep(0)
+                turned_s = clock()
+
+    def _count(self, change: int) -> None:
+        now_s = time.monotonic()
+        self._active_area_s += self._active * (now_s - self._active_at_s)
+        self._active_at_s = now_s
+        self._active += change
+
+
+def new_environment() -> Environment:
+    """A Locust environment with none of Locust's own reports: our recorder measures."""
+    return Environment(catch_exceptions=False)
+
+
+def _user_class(swarm: Swarm) -> type[User]:
+    class Invoker(User):
+        leaving = False
+        leaves_s = 0.0
+        sent_s = 0.0  # monotonic time of the request in flight, 0.0 between requests
+
+        def __init__(self, environment: Environment) -> None:
+            super().__init__(environment)
+            swarm.enlist(self)
+
+        @task
+        def live(self) -> None:
+            swarm.live(self)
+            raise StopUser
+
+    return Invoker
+
+
+def _raised(problem: Exception, sent_s: float, done_s: float) -> Outcome:
+    sent_ns, done_ns = int(sent_s * 1e9), int(done_s * 1e9)
+    detail = f"{type(problem).__name__}: {problem}"[:200]
+    return Outcome(Kind.EXCEPTION, 0, 0, sent_ns, done_ns, done_ns, None, detail)
