@@ -56,6 +56,14 @@ class Histogram:
         found = np.bincount(_index(inside))
         self.counts[: found.size] += found
 
+    def record_counts(self, values_us: Int64s | Sequence[int], counts: Int64s | Sequence[int]) -> None:
+        """Add values_us[i] counts[i] times each; both integers, shape (n,)."""
+        values, times = np.asarray(values_us, np.int64), np.asarray(counts, np.int64)
+        inside = np.clip(values, LOWEST_US, HIGHEST_US)
+        self.clamped += int(times[inside != values].sum())
+        self.sum_us += float(np.dot(inside.astype(np.float64), times))
+        np.add.at(self.counts, _index(inside), times)
+
     def add(self, other: Histogram) -> None:
         """Merge: afterwards every counter is the sum of both."""
         self.counts += other.counts

@@ -37,7 +37,7 @@ class MockSettings:
         as in a garbage collection; again every freeze_every_s (0: once). freeze_s = 0: never.
     cold_start_ms: what the first request of each server takes longer; a warm server that is free is taken first.
     parts, part_gap_ms: a streamed answer has so many parts, so far apart; the server is held until the last one.
-    response_bytes: length of an answer's body; 0: a short JSON document.
+    response_bytes: length of an answer's body, at most the API's 6,291,456; 0: a short JSON document.
     seed: of everything drawn at random. name: the only endpoint name served; "": any.
     """
 
@@ -104,6 +104,7 @@ class MockSettings:
 
 _KINDS: Mapping[str, str] = {field.name: str(field.type) for field in fields(MockSettings)}
 _POSITIVE = ("servers", "parts")
+_MOST = {"servers": 1_000_000, "parts": 10_000, "response_bytes": 6_291_456}
 _RATIOS = ("error_ratio", "stall_ratio")
 _UNSIGNED = (
     "service_ms",
@@ -127,6 +128,8 @@ def _problems(settings: MockSettings) -> Iterator[Problem]:
             yield Problem(where, got, f"must be {_A_NUMBER[kind]}")
         elif name in _POSITIVE and value < 1:
             yield Problem(where, got, "must be at least 1")
+        elif name in _MOST and value > _MOST[name]:
+            yield Problem(where, got, f"must be at most {_MOST[name]}")
         elif name in _RATIOS and not 0 <= value <= 1:
             yield Problem(where, got, "must lie in 0..1", "it is a share, not a percentage")
         elif name in _UNSIGNED and value < 0:
