@@ -1,0 +1,185 @@
+"""The end of a run on a terminal: the verdict first, then why it stopped, the levels, and how far to trust it all.
+
+The words are ASCII, the frame falls back to ASCII by itself, and NO_COLOR is obeyed by rich.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loadtest.core.decision import REASONS
+from loadtest.core.levels import LevelResult
+from loadtest.core.result import RunResult
+from loadtest.core.verdict import LatencyVerdict
+from loadtest.report.live import LiveView
+from loadtest.report.words import duration, evidence_words, milliseconds, number, percent, plural
+
+__all__ = ["LiveView", "summary"]
+
+STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"}
+MAX_ROWS = 24
+FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
+MAX_DETAILS = 5
+
+
+def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
+    """What to print for a result. folder: where its files are; None: nowhere."""
+    parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
+    parts += [_verdict(result), *_why(result), *_figures(result), _level_table(result)]
+    parts += [*_errors(result), *_trust(result), *_warnings(result)]
+    if folder is not None:
+        # A path is only of use whole: it may be longer than the line.
+        parts.append(Text(f"Results: {os.fspath(folder)}", no_wrap=True, overflow="ignore"))
+    return Group(*parts)
+
+
+def _verdict(result: RunResult) -> RenderableType:
+    """The verdict's line, and what it rests on."""
+    overall, threshold = result.overall, result.plan.stop.latency
+    if REASONS[result.reason].exit_code == 1:
+        return Text.assemble((" FAILED ", "bold white on red"), f" {REASONS[result.reason].sentence}")
+    if threshold is None:
+        return Text.assemble((" DONE ", "bold black on green"), " no latency threshold was asked for")
+    asked = f"{threshold.name} of latency at most {threshold.limit_ms} ms"
+    if overall is None:
+        return Text.assemble(("UNDECIDED", STYLES["undecided"]), f"  {asked}: nothing was measured against it")
+    text = Text.assemble((overall.answer.upper(), STYLES[overall.answer]), f"  {asked} ({overall.clock} clock)")
+    return Group(text, _indented(_basis(overall)))
+
+
+def _indented(text: Text | str) -> Padding:
+    return Padding(text if isinstance(text, Text) else Text(text), (0, 0, 0, 2))
+
+
+def _basis(verdict: LatencyVerdict) -> str:
+    """What a verdict rests on."""
+    facts = []
+    if verdict.n:
+        facts.append(f"{verdict.over:,} of {verdict.n:,} requests over it ({percent(verdict.over / verdict.n)})")
+    if verdict.low_ms is not None or verdict.high_ms is not None:
+        facts.append(f"P{verdict.percentile * 100:g} within {_interval(verdict)} ms (95 % confidence)")
+    if verdict.rule:
+        level = "" if verdict.level is None else f" at level {verdict.level}"
+        at = "" if verdict.decided_at_s is None else f" after {duration(verdict.decided_at_s)}"
+        facts.append(f"by {verdict.rule}{level}{at}")
+    if verdict.more_requests:
+        facts.append(f"about {verdict.more_requests:,} more requests would decide it")
+    return "; ".join(facts) or "no request was judged"
+
+
+def _why(result: RunResult) -> Iterator[RenderableType]:
+    ended_s = result.totals.length_s if result.stopped_at_s is None else result.stopped_at_s
+    yield Text(f"Ended after {duration(ended_s)}: {REASONS[result.reason].sentence} ({result.reason.value})")
+    if facts := evidence_words(result.evidence):
+        yield _indented(", ".join(facts))
+
+
+def _figures(result: RunResult) -> Iterator[Text]:
+    if result.best is None:
+        yield Text("No rate of invocations held the conditions")
+    else:
+        level = next((level for level in result.levels if level.level == result.best.level), None)
+        users = "" if level is None else f" at {plural(level.users, 'user')}"
+        estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
+        yield Text.assemble(
+            "Best rate ", (f"{number(result.best.per_min)} invocations/min", "bold"), f"{users}{estimate}"
+        )
+    latency = result.latency
+    if latency.reported_ms is not None:
+        measured = f" (the threshold; measured {milliseconds(latency.measured_ms)} ms)" if latency.clamped else ""
+        bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
+        name = f"P{latency.percentile * 100:g}"
+        yield Text(f"Latency {name} {milliseconds(latency.reported_ms)} ms{measured}, {latency.clock} clock{bound}")
+    peak = max((level.users for level in result.levels), default=0)
+    schedule = result.schedule
+    yield Text(
+        f"Closed workload, {plural(peak, 'user')}; {result.totals.ok:,} ok, {plural(result.totals.errors, 'error')}; "
+        f"schedule {schedule.verdict} (lag max {milliseconds(schedule.max_lag_ms)} ms, "
+        f"mean {milliseconds(schedule.mean_lag_ms)} ms)"
+    )
+
+
+def _level_table(result: RunResult) -> RenderableType:
+    """A row a level; latencies in ms of the client's clock. The interval is the threshold's percentile's."""
+    verdicts = {verdict.level: verdict for verdict in result.verdicts}
+    threshold = result.plan.stop.latency
+    # Two-line headings and narrow gaps: nine columns are to fit in 80.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if verdicts and threshold is not None:
+        table.add_column(f"{threshold.name}, 95 %\ninterval", justify="right", no_wrap=True)
+        table.add_column("\nverdict", no_wrap=True)
+    skipped = max(0, len(result.levels) - MAX_ROWS)
+    for i, level in enumerate(result.levels):
+        if skipped and FIRST_ROWS <= i < FIRST_ROWS + skipped:
+            if i == FIRST_ROWS:
+                table.add_row(f"({skipped} more)")
+            continue
+        table.add_row(*_level_cells(level, verdicts.get(level.level), bool(verdicts)))
+    return table
+
+
+def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: bool) -> Sequence[RenderableType]:
+    users = f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
+    cells: list[RenderableType] = [
+        users,
+        "-" if level.in_flight is None else f"{level.in_flight:.1f}",
+        "-" if level.throughput_per_s is None else number(level.throughput_per_s),
+        Text(f"{level.errors:,}", style="red" if level.errors else ""),
+        *(milliseconds(value) for value in (level.p50_ms, level.p95_ms, level.p99_ms)),
+    ]
+    if judged:
+        cells.append("-" if verdict is None else _interval(verdict))
+        cells.append("-" if verdict is None else Text(verdict.answer, style=STYLES[verdict.answer]))
+    return cells
+
+
+def _interval(verdict: LatencyVerdict) -> str:
+    if verdict.low_ms is None and verdict.high_ms is None:
+        return "-"
+    high = "?" if verdict.high_ms is None else milliseconds(verdict.high_ms)
+    return f"{milliseconds(verdict.low_ms)} .. {high}"
+
+
+def _errors(result: RunResult) -> Iterator[Text]:
+    totals = result.totals
+    if not totals.errors:
+        return
+    shown = list(totals.details.items())[:MAX_DETAILS]
+    more = f", and {len(totals.details) - len(shown)} other kinds" if len(totals.details) > len(shown) else ""
+    listed = ", ".join(f"{n:,} x {detail}" for detail, n in shown)
+    yield Text(f"Errors: {percent(totals.error_ratio)} of requests failed: {listed}{more}", style="red")
+
+
+def _trust(result: RunResult) -> Iterator[RenderableType]:
+    trust = result.trust
+    if trust.valid:
+        yield Text.assemble("Trust: ", ("VALID", "bold green"))
+    else:
+        limited = ", the load generator set the pace" if trust.client_limited else ""
+        yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
+    for reason in trust.reasons:
+        yield _indented(Text.assemble(("- ", "yellow"), f"{reason.text}; {reason.advice}"))
+
+
+def _warnings(result: RunResult) -> Iterator[RenderableType]:
+    warnings = list(result.problems)
+    if result.totals.lost_workers:
+        warnings.append(f"{result.totals.lost_workers} generator processes were lost")
+    if result.totals.clamped:
+        warnings.append(f"{result.totals.clamped:,} latencies were outside 1 us .. 1 h and count at the border")
+    if result.not_run:
+        warnings.append(f"not run, over the limit of tests: {', '.join(result.not_run)}")
+    for warning in warnings:
+        yield Text(f"Warning: {warning}", style="yellow")
+    if result.log_tail:
+        yield Text("The generator's last lines:")
+        yield _indented(Text("\n".join(result.log_tail), style="dim"))
