@@ -1,0 +1,204 @@
+"""The emulator as one WSGI application: job operations, invocations of endpoints, and the rest of AWS next door.
+
+    POST /  X-Amz-Target: SageMaker.<a job operation>     the JobService
+    POST /  X-Amz-Target: SageMaker.AddTags and the like   the JobService if the ARN is a job's, else the neighbour
+    POST /endpoints/<name>/invocations[-response-stream]   the mock endpoint of that name
+    GET  /health                                           this file
+    everything else                                        the neighbour (loadtest.emulator.neighbour)
+
+No request stops the server: what nobody foresaw is logged with its trace and answered as 500 InternalFailure.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
+
+from loadtest.emulator import protocol
+from loadtest.emulator.forward import Forwarder, Unreachable
+from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS
+from loadtest.emulator.neighbour import Neighbour, reply
+from loadtest.errors import EngineError, LoadtestError
+from loadtest.jobs.errors import ApiError
+from loadtest.version import VERSION
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+__all__ = ["Application", "EndpointDirectory", "JobApi"]
+
+_log = logging.getLogger(__name__)
+
+JOB_BODY_BYTES = 1024 * 1024
+INVOCATION_BODY_BYTES = 6_291_456  # BodyBlob of the sagemaker-runtime model
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations(-response-stream)?")
+_JOB_ARN = ":inference-recommendations-job/"
+_READS_CLOUDWATCH = ("/logs/aws4_request", "/monitoring/aws4_request")
+_CHANGES_ENDPOINT = frozenset({"DeleteEndpoint", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities"})
+
+
+class JobApi(Protocol):
+    """What is used of loadtest.jobs.service.JobService besides one method per operation."""
+
+    def owns(self, arn: str) -> bool: ...
+
+
+class EndpointDirectory(Protocol):
+    """Which process answers an endpoint. forget: it may have changed.
+
+    invocation_url: None: there is no such endpoint. Raises LoadtestError if there is one that cannot serve.
+    """
+
+    def invocation_url(self, name: str, *, streamed: bool = False) -> str | None: ...
+
+    def forget(self, name: str) -> None: ...
+
+
+class Settles(Protocol):
+    """Something that writes behind; settle: wait until it can be read."""
+
+    def settle(self) -> bool: ...
+
+
+class Application:
+    """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read."""
+
+    def __init__(
+        self,
+        service: JobApi,
+        neighbour: Neighbour,
+        endpoints: EndpointDirectory,
+        forward: Forwarder,
+        *,
+        capacity_bounds: bool = True,
+        account: str = "123456789012",
+        events: Settles | None = None,
+    ) -> None:
+        self._service = service
+        self._neighbour = neighbour
+        self._endpoints = endpoints
+        self._forward = forward
+        self._capacity_bounds = capacity_bounds
+        self._account = account
+        self._events = events
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return self._route(environ, start_response)
+        except Exception:
+            request_id = str(uuid.uuid4())
+            _log.exception("request %s failed", request_id)
+            text = f"An unexpected error occurred; it is in the emulator's log under request {request_id}"
+            return reply(protocol.failure("InternalFailure", text, 500, request_id), start_response)
+
+    def _route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        invocation = _INVOCATION.fullmatch(path) if method == "POST" else None
+        if invocation is not None:
+            name = unquote(invocation[1].encode("latin-1").decode("utf-8", "replace"))
+            return self._invoke(name, bool(invocation[2]), environ, start_response)
+        if path == "/health" and method in ("GET", "HEAD"):
+            return _health(start_response)
+        operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", ""))
+        if operation is not None and (operation in JOB_OPERATIONS or operation in TAG_OPERATIONS):
+            return self._control(operation, environ, start_response)
+        return self._next_door(operation, environ, start_response)
+
+    def _control(self, operation: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        request_id = str(uuid.uuid4())
+        if length > JOB_BODY_BYTES:
+            text = f"The request is longer than {JOB_BODY_BYTES} bytes"
+            return reply(protocol.failure("RequestEntityTooLargeException", text, 413, request_id), start_response)
+        body = environ["wsgi.input"].read(length)
+        if operation in TAG_OPERATIONS and self._neighbour.answers and not self._is_ours(body):
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._next_door(operation, environ, start_response)
+        return reply(self._answer(operation, body, request_id), start_response)
+
+    def _answer(self, operation: str, body: bytes, request_id: str) -> protocol.Reply:
+        try:
+            call = protocol.parse(operation, body, capacity_bounds=self._capacity_bounds)
+            method = JOB_OPERATIONS.get(operation) or TAG_OPERATIONS[operation]
+            return protocol.success(operation, getattr(self._service, method)(call.params), request_id)
+        except protocol.WireError as refusal:
+            return protocol.failure(refusal.code, refusal.message, refusal.status, request_id)
+        except ApiError as refusal:
+            return protocol.failure(refusal.code, refusal.message, refusal.http_status, request_id)
+
+    def _is_ours(self, body: bytes) -> bool:
+        try:
+            arn = json.loads(body).get("ResourceArn")
+        except (ValueError, AttributeError, RecursionError):
+            return False
+        return isinstance(arn, str) and (_JOB_ARN in arn or self._service.owns(arn))
+
+    def _invoke(
+        self, name: str, streamed: bool, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if int(environ.get("CONTENT_LENGTH") or 0) > INVOCATION_BODY_BYTES:
+            text = f"HTTP content length exceeded {INVOCATION_BODY_BYTES} bytes"
+            return _runtime_failure("ValidationError", text, 413, start_response)
+        try:
+            url = self._endpoints.invocation_url(name, streamed=streamed)
+        except EngineError:
+            raise
+        except LoadtestError as problem:
+            return _runtime_failure("ModelError", f"The model cannot be loaded: {problem}", 424, start_response)
+        if url is None:
+            text = f"Endpoint {name} of account {self._account} not found."
+            return _runtime_failure("ValidationError", text, 400, start_response)
+        try:
+            return self._forward(url, environ, start_response)
+        except Unreachable as problem:
+            # The endpoint of a test that has just ended, most likely: its port is closed.
+            self._endpoints.forget(name)
+            return _runtime_failure("ServiceUnavailable", str(problem), 503, start_response)
+
+    def _next_door(
+        self, operation: str | None, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if self._events is not None and any(
+            scope in environ.get("HTTP_AUTHORIZATION", "") for scope in _READS_CLOUDWATCH
+        ):
+            self._events.settle()
+        changed = _endpoint_name(environ) if operation in _CHANGES_ENDPOINT else None
+        answer = self._neighbour(environ, start_response)
+        if changed is not None:
+            self._endpoints.forget(changed)
+        return answer
+
+
+def _endpoint_name(environ: WSGIEnvironment) -> str | None:
+    """EndpointName of the request, whose body can be read again afterwards; None if there is none."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    try:
+        return str(json.loads(body)["EndpointName"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _health(start_response: StartResponse) -> list[bytes]:
+    body = json.dumps({"status": "ok", "version": VERSION}).encode("ascii")
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _runtime_failure(code: str, text: str, status: int, start_response: StartResponse) -> list[bytes]:
+    """An error of the runtime API: REST-JSON, whose clients look for the code in a header."""
+    body: bytes = json.dumps({"message": text}).encode("utf-8")
+    headers: list[Any] = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("x-amzn-ErrorType", code),
+        ("x-amzn-RequestId", str(uuid.uuid4())),
+    ]
+    start_response(f"{status} Error", headers)
+    return [body]

@@ -1,0 +1,88 @@
+"""What the emulator reads of the rest of AWS: models, model packages and sample payloads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from loadtest.emulator.inside import InsideClients
+from loadtest.errors import Problem, SpecError
+from loadtest.jobs.models import ModelFacts
+
+__all__ = ["Catalogue"]
+
+_log = logging.getLogger(__name__)
+
+
+class Catalogue:
+    """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
+
+    def __init__(self, clients: InsideClients) -> None:
+        self._clients = clients
+
+    def model(self, reference: str, /) -> ModelFacts | None:
+        """Facts of a model package version (by ARN) or of a model (by name); None: there is no such thing.
+
+        A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts.
+        """
+        sagemaker = self._clients.client("sagemaker")
+        try:
+            if ":model-package/" in reference:
+                return _package_facts(sagemaker.describe_model_package(ModelPackageName=reference))
+            model = sagemaker.describe_model(ModelName=reference)
+            container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
+                iter(model.get("Containers") or ()), {}
+            )
+            package = container.get("ModelPackageName")
+            return self.model(package) if package and ":model-package/" in package else ModelFacts()
+        except ClientError as refusal:
+            _log.debug("%s: %s", reference, refusal)
+            return None
+        except BotoCoreError as problem:
+            _log.warning("%s cannot be looked up: %s", reference, problem)
+            return None
+
+    def payload(self, url: str, /) -> bytes:
+        """The archive behind a SamplePayloadUrl (`s3://bucket/key`, or an `https://` form of it).
+
+        Raises SpecError if it cannot be read.
+        """
+        bucket, key = _bucket_and_key(url)
+        try:
+            answer = self._clients.client("s3").get_object(Bucket=bucket, Key=key)
+            content: bytes = answer["Body"].read()
+        except (ClientError, BotoCoreError) as problem:
+            raise SpecError([Problem("SamplePayloadUrl", url, f"the archive cannot be read: {problem}")]) from problem
+        return content
+
+
+def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
+    specification = package.get("InferenceSpecification") or {}
+    container: Mapping[str, Any] = next(iter(specification.get("Containers") or ()), {})
+    return ModelFacts(
+        domain=package.get("Domain"),
+        task=package.get("Task"),
+        framework=container.get("Framework"),
+        framework_version=container.get("FrameworkVersion"),
+        nearest_model=container.get("NearestModelName"),
+        sample_payload_url=package.get("SamplePayloadUrl"),
+        content_types=tuple(specification.get("SupportedContentTypes") or ()),
+        instance_types=tuple(specification.get("SupportedRealtimeInferenceInstanceTypes") or ()),
+    )
+
+
+def _bucket_and_key(url: str) -> tuple[str, str]:
+    """s3://bucket/key, https://bucket.s3.region.amazonaws.com/key, or https://host/bucket/key."""
+    parts = urlsplit(url)
+    path = parts.path.lstrip("/")
+    if parts.scheme == "s3":
+        return parts.netloc, path
+    head, dot, _ = parts.netloc.partition(".s3")
+    if dot:
+        return head, path
+    bucket, _, key = path.partition("/")
+    return bucket, key

@@ -1,0 +1,167 @@
+"""What a job says while it runs, put into CloudWatch Logs and metrics by their own API.
+
+A thread of its own takes the events, so a test never waits for them and a job's first line does not wait for moto's
+import. `settle` waits until what was said so far can be read, which makes reads consistent.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timezone
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.percentiles import Distributions
+from loadtest.jobs.events import LOG_GROUP, MetricPoint
+
+__all__ = ["CloudWatch"]
+
+_log = logging.getLogger(__name__)
+
+_QUEUE_LENGTH = 200_000
+_LINES_PER_CALL = 1_000
+_POINTS_PER_CALL = 500
+_T = TypeVar("_T")
+
+
+class _Line(NamedTuple):
+    stream: str
+    message: str
+    time_ms: int
+
+
+class CloudWatch:
+    """An EventSink (loadtest.jobs.events) on the clients of a neighbour. `close` writes what is left.
+
+    distributions: where percentiles of the metrics are kept, if somebody asks for them there.
+    """
+
+    def __init__(self, clients: InsideClients, distributions: Distributions | None = None) -> None:
+        self._clients = clients
+        self._distributions = distributions
+        self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(_QUEUE_LENGTH)
+        self._streams: set[str] = set()
+        self._thread = threading.Thread(target=self._work, name="loadtest-cloudwatch", daemon=True)
+        self._thread.start()
+
+    def log(self, stream: str, message: str, time_s: float) -> None:
+        """One line of a stream of LOG_GROUP; time_s: epoch seconds."""
+        self._put(_Line(stream, message, int(time_s * 1000)))
+
+    def metric(self, point: MetricPoint) -> None:
+        """One minute of a metric."""
+        self._put(point)
+
+    def settle(self, timeout_s: float = 10.0) -> bool:
+        """Wait until everything said before this call is written; False: the time was too short."""
+        written = threading.Event()
+        self._put(written)
+        return written.wait(timeout_s)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what is left and end the thread."""
+        self._put(None)
+        self._thread.join(timeout_s)
+
+    def _put(self, item: _Line | MetricPoint | threading.Event | None) -> None:
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            _log.warning("CloudWatch is %d events behind: one is dropped", _QUEUE_LENGTH)
+
+    def _work(self) -> None:
+        going = True
+        while going:
+            batch = [self._queue.get()]
+            while len(batch) < _LINES_PER_CALL and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            try:
+                self._write_lines([item for item in batch if isinstance(item, _Line)])
+                self._write_points([item for item in batch if isinstance(item, MetricPoint)])
+            except Exception:
+                # The thread outlives anything the neighbour does; what was lost is in the log.
+                _log.exception("CloudWatch lost up to %d events", len(batch))
+            for item in batch:
+                if isinstance(item, threading.Event):
+                    item.set()
+            going = None not in batch
+
+    def _write_lines(self, lines: Sequence[_Line]) -> None:
+        for stream, of_stream in groupby(sorted(lines, key=_by_stream_and_time), key=lambda line: line.stream):
+            events = [{"timestamp": line.time_ms, "message": line.message or " "} for line in of_stream]
+            self._write_stream(stream, events)
+
+    def _write_stream(self, stream: str, events: list[dict[str, Any]]) -> None:
+        logs = self._clients.client("logs")
+        for first in (True, False):
+            if stream not in self._streams:
+                _make(logs.create_log_group, logGroupName=LOG_GROUP)
+                _make(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=stream)
+                self._streams.add(stream)
+            try:
+                answer = logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+            except ClientError as refusal:
+                # Gone since: somebody deleted it, or reset moto.
+                if not first or refusal.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                self._streams.discard(stream)
+            else:
+                if answer.get("rejectedLogEventsInfo"):
+                    _log.warning("log events of %s were rejected: %s", stream, answer["rejectedLogEventsInfo"])
+                return
+
+    def _write_points(self, points: Sequence[MetricPoint]) -> None:
+        by_namespace: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for point in points:
+            if self._distributions is not None:
+                self._distributions.add(point)
+            by_namespace[point.namespace].append(_datum(point))
+        for namespace, data in by_namespace.items():
+            for part in _parts(data, _POINTS_PER_CALL):
+                try:
+                    self._clients.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=part)
+                except (ClientError, BotoCoreError):
+                    _log.exception("%d metric values of %s were refused", len(part), namespace)
+
+
+def _by_stream_and_time(line: _Line) -> tuple[str, int]:
+    # sorted() is stable: lines of the same millisecond stay in the order in which they were said.
+    return line.stream, line.time_ms
+
+
+def _make(create: Any, **names: str) -> None:
+    try:
+        create(**names)
+    except ClientError as refusal:
+        if refusal.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            raise
+
+
+def _datum(point: MetricPoint) -> dict[str, Any]:
+    pairs = list(zip(point.values, point.counts, strict=True))
+    return {
+        "MetricName": point.name,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in point.dimensions.items()],
+        "Timestamp": datetime.fromtimestamp(point.time_s, timezone.utc),
+        "Unit": point.unit,
+        "StatisticValues": {
+            "SampleCount": math.fsum(count for _, count in pairs),
+            "Sum": math.fsum(value * count for value, count in pairs),
+            "Minimum": min(point.values),
+            "Maximum": max(point.values),
+        },
+    }
+
+
+def _parts(items: Sequence[_T], length: int) -> Iterator[Sequence[_T]]:
+    starts: Iterable[int] = range(0, len(items), length)
+    for start in starts:
+        yield items[start : start + length]

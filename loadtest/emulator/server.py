@@ -1,0 +1,251 @@
+"""The emulator's web server (waitress), and everything put together behind it.
+
+Sockets, threads and signals live here; what a request means is `loadtest.emulator.app`'s business. The process stays
+unpatched: traffic runs in the engine's child processes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask
+
+from loadtest.core.spec import Profile
+from loadtest.emulator import model, protocol
+from loadtest.emulator.app import Application
+from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.cloudwatch import CloudWatch
+from loadtest.emulator.endpoints import Endpoints
+from loadtest.emulator.forward import Forwarder
+from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.neighbour import Moto, Neighbour, Nobody, Upstream, moto_is_installed
+from loadtest.emulator.percentiles import Distributions, teach_moto
+from loadtest.errors import EngineError
+from loadtest.jobs.service import JobService, open_service
+
+__all__ = ["EmulatorOptions", "EmulatorServer", "is_loopback"]
+
+_log = logging.getLogger(__name__)
+
+# A waitress thread is held for as long as an invocation that it forwards takes, up to a minute.
+_THREADS = 32
+_CONNECTIONS = 1000
+_LAST_REQUESTS_S = 5
+_HEADER_BYTES = 64 * 1024
+_BODY_BYTES = 256 * 1024 * 1024  # of anything, such as model data put into moto's S3
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorOptions:
+    """How an emulator is set up; the defaults are those of `loadtest serve`.
+
+    port: 0 takes a free one. state: directory of the jobs; None: they are in memory.
+    engine: "live" sends real traffic, "sim" runs in virtual time. upstream: URL of who answers what is not emulated;
+    None: moto in this process if it is installed. fleet_file, prices_file: replace the built-in ones.
+    quota: jobs that may be active at once; None: any number.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4599
+    engine: Literal["live", "sim"] = "live"
+    profile: Profile = "aws"
+    state: Path | None = None
+    upstream: str | None = None
+    fleet_file: Path | None = None
+    prices_file: Path | None = None
+    quota: int | None = None
+    region: str = "us-east-1"
+    account: str = "123456789012"
+
+
+class EmulatorServer:
+    """A listening emulator. Made ready by the constructor; `run` or `start` serves, `close` ends everything in order.
+
+    Raises EngineError if the address cannot be had, SpecError for a wrong fleet or price file.
+    """
+
+    def __init__(self, options: EmulatorOptions) -> None:
+        self.options = options
+        self._closing = ExitStack()
+        self._thread: threading.Thread | None = None
+        try:
+            self._open(options)
+        except BaseException:
+            self._closing.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The one address of everything: `http://127.0.0.1:4599`."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def neighbour(self) -> str:
+        """Who answers what is not emulated: `moto`, `upstream` or `nobody`."""
+        return self._neighbour.name
+
+    def exports(self) -> Mapping[str, str]:
+        """Environment variables that lead AWS's clients here."""
+        names = ["AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"]
+        if self._neighbour.answers:
+            names.append("AWS_ENDPOINT_URL")
+        return dict.fromkeys(names, self.url)
+
+    def run(self) -> None:
+        """Serve until `close` is called from another thread or from a signal handler."""
+        self._server.run()
+
+    def start(self) -> None:
+        """Serve in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name="loadtest-emulator", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more requests, let those that run end, stop the jobs, give everything back. May be called twice."""
+        self._closing.close()
+
+    def forget_neighbour(self) -> None:
+        """Empty moto, which keeps its state per process; nothing to do for any other neighbour."""
+        if isinstance(self._neighbour, Moto):
+            self._neighbour.reset()
+
+    def _open(self, options: EmulatorOptions) -> None:
+        closing = self._closing
+        sock = _listen(options.host, options.port)
+        closing.callback(sock.close)
+        self._host, self._port = sock.getsockname()[:2]
+        forward = Forwarder()
+        closing.callback(forward.close)
+        self._neighbour = neighbour = _neighbour(options, forward)
+        clients = InsideClients(neighbour, region=options.region)
+        events = self._events(clients)
+        endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
+        closing.callback(endpoints.close)
+        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
+        endpoints.follow(service.fleet)
+        closing.callback(service.close)
+        application = Application(
+            service,
+            neighbour,
+            endpoints,
+            forward,
+            capacity_bounds=options.profile == "aws",
+            account=options.account,
+            events=events,
+        )
+        for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
+            model.operation(name)  # loads the service model now, not within the first request
+        self._server: Any = create_server(
+            application,
+            sockets=[sock],
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            max_request_header_size=_HEADER_BYTES,
+            max_request_body_size=_BODY_BYTES,
+            ident="loadtest",
+            clear_untrusted_proxy_headers=True,
+        )
+        self._server.channel_class = _Channel
+        closing.callback(self._stop_serving)
+
+    def _events(self, clients: InsideClients) -> CloudWatch | None:
+        """Where jobs put their logs and metrics; None if nobody could read them."""
+        if not self._neighbour.answers:
+            _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
+            return None
+        distributions = None
+        if isinstance(self._neighbour, Moto):
+            distributions = Distributions()
+            teach_moto(distributions)
+        events = CloudWatch(clients, distributions)
+        self._closing.callback(events.close)
+        return events
+
+    def _stop_serving(self) -> None:
+        server = self._server
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=_LAST_REQUESTS_S)
+
+        def close_sockets() -> None:
+            # waitress's loop ends when nothing is left in its map of sockets.
+            server.asyncore.close_all(server._map, ignore_all=True)
+
+        if self._thread is not None and self._thread.is_alive():
+            server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
+            self._thread.join(_LAST_REQUESTS_S)
+        close_sockets()
+
+
+def is_loopback(host: str) -> bool:
+    """Can only this machine reach a server on that host name or address?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as problem:
+        sock.close()
+        raise EngineError(f"cannot listen on {host} port {port}: {problem.strerror or problem}") from problem
+    return sock
+
+
+def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
+    if options.upstream is not None:
+        return Upstream(options.upstream, forward)
+    return Moto(options.account) if moto_is_installed() else Nobody()
+
+
+def _service(
+    options: EmulatorOptions, clients: InsideClients | None, events: CloudWatch | None, endpoints: Endpoints
+) -> JobService:
+    catalogue = Catalogue(clients) if clients is not None else None
+    return open_service(
+        state=options.state,
+        engine=options.engine,
+        profile=options.profile,
+        region=options.region,
+        account=options.account,
+        fleet_file=options.fleet_file,
+        prices_file=options.prices_file,
+        quota=options.quota,
+        payload_reader=catalogue.payload if catalogue else None,
+        model_reader=catalogue.model if catalogue else None,
+        endpoint_reader=endpoints.read,
+        events=events,
+    )
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """What waitress itself refuses (a malformed request line, a wrong Content-Length, too much of anything)."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        code = "RequestEntityTooLargeException" if error.code in (413, 431) else "SerializationException"
+        answer = protocol.failure(code, f"{error.reason}: {error.body}", error.code, str(uuid.uuid4()))
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.extend(answer.headers)
+        self.set_close_on_finish()
+        self.content_length = len(answer.body)
+        self.write(answer.body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _ErrorTask
