@@ -25,28 +25,25 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "jobs": ({"errors", "core", "targets", "mock", "engine", "aws"}, {"yaml"}),
     "emulator": ({"errors", "version", "core", "jobs", "mock", "targets", "wire"}, {"botocore", "boto3", "moto", "waitress", "regex", "werkzeug"}),
     "report": ({"errors", "version", "core"}, {"rich", "hdrh", "numpy"}),
-    "jobfile": ({"errors", "core"}, {"yaml"}),
+    "document": ({"errors", "core"}, {"yaml"}),
+    "runoptions": ({"errors", "core"}, set()),
+    "jobfile": ({"errors", "core", "document", "runoptions"}, set()),
     "api": ({"errors", "core", "targets", "engine", "aws", "jobs", "jobfile"}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
-    "cli": ({"errors", "version", "core", "targets", "mock", "engine", "aws", "jobs", "emulator", "report", "jobfile", "api"}, {"click", "rich"}),
+    "cli": ({"errors", "version", "core", "targets", "mock", "engine", "aws", "jobs", "emulator", "report", "runoptions", "jobfile", "api"}, {"click", "rich"}),
 }
+# Modules of a patched process: nothing of the parent's side may import them.
+PATCHED_NAMES = ("child", "generator", "link", "master", "probe", "session", "swarm", "worker")
+PATCHED = {f"loadtest.engine.{name}" for name in PATCHED_NAMES}
 # Inside a layer, some packages are for these modules alone.
 ONLY_IN = {
     "locust": {"engine/swarm.py"},
-    "gevent": {
-        "engine/child.py",
-        "engine/generator.py",
-        "engine/link.py",
-        "engine/probe.py",
-        "engine/session.py",
-        "engine/swarm.py",
-    },
+    "gevent": {f"engine/{name}.py" for name in PATCHED_NAMES},
     "boto3": {"targets/boto.py"},
 }
 CORE_FORBIDDEN = {"time", "socket", "threading", "os", "subprocess", "asyncio", "random", "select"}
 FILES = sorted(PACKAGE.rglob("*.py"))
-# Modules of a patched process: nothing of the parent's side may import them.
-PATCHED = {f"loadtest.engine.{name}" for name in ("child", "generator", "link", "probe", "session", "swarm")}
+
 
 
 def _imports(path: Path) -> Iterator[tuple[str, bool]]:

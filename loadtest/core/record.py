@@ -289,10 +289,11 @@ class Recorder:
 def merge_windows(parts: Sequence[Window]) -> Window:
     """One window from the same window of several generators: every count and every counter is the exact sum.
 
-    Lags, loop lag, CPU and steal are the worst of the parts; the rest follows the fields' meaning. Raises ValueError on
-    no parts or parts of different windows.
+    Bounds are the parts' mean (each generator closes its windows by its own clock, a millisecond apart); lags, loop lag,
+    CPU and steal are the worst of the parts; the rest follows the fields' meaning. Raises ValueError on no parts or parts
+    of different windows.
     """
-    if len({(part.index, part.start_s, part.end_s) for part in parts}) != 1:
+    if len({part.index for part in parts}) != 1:
         raise ValueError("only parts of one window can be merged")
     if len(parts) == 1:
         return parts[0]
@@ -304,9 +305,9 @@ def merge_windows(parts: Sequence[Window]) -> Window:
     model_p50, model_p95, model_p99 = (_ms(us) for us in model.percentiles_us([0.50, 0.95, 0.99]))
     return Window(
         index=parts[0].index,
-        start_s=parts[0].start_s,
-        end_s=parts[0].end_s,
-        level=parts[0].level,
+        start_s=sum(part.start_s for part in parts) / len(parts),
+        end_s=sum(part.end_s for part in parts) / len(parts),
+        level=parts[0].level if len({part.level for part in parts}) == 1 else None,
         users=sum(part.users for part in parts),
         running=sum(part.running for part in parts),
         active=sum(part.active for part in parts),

@@ -14,12 +14,19 @@ from typing import Any  # noqa: E402
 
 from loadtest.core.plan import Plan  # noqa: E402
 from loadtest.engine.link import Link  # noqa: E402
+from loadtest.engine.master import run_master  # noqa: E402
 from loadtest.engine.session import run_local  # noqa: E402
+from loadtest.engine.worker import run_worker  # noqa: E402
 from loadtest.errors import EngineError, SpecError, TargetError  # noqa: E402
 
 HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended
 
-__doc__ = """Entry of a generator process: `python -m loadtest.engine.child`, a Plan on stdin, messages on stdout."""
+__doc__ = """Entry of a generator process: `python -m loadtest.engine.child [ROLE ...]`, messages on stdin and stdout.
+
+    (no role)                       a Plan comes first on stdin; this process runs all of it
+    master HOST PORT WORKERS        the same, but workers that join at HOST:PORT (0: any free port) run it
+    worker HOST PORT                joins a master; the plan comes from there
+"""
 
 
 def main() -> int:
@@ -27,9 +34,7 @@ def main() -> int:
     link = Link(0, _claim_stdout())
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        plan = Plan.from_dict(_first_command(link)["plan"])
-        _limit(plan)
-        run_local(plan, link)
+        _play(link, *sys.argv[1:])
     except SpecError as problem:
         link.send("failed", fault="spec", problems=[str(each) for each in problem.problems])
     except TargetError as problem:
@@ -41,6 +46,20 @@ def main() -> int:
         link.send("failed", fault="engine", problems=[f"{type(problem).__name__}: {problem}"])
     link.close()
     return 0
+
+
+def _play(link: Link, role: str = "local", *arguments: str) -> None:
+    if role == "worker":
+        host, port = arguments
+        run_worker(host, int(port), link)
+        return
+    plan = Plan.from_dict(_first_command(link)["plan"])
+    _limit(plan)
+    if role == "master":
+        host, port, workers = arguments
+        run_master(plan, host, int(port), int(workers), link)
+    else:
+        run_local(plan, link)
 
 
 def _claim_stdout() -> int:

@@ -22,7 +22,8 @@ from loadtest.engine.messages import PARENT_KINDS, Lines, encode
 
 __all__ = ["STUCK_S", "Link"]
 
-STUCK_S = 15.0  # a loop that has not turned for this long is blocked for good
+# A loop that has not turned for this long is blocked for good.
+STUCK_S = float(os.environ.get("LOADTEST_BLOCKED_LIMIT_S", "15"))
 ORPHAN_S = 5.0  # an orphan that has not ended itself by then is ended
 LOOK_S = 0.25  # how often the watcher looks
 

@@ -3,7 +3,8 @@
     parent -> child     plan     the Plan, once, first
                         stop     end in order: no new request, drain, report
                         (end of file) the parent is gone: end at once
-    child -> parent     ready    the target is open; the run starts at epoch time started_at
+    child -> parent     listening a master waits for workers on this port
+                        ready    the target is open; the run starts at epoch time started_at
                         window   one Window, with how near each stop condition is
                         starts   users started and stopped since the last such message: the schedule's audit
                         stopping the decision: reason and evidence; requests in flight are being drained
@@ -22,7 +23,7 @@ from loadtest.errors import EngineError
 __all__ = ["CHILD_KINDS", "PARENT_KINDS", "Lines", "encode"]
 
 PARENT_KINDS = frozenset({"plan", "stop"})
-CHILD_KINDS = frozenset({"ready", "window", "starts", "stopping", "done", "failed"})
+CHILD_KINDS = frozenset({"listening", "ready", "window", "starts", "stopping", "done", "failed"})
 
 
 def encode(kind: str, **members: Any) -> bytes:

@@ -19,6 +19,7 @@ from loadtest.core.record import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
 from loadtest.engine.environment import environment
+from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 from loadtest.mock.process import MockProcess
@@ -31,7 +32,7 @@ Status = Literal["starting", "running", "draining", "finished"]
 Progress = Mapping[str, Any]
 
 SILENCE_S = 30.0  # a generator that says nothing for this long (and a window) is lost
-OPEN_S = 60.0  # to import, resolve credentials and open the target
+OPEN_S = 75.0  # to import, resolve credentials and open the target
 HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
 
 # The mock accepts any signature; botocore and our signer want some credentials to sign with.
@@ -155,9 +156,11 @@ class Run:
             mock.start()
             stack.callback(mock.stop)
             plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), _MOCK_ENV
+        role = ("master", "127.0.0.1", "0", str(plan.workers)) if plan.workers > 1 else ()
         with self._lock:
-            child = self._child = GeneratorProcess(env=env)
+            child = self._child = GeneratorProcess(*role, env=env)
             stack.callback(self._close_child)
+            self._pool = stack.enter_context(WorkerPool(env))
             child.send("plan", plan=plan.to_dict())
             if self._killed:
                 child.kill()
@@ -196,6 +199,8 @@ class Run:
     def _overdue(self, child: GeneratorProcess, opened_s: float) -> str:
         """Why the child must be ended now; "" if it need not."""
         if self._started_at is None:
+            if broken := self._pool.broken():
+                return broken
             return "" if time.monotonic() - opened_s < OPEN_S else f"the target was not open after {OPEN_S:g} s"
         if child.silent_s > SILENCE_S + self._plan.options.window_s:
             return f"it said nothing for {child.silent_s:.0f} s"
@@ -207,6 +212,8 @@ class Run:
         if kind == "ready":
             self._started_at = message["started_at"]
             self._status = "running"
+        elif kind == "listening":
+            self._pool.start(self._plan.workers, message["port"])
         elif kind == "window":
             window = Window.from_dict(message["window"])
             self._windows.append(window)
@@ -228,7 +235,9 @@ class Run:
             self._fail(message["fault"], message["problems"])
 
     def _fail(self, fault: str, problems: Sequence[str]) -> None:
-        if self._started_at is not None:
+        if self._started_at is None and self._asked_to_stop:
+            self._stop, self._done = Stop(Reason.USER, {}), {}
+        elif self._started_at is not None:
             self._lose("; ".join(problems), [] if self._child is None else list(self._child.log))
             self._done = {}
         elif fault == "spec":

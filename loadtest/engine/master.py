@@ -1,0 +1,242 @@
+"""The master of a distributed run: it starts no users, it owns the one controller. Runs in a patched process.
+
+Workers (loadtest.engine.worker) follow their parts of the curve by themselves, at absolute times; the master merges
+their windows, decides, and tells them. A worker that is lost marks every later window and its users are planned anew on
+the others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import gevent
+from gevent.queue import Empty, Queue
+
+from loadtest.core.control import Controller
+from loadtest.core.decision import Reason, Stop
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.engine.link import Link
+from loadtest.engine.roster import Member, Roster
+from loadtest.engine.swarm import new_environment
+from loadtest.errors import EngineError, TargetError
+
+__all__ = ["run_master"]
+
+WORKER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("ready", "clock", "window", "drained", "cut", "failed"))
+JOIN_S = 60.0
+CLOCK_QUESTIONS = 9
+LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
+LOOK_S = 0.02
+MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a second without a sign
+SETTLE_S = 5.0  # after the drain, for the last windows
+
+
+def run_master(plan: Plan, host: str, port: int, expected: int, link: Link) -> None:
+    """Gather `expected` workers, run the plan on them and tell the parent everything.
+
+    Raises EngineError if they do not come, if one understood another plan, or if all are lost; TargetError if
+    a worker cannot open the target.
+    """
+    _Master(plan, host, port, expected, link).run()
+
+
+class _Master:
+    def __init__(self, plan: Plan, host: str, port: int, expected: int, link: Link) -> None:
+        self._plan = plan
+        self._expected = expected
+        self._link = link
+        self._inbox: Queue[Any] = Queue()
+        self._roster = Roster()
+        self._controller = Controller(plan)
+        self._stop: Stop | None = None
+        self._drain_until_s = 0.0
+        self._cut = 0
+        self._cut_sent = False
+        self._start_s = 0.0
+        environment = new_environment()
+        self._runner = environment.create_master_runner(host, port)
+        environment.events.worker_connect.add_listener(lambda client_id, **_: self._inbox.put(("joined", client_id, None)))
+        for message in WORKER_MESSAGES:
+            self._runner.register_message(message, self._receive)
+
+    def run(self) -> None:
+        beat = gevent.spawn(self._beat)
+        try:
+            self._link.send("listening", port=self._runner.server.port)
+            self._gather()
+            self._begin()
+            while not self._over():
+                self._step()
+            self._settle()
+            for window in self._roster.rest():
+                self._observe(window)
+            self._link.send("done", cut=self._cut, ended_s=self._now_s(), clock_offsets_s=dict(self._roster.offsets()))
+        finally:
+            self._tell("loadtest_quit")
+            gevent.sleep(0.1)  # ZeroMQ sends from its own thread
+            beat.kill()
+
+    # Before the start
+
+    def _gather(self) -> None:
+        self._until(lambda: len(self._roster) >= self._expected, f"{self._expected} workers to join")
+        for member in self._roster:
+            given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
+            self._runner.send_message("loadtest_plan", given, member.client_id)
+        self._until(lambda: all(member.digest for member in self._roster), "every worker to open the target")
+        for _ in range(CLOCK_QUESTIONS):
+            self._tell("loadtest_clock", {"asked": time.time()})
+            self._hear(0.05)
+        self._until(lambda: all(m.round_trip_s < float("inf") for m in self._roster), "every worker's clock")
+
+    def _until(self, done: Any, what: str) -> None:
+        limit_s = time.monotonic() + JOIN_S
+        while not done():
+            if time.monotonic() > limit_s:
+                raise EngineError(f"waited {JOIN_S:g} s for {what}: {len(self._roster)} of {self._expected} came")
+            self._hear(LOOK_S)
+            self._obey()
+            if self._stop is not None:
+                raise EngineError("stopped before the start")
+
+    def _begin(self) -> None:
+        start_at = time.time() + LEAD_S
+        self._start_s = time.monotonic() + LEAD_S
+        for member in self._roster:
+            self._runner.send_message("loadtest_start", {"at": start_at + member.offset_s}, member.client_id)
+        offsets = {client: round(offset_s, 6) for client, offset_s in self._roster.offsets().items()}
+        self._link.send("ready", started_at=start_at, workers=len(self._roster), clock_offsets_s=offsets)
+
+    # The run
+
+    def _step(self) -> None:
+        self._hear(LOOK_S)
+        self._obey()
+        self._look_for_lost()
+        for window in self._roster.complete():
+            self._observe(window)
+        if self._stop is None:
+            self._decide(self._now_s())
+        elif self._now_s() >= self._drain_until_s and not self._cut_sent:
+            self._cut_sent = True
+            self._tell("loadtest_cut")
+
+    def _decide(self, now_s: float) -> None:
+        decision = self._controller.tick(now_s)
+        if isinstance(decision, Stop):
+            self._tell("loadtest_stop")
+            self._stop = decision
+            self._drain_until_s = now_s + self._plan.options.drain_s
+            self._link.send(
+                "stopping", reason=decision.reason.value, evidence=dict(decision.evidence), at_s=round(now_s, 6)
+            )
+
+    def _over(self) -> bool:
+        if not self._roster.living:
+            raise EngineError("every worker was lost")
+        late = self._stop is not None and self._now_s() > self._drain_until_s + SETTLE_S
+        return self._stop is not None and (self._roster.drained or late)
+
+    def _settle(self) -> None:
+        """Messages that are under way belong to the run."""
+        limit_s = time.monotonic() + LOOK_S
+        while time.monotonic() < limit_s:
+            self._hear(LOOK_S)
+
+    def _look_for_lost(self) -> None:
+        clients = self._runner.clients
+        for member in self._roster.living:
+            node = clients.get(member.client_id)
+            if (node is None or node.state == MISSING) and not member.drained:
+                member.lost = True
+                self._replan()
+
+    def _replan(self) -> None:
+        living = self._roster.living
+        if self._stop is not None or not living:
+            return
+        for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
+            self._runner.send_message("loadtest_curve", asdict(part), member.client_id)
+
+    def _observe(self, window: Window) -> None:
+        self._controller.observe(window)
+        self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
+
+    # Messages
+
+    def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._inbox.put((msg.type, msg.node_id, msg.data, time.time()))
+
+    def _hear(self, timeout_s: float) -> None:
+        """Act on everything that has arrived; wait at most `timeout_s` for the first."""
+        try:
+            message = self._inbox.get(timeout=timeout_s)
+            while True:
+                self._act(*message)
+                message = self._inbox.get_nowait()
+        except Empty:
+            pass
+
+    def _act(self, kind: str, client_id: str, data: Any, heard_at: float = 0.0) -> None:
+        if kind == "joined":
+            if len(self._roster) < self._expected:
+                self._roster.join(client_id)
+            else:
+                self._runner.send_message("loadtest_quit", None, client_id)
+            return
+        if not self._roster.knows(client_id):
+            return
+        member = self._roster[client_id]
+        if kind == "loadtest_ready":
+            self._accept(member, data["digest"])
+        elif kind == "loadtest_clock":
+            member.heard_clock(data["asked"], data["here"], heard_at)
+        elif kind == "loadtest_window":
+            self._roster.receive(client_id, Window.from_dict(data["window"]))
+            self._link.send("starts", starts=data["starts"], stops=data["stops"])
+        elif kind == "loadtest_drained":
+            member.drained = True
+        elif kind == "loadtest_cut":
+            self._cut += data["cut"]
+        elif kind == "loadtest_failed":
+            self._refuse(data)
+
+    def _accept(self, member: Member, digest: str) -> None:
+        if digest != self._plan.digest():
+            raise EngineError(
+                f"worker {member.client_id} understood another plan ({digest[:12]}, not {self._plan.digest()[:12]}): "
+                "is its version of loadtest another one?"
+            )
+        member.digest = digest
+
+    @staticmethod
+    def _refuse(data: Mapping[str, Any]) -> None:
+        text = "; ".join(data["problems"])
+        raise (TargetError if data["fault"] == "target" else EngineError)(text)
+
+    def _tell(self, kind: str, data: Any = None) -> None:
+        for member in self._roster.living:
+            self._runner.send_message(kind, data, member.client_id)
+
+    def _obey(self) -> None:
+        while self._link.commands:
+            kind = self._link.commands.popleft()["kind"]
+            if kind == "orphaned":
+                os._exit(70)
+            if kind == "stop":
+                self._controller.request_stop(Reason.USER, {})
+                if not self._start_s:
+                    self._stop = Stop(Reason.USER, {})
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._start_s
+
+    def _beat(self) -> None:
+        while True:
+            self._link.beat()
+            gevent.sleep(0.1)

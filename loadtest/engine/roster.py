@@ -1,0 +1,110 @@
+"""The workers of a distributed run as the master sees them: who is there, what each has sent, who is lost.
+
+Pure bookkeeping: no sockets, no clock (time is an argument).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from loadtest.core.record import Window, merge_windows
+
+__all__ = ["Member", "Roster"]
+
+
+@dataclass(slots=True)
+class Member:
+    """One worker. index: its part of the first split. digest: of the plan as it understood it; "": not told yet.
+
+    offset_s: its clock minus the master's, from the exchange with the shortest round trip round_trip_s.
+    newest: index of its newest window, -1 before the first.
+    """
+
+    client_id: str
+    index: int
+    digest: str = ""
+    offset_s: float = 0.0
+    round_trip_s: float = float("inf")
+    newest: int = -1
+    drained: bool = False
+    lost: bool = False
+    windows: dict[int, Window] = field(default_factory=dict)
+
+    def heard_clock(self, asked_s: float, there_s: float, heard_s: float) -> None:
+        """One question and answer: sent at `asked_s`, answered `there_s` of its clock, heard at `heard_s` (NTP's rule)."""
+        round_trip_s = heard_s - asked_s
+        if round_trip_s < self.round_trip_s:
+            self.round_trip_s = round_trip_s
+            self.offset_s = there_s - (asked_s + heard_s) / 2
+
+
+class Roster:
+    """Members by their id, in the order they joined."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+        self._closed = 0
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._members.values())
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, client_id: str) -> Member:
+        return self._members[client_id]
+
+    def join(self, client_id: str) -> Member:
+        """A worker connected; joining again gives the same member."""
+        return self._members.setdefault(client_id, Member(client_id, len(self._members)))
+
+    def knows(self, client_id: str) -> bool:
+        return client_id in self._members
+
+    @property
+    def living(self) -> list[Member]:
+        return [member for member in self if not member.lost]
+
+    @property
+    def lost(self) -> int:
+        return sum(member.lost for member in self)
+
+    @property
+    def drained(self) -> bool:
+        """No living worker has a user left."""
+        return all(member.drained for member in self.living)
+
+    def offsets(self) -> Mapping[str, float]:
+        """Clock of each worker minus the master's, seconds."""
+        return {member.client_id: member.offset_s for member in self}
+
+    def receive(self, client_id: str, window: Window) -> None:
+        """A worker's part of a window."""
+        member = self._members[client_id]
+        member.windows[window.index] = window
+        member.newest = max(member.newest, window.index)
+
+    def complete(self) -> Iterator[Window]:
+        """The merged windows that every living worker has got past, oldest first, each once.
+
+        A worker that was late may have skipped an index: its part then lies in its next window.
+        """
+        living = self.living
+        if not living:
+            return
+        # A drained worker sends nothing more: nobody waits for it.
+        waiting = [member.newest for member in living if not member.drained]
+        newest = min(waiting) if waiting else max(member.newest for member in self)
+        yield from self._close(newest)
+
+    def rest(self) -> Iterator[Window]:
+        """Whatever is left when the run is over."""
+        yield from self._close(max((member.newest for member in self), default=-1))
+
+    def _close(self, newest: int) -> Iterator[Window]:
+        while self._closed <= newest:
+            parts = [window for member in self if (window := member.windows.pop(self._closed, None)) is not None]
+            self._closed += 1
+            if parts:
+                yield replace(merge_windows(parts), lost_workers=self.lost)

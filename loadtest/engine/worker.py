@@ -1,0 +1,162 @@
+"""One worker of a distributed run: its part of the curve, on the master's word. Runs in a patched process.
+
+It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
+
+    master -> worker    loadtest_plan   the plan, this worker's index, how many there are, the plan's digest
+                        loadtest_clock  a clock question: answered with this host's time
+                        loadtest_start  when to begin, in this host's time
+                        loadtest_curve  another part of the curve: a worker was lost
+                        loadtest_stop, loadtest_cut, loadtest_quit
+    worker -> master    loadtest_ready  with the digest of the plan as it was understood
+                        loadtest_clock, loadtest_window, loadtest_drained, loadtest_cut (how many), loadtest_failed
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.queue import Queue
+
+from loadtest.core.curve import Step, TrafficCurve
+from loadtest.core.plan import Plan
+from loadtest.engine.generator import Generator
+from loadtest.engine.link import Link
+from loadtest.engine.swarm import new_environment
+from loadtest.errors import EngineError, SpecError, TargetError
+from loadtest.targets.open import open_target
+
+__all__ = ["MASTER_MESSAGES", "MASTER_SILENCE_S", "run_worker"]
+
+MASTER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("plan", "clock", "start", "curve", "stop", "cut", "quit"))
+MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
+LOOK_S = 0.05
+
+
+def run_worker(master_host: str, master_port: int, link: Link) -> None:
+    """Join a master and serve it until it says so, falls silent, or the parent is gone.
+
+    Raises EngineError if the master cannot be reached or falls silent.
+    """
+    beat = gevent.spawn(_beat, link)
+    try:
+        _Worker(master_host, master_port, link).serve()
+    finally:
+        beat.kill()
+
+
+class _Worker:
+    def __init__(self, host: str, port: int, link: Link) -> None:
+        self._link = link
+        self._inbox: Queue[Any] = Queue()
+        environment = new_environment()
+        try:
+            self._runner = environment.create_worker_runner(host, port)
+        except ConnectionError as problem:
+            raise EngineError(f"no master answers at {host}:{port}") from problem
+        for message in MASTER_MESSAGES:
+            self._runner.register_message(message, self._receive)
+        self._generator: Generator | None = None
+        self._plan: Plan | None = None
+        self._index = 0
+        self._begun = Event()
+        self._released = self._drained = False
+
+    def serve(self) -> None:
+        while not self._obey_parent():
+            self._check_master()
+            timeout_s = LOOK_S
+            if self._begun.is_set() and self._generator is not None:
+                timeout_s = max(0.0, min(LOOK_S, self._window_end_s() - self._generator.now_s()))
+            try:
+                kind, data = self._inbox.get(timeout=timeout_s)
+            except gevent.queue.Empty:
+                pass
+            else:
+                if kind == "loadtest_quit":
+                    return
+                self._act(kind, data)
+            if self._begun.is_set():
+                self._measure()
+
+    def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
+        if msg.type == "loadtest_clock":
+            # Answered on the spot: waiting in the inbox would look like a clock that is off.
+            self._runner.send_message("loadtest_clock", {"asked": msg.data["asked"], "here": time.time()})
+        else:
+            self._inbox.put((msg.type, msg.data))
+
+    def _act(self, kind: str, data: Any) -> None:
+        if kind == "loadtest_plan":
+            self._open(data)
+        elif self._generator is None:
+            return
+        elif kind == "loadtest_start":
+            self._generator.begin(time.monotonic() + data["at"] - time.time())
+            self._begun.set()
+        elif kind == "loadtest_curve":
+            steps = tuple(Step(step["at_s"], step["users"]) for step in data["steps"])
+            self._generator.replan(TrafficCurve(steps, data["end_s"]))
+        elif kind == "loadtest_stop" and not self._released:
+            self._released = True
+            self._generator.release()
+        elif kind == "loadtest_cut":
+            cut = self._generator.cut()
+            self._runner.send_message("loadtest_cut", {"cut": cut})
+
+    def _open(self, data: Any) -> None:
+        try:
+            plan = self._plan = Plan.from_dict(data["plan"])
+            target = open_target(plan.target, peak_users=plan.curve.peak)
+            part = plan.curve.split(data["of"])[data["index"]]
+            runner = self._runner
+            self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))
+        except (SpecError, TargetError) as problem:
+            fault = "spec" if isinstance(problem, SpecError) else "target"
+            self._runner.send_message("loadtest_failed", {"fault": fault, "problems": str(problem).splitlines()})
+        else:
+            self._runner.send_message("loadtest_ready", {"digest": plan.digest()})
+
+    def _measure(self) -> None:
+        assert self._generator is not None
+        if self._generator.now_s() >= self._window_end_s():
+            self._send_window(self._window_end_s())
+        if self._released and not self._drained and not self._generator.running:
+            self._drained = True
+            self._send_window(self._generator.now_s())
+            self._runner.send_message("loadtest_drained")
+
+    def _send_window(self, planned_end_s: float) -> None:
+        assert self._generator is not None
+        assert self._plan is not None
+        window, audit = self._generator.take(self._index, planned_end_s)
+        self._index = max(self._index + 1, int(window.end_s / self._plan.options.window_s))
+        self._runner.send_message("loadtest_window", {"window": window.to_dict(), **audit})
+
+    def _window_end_s(self) -> float:
+        assert self._plan is not None
+        return (self._index + 1) * self._plan.options.window_s
+
+    def _obey_parent(self) -> bool:
+        """True: the parent wants this worker to end."""
+        while self._link.commands:
+            kind = self._link.commands.popleft()["kind"]
+            if kind == "orphaned":
+                os._exit(70)
+            if kind == "stop":
+                return True
+        return False
+
+    def _check_master(self) -> None:
+        heard_s = self._runner.last_heartbeat_timestamp
+        if heard_s is not None and time.time() - heard_s > MASTER_SILENCE_S:
+            raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
+
+
+def _beat(link: Link) -> None:
+    while True:
+        link.beat()
+        gevent.sleep(0.1)

@@ -1,0 +1,87 @@
+"""Targets that behave badly, or just simply: what the engine's tests put under load."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import gevent
+
+from loadtest import Kind, Outcome, Payload
+
+
+class Sleeper:
+    """Answers after 10 ms, like an idle endpoint."""
+
+    service_s = 0.01
+
+    def invoke(self, payload: Payload) -> Outcome:
+        sent_ns = time.monotonic_ns()
+        gevent.sleep(self.service_s)
+        done_ns = time.monotonic_ns()
+        return Outcome(Kind.OK, 200, len(payload.body), sent_ns, done_ns, done_ns)
+
+    def close(self) -> None:
+        pass
+
+
+class Slow(Sleeper):
+    """Takes a second: long enough for a step down or a stop to find requests in flight."""
+
+    service_s = 1.0
+
+
+class Silent(Sleeper):
+    """Never answers, and has no timeout of its own."""
+
+    service_s = 3600.0
+
+
+class Blocker(Sleeper):
+    """Never gives the event loop back."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        while True:
+            pass
+
+
+class Burner(Sleeper):
+    """Burns 150 ms of the generator's own core for each answer."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        sent_ns = time.monotonic_ns()
+        while time.monotonic_ns() - sent_ns < 150_000_000:
+            pass
+        done_ns = time.monotonic_ns()
+        return Outcome(Kind.OK, 200, 0, sent_ns, done_ns, done_ns)
+
+
+class Raiser(Sleeper):
+    """Breaks the contract: raises."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        raise RuntimeError("the plug-in has a bug")
+
+
+class Printer(Sleeper):
+    """Prints, which must not garble the messages to the parent."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        print("noise on stdout")
+        return super().invoke(payload)
+
+
+class Suicide(Sleeper):
+    """Takes the whole process with it."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        gevent.sleep(0.5)
+        os.kill(os.getpid(), 9)
+        raise AssertionError("unreachable")
+
+
+class Unopenable:
+    """Cannot even be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no such place")

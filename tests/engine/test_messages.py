@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.engine.messages import CHILD_KINDS, PARENT_KINDS, Lines, encode
+from loadtest.errors import EngineError
+
+MESSAGES = [("window", {"index": 3}), ("done", {"cut": 0}), ("failed", {"problems": ["ä\n\"x\""]})]
+
+
+@given(st.lists(st.sampled_from(MESSAGES)), st.lists(st.integers(1, 40)))
+def test_messages_arrive_however_they_are_cut(sent: list[tuple[str, dict[str, object]]], cuts: list[int]) -> None:
+    data = b"".join(encode(kind, **members) for kind, members in sent)
+    lines, received = Lines(CHILD_KINDS), []
+    for cut in [*cuts, len(data)]:
+        received += list(lines.feed(data[:cut]))
+        data = data[cut:]
+    assert received == [{"kind": kind, **members} for kind, members in sent]
+
+
+@pytest.mark.parametrize("line", [b"\n", b"nonsense\n", b"[]\n", b'{"kind":"no such"}\n', b"{}\n", b"\xff\xfe\n"])
+def test_what_is_no_message_is_refused(line: bytes) -> None:
+    with pytest.raises(EngineError, match="message"):
+        list(Lines(PARENT_KINDS).feed(line))
+
+
+def test_a_message_of_the_other_direction_is_refused() -> None:
+    with pytest.raises(EngineError, match="unknown message"):
+        list(Lines(PARENT_KINDS).feed(encode("done")))
+
+
+def test_nan_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        encode("window", p50_ms=float("nan"))
