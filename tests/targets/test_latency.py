@@ -55,7 +55,7 @@ def test_a_closed_loop_gets_what_theory_says(servers: int, users: int) -> None:
 
 @pytest.mark.parametrize(("servers", "load"), [(1, 0.5), (1, 0.8), (3, 2.1), (8, 6.4)])
 def test_the_mean_wait_is_erlangs(servers: int, load: float) -> None:
-    service_s, n, batches = 0.010, 60_000, 30
+    service_s, n, batches = 0.010, 120_000, 40
     model = LatencyModel(MockSettings(servers=servers, service_ms=10, law="exponential", queue=10**9, seed=3))
     waits_s = np.array([answer.start_s - at_s for at_s, answer in poisson(model, load / service_s, n)])
     expected_s = erlang_c(servers, load) * service_s / (servers - load)
