@@ -1,0 +1,44 @@
+"""What the control plane answers when it refuses: the API's error codes, with their HTTP status as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadtest.errors import LoadtestError, SpecError
+
+__all__ = ["HTTP_STATUS", "ApiError", "invalid", "not_found", "refusal"]
+
+HTTP_STATUS: Mapping[str, int] = {
+    "ResourceInUse": 400,
+    "ResourceLimitExceeded": 400,
+    "ResourceNotFound": 400,
+    "ValidationException": 400,
+}
+
+
+class ApiError(LoadtestError):
+    """A refusal. code: as the service sends it in `__type`, without an "Exception" suffix where AWS has none."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def http_status(self) -> int:
+        return HTTP_STATUS[self.code]
+
+
+def invalid(message: str) -> ApiError:
+    """A request that breaks a documented rule."""
+    return ApiError("ValidationException", message)
+
+
+def not_found(name: str) -> ApiError:
+    """No such job."""
+    return ApiError("ResourceNotFound", f"Could not find inference recommendations job {name!r}")
+
+
+def refusal(problem: SpecError) -> ApiError:
+    """Every problem of a request in one ValidationException."""
+    return invalid("; ".join(str(fault) for fault in problem.problems))

@@ -1,0 +1,256 @@
+"""One job from its first test to its end: at most MaxParallelOfTests at once, within JobDurationInSeconds."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from loadtest.core.parse import parse_job
+from loadtest.core.plan import PayloadSource
+from loadtest.core.spec import EndpointConfiguration, JobSpec, LoadTest
+from loadtest.errors import LoadtestError
+from loadtest.jobs.engines import LoadEngine
+from loadtest.jobs.events import EventSink, execution_stream
+from loadtest.jobs.fleet import Fleet
+from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.rows import JobRow, StepRow
+from loadtest.jobs.search import default_tests
+from loadtest.jobs.signal import StopSignal
+from loadtest.jobs.status import Status
+from loadtest.jobs.store import JobStore
+from loadtest.jobs.testrun import Bench, load_of, run_test
+
+__all__ = ["Ending", "JobRun", "PayloadReader", "Surroundings"]
+
+PayloadReader = Callable[[str], bytes]
+
+VIRTUAL_PARALLEL = 10  # MaxParallelOfTests' documented maximum, where tests cost no machine
+_WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all jobs share. payload_reader: None: a built-in request body is sent."""
+
+    store: JobStore
+    fleet: Fleet
+    engine: LoadEngine
+    events: EventSink
+    payload_reader: PayloadReader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job's tests ended. completed_s: epoch seconds, virtual ones with a virtual engine."""
+
+    status: Status
+    completed_s: float
+    failure_reason: str | None = None
+
+
+class JobRun:
+    """Runs the tests of one job. The job's own status is its caller's business."""
+
+    def __init__(self, surroundings: Surroundings, job: JobRow, signal: StopSignal) -> None:
+        self._around = surroundings
+        self._job = job
+        self._signal = signal
+        self._lock = threading.Lock()
+        self._begin_s = surroundings.store.now_s()
+        self._end_s = self._begin_s
+
+    def run(self) -> Ending:
+        """Blocks until every test has ended. Raises nothing but what is a fault of this program."""
+        job = self._job
+        spec = parse_job(job.request, "relaxed" if job.profile == "relaxed" else "aws")
+        tests, over_limit = self._tests(spec)
+        steps = [self._step(test) for test in tests]
+        unrun = [self._unrun(test, spec) for test in over_limit]
+        self._around.store.put_steps(job.name, [*steps, *unrun])
+        self._say(f"Job {job.name} started: {len(tests)} benchmarks")
+        for step in unrun:
+            self._say(f"Benchmark {step.label} is not run: {step.failure_reason}")
+        with ExitStack() as stack:
+            try:
+                payload = self._payload(stack)
+            except (LoadtestError, OSError) as problem:
+                reason = f"PayloadError: {problem}"
+                failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
+                self._around.store.put_steps(job.name, failed)
+                return self._ended(Status.FAILED, reason)
+            fleet, around = self._around.fleet, self._around
+            bench = Bench(
+                job_name=job.name,
+                spec=spec,
+                facts=job.facts,
+                load=load_of(spec, fleet),
+                payload=payload,
+                fleet=fleet,
+                engine=around.engine,
+                events=around.events,
+                signal=self._signal,
+            )
+            one = _One(self, bench)
+            pairs = list(zip(tests, steps, strict=True))
+            if around.engine.virtual:
+                _in_virtual_time(one, pairs, spec.max_parallel_tests or VIRTUAL_PARALLEL)
+            else:
+                _in_real_time(one, pairs, spec.max_parallel_tests or os.cpu_count() or 1, self._begin_s, self.now_s)
+        return self._judged()
+
+    def now_s(self) -> float:
+        """The store's clock."""
+        return self._around.store.now_s()
+
+    def begin(self, bench: Bench, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
+        """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
+        store, started_s = self._around.store, self._begin_s + at_s
+        duration_s = bench.spec.duration_s
+        if self._signal.asked:
+            return self._keep(replace(step, status=Status.STOPPED))
+        if duration_s is not None and at_s >= duration_s:
+            reason = f"Not started: the JobDurationInSeconds of {duration_s} were over"
+            self._say(f"Benchmark {step.label}: {reason}", started_s)
+            return self._keep(replace(step, status=Status.STOPPED, failure_reason=reason))
+        store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)])
+        self._say(f"Benchmark {step.label} on endpoint {step.endpoint_name} started", started_s)
+        limit_s = None if duration_s is None else duration_s - at_s
+        finished = self._keep(run_test(bench, test, step, started_s, limit_s))
+        self._say(f"Benchmark {step.label} {finished.status.value}", finished.ended_s)
+        return finished
+
+    def _keep(self, step: StepRow) -> StepRow:
+        self._around.store.put_steps(self._job.name, [step])
+        with self._lock:
+            self._end_s = max(self._end_s, step.ended_s or 0.0)
+        return step
+
+    def _tests(self, spec: JobSpec) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
+        if spec.job_type == "Default":
+            return default_tests(spec, self._job.facts, self._around.fleet.file), ()
+        return spec.tests()
+
+    def _step(self, test: LoadTest) -> StepRow:
+        word = uuid.uuid4().int
+        letters = "".join(_WORD[word // 36**i % 36] for i in range(8))
+        existing = test.configuration is None
+        name = str(test.endpoint_name) if existing else f"sm-epc-{uuid.uuid4()}"
+        return StepRow(
+            index=test.index,
+            label=test.label,
+            endpoint_name=name,
+            recommendation_id=f"{self._job.name}/{letters}",
+            existing=existing,
+            endpoint={
+                "EndpointName": name,
+                "VariantName": "AllTraffic" if existing else name,
+                **_hardware(test.configuration),
+            },
+            model=_model(test),
+        )
+
+    def _unrun(self, test: LoadTest, spec: JobSpec) -> StepRow:
+        reason = f"Not run: the job has more benchmarks than MaxNumberOfTests, {spec.max_tests}"
+        return replace(self._step(test), status=Status.STOPPED, failure_reason=reason)
+
+    def _payload(self, stack: ExitStack) -> PayloadSource:
+        facts: ModelFacts = self._job.facts
+        source = PayloadSource(content_type=facts.content_types[0]) if facts.content_types else PayloadSource()
+        reader = self._around.payload_reader
+        # Virtual time sends no bytes, so it needs none.
+        if reader is None or facts.sample_payload_url is None or self._around.engine.virtual:
+            return source
+        body = reader(facts.sample_payload_url)
+        folder = stack.enter_context(TemporaryDirectory(prefix="loadtest-payload-"))
+        path = Path(folder, "payload.tar.gz")
+        path.write_bytes(body)
+        return replace(source, path=str(path))
+
+    def _judged(self) -> Ending:
+        """FAILED only if every test that was run failed."""
+        steps = self._around.store.steps(self._job.name)
+        failed = [step for step in steps if step.status is Status.FAILED]
+        if not failed or any(step.status is Status.COMPLETED for step in steps):
+            return self._ended(Status.COMPLETED)
+        if any(step.status is Status.STOPPED and step.metrics is not None for step in steps):
+            return self._ended(Status.COMPLETED)
+        reasons = dict.fromkeys(step.failure_reason or "" for step in failed)
+        return self._ended(Status.FAILED, f"All benchmarks failed. {'; '.join(reasons)}")
+
+    def _ended(self, status: Status, reason: str | None = None) -> Ending:
+        end_s = self._end_s if self._around.engine.virtual else self.now_s()
+        self._say(f"Job {self._job.name} {status.value}" + (f": {reason}" if reason else ""), end_s)
+        return Ending(status, end_s, reason)
+
+    def _say(self, text: str, time_s: float | None = None) -> None:
+        at_s = self.now_s() if time_s is None else time_s
+        self._around.events.log(execution_stream(self._job.name), text, at_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    job: JobRun
+    bench: Bench
+
+    def __call__(self, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
+        return self.job.begin(self.bench, test, step, at_s)
+
+
+Pairs = Sequence[tuple[LoadTest, StepRow]]
+
+
+def _in_virtual_time(one: _One, pairs: Pairs, slots: int) -> None:
+    """Each test starts at the virtual instant at which the first slot is free."""
+    free_s = [0.0] * min(slots, len(pairs))
+    heapq.heapify(free_s)
+    for test, step in pairs:
+        at_s = heapq.heappop(free_s)
+        done = one(test, step, at_s)
+        length_s = 0.0 if done.ended_s is None or done.started_s is None else done.ended_s - done.started_s
+        heapq.heappush(free_s, at_s + length_s)
+
+
+def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Callable[[], float]) -> None:
+    """As many threads as slots take the tests in their order."""
+    waiting = iter(pairs)
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                pair = next(waiting, None)
+            if pair is None:
+                return
+            one(*pair, now_s() - begin_s)
+
+    threads = [threading.Thread(target=work, name="loadtest-test", daemon=True) for _ in range(min(slots, len(pairs)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _hardware(configuration: EndpointConfiguration | None) -> dict[str, Any]:
+    if configuration is None:
+        return {}
+    serverless = configuration.serverless
+    if serverless is None:
+        return {"InstanceType": configuration.instance_type}
+    return {"ServerlessConfig": {"MemorySizeInMB": serverless.memory_mb, "MaxConcurrency": serverless.max_concurrency}}
+
+
+def _model(test: LoadTest) -> dict[str, Any]:
+    configuration = test.configuration
+    parameters = [{"Key": name, "ValueType": "string", "Value": value} for name, value in test.environment]
+    model: dict[str, Any] = {"EnvironmentParameters": parameters}
+    if configuration is not None and configuration.inference_specification is not None:
+        model["InferenceSpecificationName"] = configuration.inference_specification
+    return model

@@ -1,0 +1,147 @@
+"""Runs jobs, oldest first, a bounded number at once, and brings each to one of its ends.
+
+A job's status only ever moves through the store's table, so a Stop that comes at any moment is either seen here or
+comes too late to matter. Threads are daemons: a program that forgets `close` still ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import replace
+
+from loadtest.jobs.events import execution_stream
+from loadtest.jobs.jobrun import Ending, JobRun, Surroundings
+from loadtest.jobs.rows import JobRow
+from loadtest.jobs.signal import StopSignal
+from loadtest.jobs.status import Status
+
+__all__ = ["Launcher"]
+
+_LOG = logging.getLogger(__name__)
+
+LIVE_JOBS = 10  # jobs that send real traffic at once; the rest waits as PENDING
+VIRTUAL_JOBS = 2  # simulations compute all the time, more of them at once only slow each other down
+CLOSE_S = 60.0  # how long `close` waits for jobs to end
+
+LOST = "The service ended while this job was running; results of the benchmarks that had finished are kept"
+SHUT_DOWN = "The service was shut down while this job was running; results of the benchmarks that had finished are kept"
+
+
+class Launcher:
+    """Thread-safe."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._limit = VIRTUAL_JOBS if surroundings.engine.virtual else LIVE_JOBS
+        self._changed = threading.Condition()
+        self._waiting: deque[str] = deque()
+        self._running: dict[str, StopSignal] = {}
+        self._threads: list[threading.Thread] = []
+        self._closing = False
+
+    def recover(self) -> None:
+        """Settle what a former process left: jobs that ran are FAILED, those that were stopping are STOPPED,
+        pending ones are submitted in their order."""
+        store = self._around.store
+        for job in store.in_status(Status.IN_PROGRESS):
+            self._settle(job.name, Status.FAILED, LOST)
+            store.move(job.name, Status.FAILED, failure_reason=LOST)
+            self._around.events.log(execution_stream(job.name), LOST, store.now_s())
+        for job in store.in_status(Status.STOPPING):
+            self._stopped(job.name)
+        for job in store.in_status(Status.PENDING):
+            self.submit(job.name)
+
+    def submit(self, name: str) -> None:
+        """Run the job as soon as there is room."""
+        with self._changed:
+            self._waiting.append(name)
+            if len(self._threads) < self._limit and len(self._threads) < len(self._waiting) + len(self._running):
+                thread = threading.Thread(target=self._work, name="loadtest-job", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify()
+
+    def stop(self, name: str) -> None:
+        """End a job that the store has as STOPPING."""
+        with self._changed:
+            waited = name in self._waiting
+            if waited:
+                self._waiting.remove(name)
+            signal = self._running.get(name)
+        if waited:
+            self._stopped(name)
+        elif signal is not None:
+            signal.ask()
+
+    def close(self) -> None:
+        """End the running jobs at once; pending ones stay pending. Returns when they have ended."""
+        with self._changed:
+            self._closing = True
+            signals = list(self._running.values())
+            self._changed.notify_all()
+        for signal in signals:
+            signal.ask(at_once=True)
+        for thread in self._threads:
+            thread.join(CLOSE_S)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if self._closing:
+                    return
+                name = self._waiting.popleft()
+                signal = self._running[name] = StopSignal()
+            try:
+                self._run(name, signal)
+            except Exception:
+                _LOG.exception("job %s could not be brought to its end", name)
+            finally:
+                with self._changed:
+                    del self._running[name]
+
+    def _run(self, name: str, signal: StopSignal) -> None:
+        store = self._around.store
+        job = store.get(name)
+        if job is None:
+            return
+        # Not from PENDING any more: it was stopped before it began.
+        if not store.move(name, Status.IN_PROGRESS):
+            self._stopped(name)
+            return
+        ending = self._ending(job, signal)
+        if signal.at_once:
+            ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
+            self._settle(name, Status.FAILED, SHUT_DOWN)
+        kept = store.move(name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s)
+        if not kept:
+            self._stopped(name, ending.completed_s)
+
+    def _ending(self, job: JobRow, signal: StopSignal) -> Ending:
+        try:
+            return JobRun(self._around, job, signal).run()
+        except Exception as problem:
+            _LOG.exception("job %s broke", job.name)
+            reason = f"InternalFailure: {type(problem).__name__}: {problem}"
+            self._settle(job.name, Status.FAILED, reason)
+            return Ending(Status.FAILED, self._around.store.now_s(), reason)
+
+    def _stopped(self, name: str, completed_s: float | None = None) -> None:
+        self._settle(name, Status.STOPPED, None)
+        self._around.store.move(name, Status.STOPPED, completed_s=completed_s)
+        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", self._around.store.now_s())
+
+    def _settle(self, name: str, status: Status, reason: str | None) -> None:
+        """Give the steps that have not ended an end."""
+        store = self._around.store
+        now_s = store.now_s()
+        left = [step for step in store.steps(name) if not step.status.final]
+        settled = [
+            replace(step, status=status, failure_reason=reason, ended_s=now_s if step.started_s is not None else None)
+            for step in left
+        ]
+        if settled:
+            store.put_steps(name, settled)

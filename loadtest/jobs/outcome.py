@@ -1,0 +1,123 @@
+"""What a finished load test means for the API: its step's status and figures (R1 to R6). Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.core.decision import REASONS, Reason
+from loadtest.core.metrics import (
+    cost_per_hour,
+    cost_per_inference,
+    initial_instance_count,
+    max_invocations_per_min,
+)
+from loadtest.core.result import RunResult
+from loadtest.core.spec import Serverless
+from loadtest.jobs.fleet_model import Behaviour
+from loadtest.jobs.prices import Prices
+from loadtest.jobs.search import plateau_start
+from loadtest.jobs.status import Status
+
+__all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_metrics", "step_status_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms."""
+
+    per_min: float
+    latency_ms: float
+
+
+def figures_of(result: RunResult, *, search: bool) -> Figures | None:
+    """The reported point of a run; None: there is no rate of at least 1 a minute at which the conditions held.
+
+    search: of a Default job, so the start of the plateau; else the highest rate while the conditions held.
+    """
+    if search:
+        level = plateau_start(result.levels)
+        per_min = None if level is None or level.throughput_per_s is None else 60 * level.throughput_per_s
+        told = None if level is None or result.plan.options.latency_clock == "client" else level.model_p95_ms
+        latency_ms = told if told is not None or level is None else level.p95_ms
+    else:
+        per_min, latency_ms = result.max_invocations_per_min, result.model_latency_ms
+    if per_min is None or latency_ms is None or per_min < 1:
+        return None
+    return Figures(per_min, latency_ms)
+
+
+def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
+    """The status of the step whose run this was. A search ends in order at 1 % failures, if it found anything."""
+    if search and result.reason is Reason.ERRORS and figures is not None:
+        return Status.COMPLETED
+    return Status(REASONS[result.reason].job_status)
+
+
+def failure_text(result: RunResult) -> str:
+    """Why a run failed, with its most frequent failures, as one sentence."""
+    most = sorted(result.totals.details.items(), key=lambda item: -item[1])[:3]
+    seen = ", ".join(f"{count} x {detail}" for detail, count in most)
+    why = str(result.evidence.get("why", "")) if result.reason is Reason.ENGINE_LOST else ""
+    parts = [f"The load test ended because {REASONS[result.reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]
+    return "; ".join(part for part in parts if part)
+
+
+def recommendation_metrics(
+    figures: Figures,
+    *,
+    instance_type: str | None,
+    serverless: Serverless | None,
+    behaviour: Behaviour | None,
+    prices: Prices,
+    target_per_min: int | None,
+) -> tuple[dict[str, Any], int]:
+    """RecommendationMetrics and InitialInstanceCount. Members that are not known are absent (R6).
+
+    target_per_min: the job's MaxInvocations; serverless endpoints have no instances to count, so it is not used then.
+    """
+    count = 1 if serverless is not None else initial_instance_count(figures.per_min, target_per_min)
+    invocations = max_invocations_per_min(figures.per_min, count)
+    metrics: dict[str, Any] = {
+        **costs(figures, instance_type, serverless, prices, count),
+        "MaxInvocations": invocations,
+        "ModelLatency": whole_ms(figures.latency_ms),
+    }
+    if behaviour is not None:
+        cpu_percent = behaviour.cpu_percent(figures.per_min)
+        if cpu_percent is not None:
+            metrics["CpuUtilization"] = round(cpu_percent, 2)
+        metrics["MemoryUtilization"] = round(behaviour.memory_percent, 2)
+        if behaviour.setup_time_us is not None:
+            metrics["ModelSetupTime"] = behaviour.setup_time_us
+    return metrics, count
+
+
+def costs(
+    figures: Figures, instance_type: str | None, serverless: Serverless | None, prices: Prices, count: int
+) -> Mapping[str, float]:
+    """CostPerHour and CostPerInference; empty without a price (R4).
+
+    Serverless, an estimate because AWS's formula is unpublished: memory in GB x the model's time x the price of a GB
+    second for an inference, and as many of them as it served for an hour.
+    """
+    invocations = max_invocations_per_min(figures.per_min, count)
+    if serverless is not None:
+        gb_second = prices.serverless_gb_second_usd
+        if gb_second is None:
+            return {}
+        each = gb_second * serverless.memory_mb / 1024 * figures.latency_ms / 1000
+        per_hour = cost_per_hour(each * invocations * 60, 1)
+    else:
+        price = prices.per_hour(instance_type or "")
+        if price is None:
+            return {}
+        per_hour = cost_per_hour(price, count)
+    return {"CostPerHour": per_hour, "CostPerInference": cost_per_inference(per_hour, invocations)}
+
+
+def whole_ms(latency_ms: float) -> int:
+    """ModelLatency is an integer: rounded up, so that it is never better than measured; a met threshold stays met."""
+    return math.ceil(round(latency_ms, 6))

@@ -1,0 +1,96 @@
+"""What an hour of an instance costs: the built-in list prices, or a file of the user's own (R4).
+
+Files: `instance_type,usd_per_hour` as CSV with that header (the built-in table's header is read too), or a mapping
+`ml.c5.xlarge: 0.204` as JSON or YAML. The name `serverless_gb_second` is the price of a second of one GB of a
+serverless endpoint's memory. A file replaces every built-in price: what it does not name has none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loadtest.errors import Problem, SpecError
+from loadtest.jobs.instances import Catalogue
+
+__all__ = ["SERVERLESS_GB_SECOND_USD", "Prices"]
+
+SERVERLESS_GB_SECOND_USD = 0.00002
+"""Per second and GB of configured memory, us-east-1 (source D of `instances`, 2022-09)."""
+
+_SERVERLESS = "serverless_gb_second"
+_COLUMNS = ("usd_per_hour", "usd_per_hour_us_east_1")
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """USD per hour by instance type. serverless_gb_second_usd: None: serverless has no price."""
+
+    per_hour_usd: Mapping[str, float] = field(default_factory=dict)
+    serverless_gb_second_usd: float | None = None
+
+    @classmethod
+    def built_in(cls, catalogue: Catalogue) -> Prices:
+        """The list prices of `instances.csv`."""
+        known = {name: instance.usd_per_hour for name, instance in catalogue.known.items()}
+        return cls({name: usd for name, usd in known.items() if usd is not None}, SERVERLESS_GB_SECOND_USD)
+
+    @classmethod
+    def load(cls, path: Path) -> Prices:
+        """The prices of a file. Raises SpecError with every problem."""
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise SpecError([Problem(str(path), "", f"cannot be read: {problem}")]) from problem
+        values = _csv(path, text) if path.suffix.lower() == ".csv" else _mapping(path, text)
+        problems: list[Problem] = []
+        prices = {name: _price(path, name, value, problems) for name, value in values.items()}
+        if problems:
+            raise SpecError(problems)
+        serverless = prices.pop(_SERVERLESS, None)
+        return cls({name: usd for name, usd in prices.items() if usd is not None}, serverless)
+
+    def per_hour(self, instance_type: str) -> float | None:
+        """None: the type has no price."""
+        return self.per_hour_usd.get(instance_type)
+
+
+def _csv(path: Path, text: str) -> dict[str, Any]:
+    reader = csv.DictReader(io.StringIO(text))
+    header = reader.fieldnames or ()
+    column = next((name for name in _COLUMNS if name in header), None)
+    if "instance_type" not in header or column is None:
+        advice = "the first line names the columns instance_type,usd_per_hour"
+        raise SpecError([Problem(str(path), ",".join(header), "has no such columns", advice)])
+    return {row["instance_type"]: row[column] for row in reader}
+
+
+def _mapping(path: Path, text: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        raise SpecError([Problem(str(path), "", f"is neither JSON nor YAML: {problem}")]) from problem
+    if not isinstance(values, dict):
+        raise SpecError([Problem(str(path), "", "must be a mapping of instance types to USD per hour")])
+    return {str(name): value for name, value in values.items()}
+
+
+def _price(path: Path, name: str, value: object, problems: list[Problem]) -> float | None:
+    """None: an empty cell, the type has no price."""
+    if value is None or value == "":
+        return None
+    try:
+        usd = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        usd = math.nan
+    if not math.isfinite(usd) or usd <= 0:
+        problems.append(Problem(f"{path}: {name}", str(value), "must be a positive number of USD"))
+        return None
+    return usd

@@ -1,0 +1,94 @@
+"""Default jobs: which endpoints to try, how to raise the load, at which point of the curve to read the result. Pure.
+
+AWS publishes neither its instance list nor its traffic, only that the load is raised until saturation or until 1 % of
+the invocations fail, and that the figures are those "where the invocations curve first begins to level out" (developer
+guide, interpret results; R1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from loadtest.core.curve import Step, TrafficCurve
+from loadtest.core.levels import LevelResult
+from loadtest.core.spec import EndpointConfiguration, JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.jobs.fleet_file import FleetFile, SearchPlan
+from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.ranking import MAX_RECOMMENDATIONS
+
+__all__ = ["default_tests", "plateau_start", "search_curve", "search_options", "search_stop"]
+
+MAX_ERROR_RATIO = 0.01  # "or when 1 % of InvokeEndpoint calls fail"
+FLAT_GAIN = 0.10  # of the single-user rate, per added user: S6's limit of a throughput gain
+
+
+def default_tests(spec: JobSpec, facts: ModelFacts, file: FleetFile) -> tuple[LoadTest, ...]:
+    """The tests of a Default job: existing endpoints first, then at most ten candidates.
+
+    SupportedEndpointType picks instances, serverless endpoints or, if absent, both (a combined list).
+    """
+    container = spec.request.get("InputConfig", {}).get("ContainerConfig") or {}
+    kind = container.get("SupportedEndpointType")
+    configurations: list[EndpointConfiguration] = []
+    if kind != "Serverless":
+        types = facts.instance_types or file.candidates_for(facts)
+        configurations.extend(EndpointConfiguration(instance_type=name) for name in dict.fromkeys(types))
+    # A list of instance types restricts the job to them, unless it asks for serverless in so many words.
+    if kind == "Serverless" or (kind is None and not facts.instance_types):
+        server = file.serverless
+        configurations.extend(
+            EndpointConfiguration(serverless=Serverless(memory_mb, server.max_concurrency))
+            for memory_mb in server.memory_sizes_mb
+        )
+    tests = [LoadTest(i, endpoint_name=name) for i, name in enumerate(spec.endpoints)]
+    first = len(tests)
+    tests.extend(LoadTest(first + i, configuration=c) for i, c in enumerate(configurations[:MAX_RECOMMENDATIONS]))
+    return tuple(tests)
+
+
+def search_curve(plan: SearchPlan) -> TrafficCurve:
+    """The load, raised by steps."""
+    steps = tuple(Step(i * plan.level_s, users) for i, users in enumerate(plan.users))
+    return TrafficCurve(steps, len(steps) * plan.level_s)
+
+
+def search_stop() -> StopConditions:
+    """A search ends at the plateau or at 1 % failures."""
+    return StopConditions(flat_stops=True, max_error_ratio=MAX_ERROR_RATIO)
+
+
+def search_options(plan: SearchPlan, options: RunOptions = RunOptions()) -> RunOptions:
+    """The rate window is a level long, so that every level has a full one."""
+    return RunOptions(
+        latency_clock=options.latency_clock,
+        window_s=options.window_s,
+        rate_window_s=min(options.rate_window_s, plan.level_s),
+        max_error_ratio=MAX_ERROR_RATIO,
+        seed=options.seed,
+    )
+
+
+def plateau_start(levels: Sequence[LevelResult]) -> LevelResult | None:
+    """The level at which the invocations curve first begins to level out.
+
+    That is the first one whose successor brings, per added user, less than 10 % of what a single user brings; the last
+    good one if there is none. Levels that were hardly reached or had more than 1 % failures are no results.
+    None: there is no such level.
+    """
+    good = [level for level in levels if _usable(level)]
+    if not good:
+        return None
+    single_user_per_s = (good[0].throughput_per_s or 0.0) / good[0].users
+    for level, following in pairwise(good):
+        added = following.users - level.users
+        gain_per_s = ((following.throughput_per_s or 0.0) - (level.throughput_per_s or 0.0)) / added
+        if gain_per_s < FLAT_GAIN * single_user_per_s:
+            return level
+    return good[-1]
+
+
+def _usable(level: LevelResult) -> bool:
+    if not level.ok or level.measured_s < 0.5 * (level.end_s - level.start_s):
+        return False
+    return level.errors <= MAX_ERROR_RATIO * (level.ok + level.errors)

@@ -1,0 +1,228 @@
+"""The control plane without HTTP: one method per operation, the API's dicts in and out, refusals as `ApiError`.
+
+Key names and values are the API's; times are epoch seconds as floats. Thread-safe: any thread may call any method.
+Shapes (types, enumerations, lengths) are the caller's business where it has AWS's service model; what is checked here
+is what the documents say and what this code relies on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from loadtest.core.parse import parse_job
+from loadtest.core.spec import Profile
+from loadtest.errors import SpecError
+from loadtest.jobs.arn import JobArns
+from loadtest.jobs.engines import LiveEngine, SimEngine
+from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
+from loadtest.jobs.events import EventSink, NoEvents
+from loadtest.jobs.fleet import EndpointReader, Fleet
+from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.launch import Launcher
+from loadtest.jobs.listing import job_query, page_size, step_status
+from loadtest.jobs.models import ModelReader, facts_of
+from loadtest.jobs.paging import open_token, seal_token
+from loadtest.jobs.rows import JobRow
+from loadtest.jobs.scaling import scaling_configuration
+from loadtest.jobs.schema import key_of, key_shape
+from loadtest.jobs.shapes import described, list_item, step_item
+from loadtest.jobs.status import Status
+from loadtest.jobs.store import JobStore, NameTaken, QuotaReached
+from loadtest.jobs.tags import checked_tags, tag_list
+
+__all__ = ["ApiError", "EngineName", "JobService", "open_service"]
+
+EngineName = Literal["live", "sim"]
+Members = Mapping[str, Any]
+
+
+class JobService:
+    """Inference recommendation jobs. Made by `open_service`; `close` ends what runs and frees what it holds.
+
+    fleet: where tested endpoints come from; also tells how an instance type would behave.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        launcher: Launcher,
+        fleet: Fleet,
+        arns: JobArns,
+        profile: Profile,
+        quota: int | None,
+        model_reader: ModelReader | None,
+    ) -> None:
+        self.fleet = fleet
+        self._store = store
+        self._launcher = launcher
+        self._arns = arns
+        self._profile: Profile = profile
+        self._quota = quota
+        self._model_reader = model_reader
+
+    def create_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
+        """Keep the job and start it as soon as there is room. ResourceInUse: the name is taken."""
+        try:
+            spec = parse_job(params, self._profile)
+        except SpecError as problem:
+            raise refusal(problem) from problem
+        now_s = self._store.now_s()
+        job = JobRow(
+            name=spec.name,
+            arn=self._arns.of(spec.name),
+            request={name: value for name, value in params.items() if name != "Tags"},
+            profile=self._profile,
+            facts=facts_of(params, self._model_reader),
+            created_s=now_s,
+            modified_s=now_s,
+        )
+        try:
+            self._store.add(job, checked_tags(params.get("Tags", ())), self._quota)
+        except NameTaken as problem:
+            message = f"Inference recommendations job {spec.name!r} already exists"
+            raise ApiError("ResourceInUse", message) from problem
+        except QuotaReached as problem:
+            message = (
+                f"The account-level service limit of {self._quota} concurrent inference recommendations jobs is reached"
+            )
+            raise ApiError("ResourceLimitExceeded", message) from problem
+        self._launcher.submit(spec.name)
+        return {"JobArn": job.arn}
+
+    def describe_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
+        """The job as it stands."""
+        job = self._job(params, "JobName")
+        return described(job, self._store.steps(job.name) if job.status.final else ())
+
+    def list_inference_recommendations_jobs(self, params: Members) -> dict[str, Any]:
+        """One page of jobs. Jobs that are added between pages neither hide nor repeat one."""
+        try:
+            query = job_query(params)
+        except SpecError as problem:
+            raise refusal(problem) from problem
+        token = params.get("NextToken")
+        after = open_token(params, token, key_shape(query)) if token else None
+        size = page_size(params)
+        jobs = self._store.jobs(query, after, size + 1)
+        answer: dict[str, Any] = {"InferenceRecommendationsJobs": [list_item(job) for job in jobs[:size]]}
+        if len(jobs) > size:
+            answer["NextToken"] = seal_token(params, key_of(query, jobs[size - 1]))
+        return answer
+
+    def list_inference_recommendations_job_steps(self, params: Members) -> dict[str, Any]:
+        """One page of a job's tests, in their order; the failed ones of a COMPLETED job are seen here."""
+        job = self._job(params, "JobName")
+        try:
+            status = step_status(params)
+        except SpecError as problem:
+            raise refusal(problem) from problem
+        token = params.get("NextToken")
+        after = open_token(params, token, (int,))[0] if token else None
+        size = page_size(params)
+        steps = self._store.steps(job.name, status, None if after is None else int(after), size + 1)
+        answer: dict[str, Any] = {"Steps": [step_item(job.name, step) for step in steps[:size]]}
+        if len(steps) > size:
+            answer["NextToken"] = seal_token(params, (steps[size - 1].index,))
+        return answer
+
+    def stop_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
+        """Ask the job to stop; results so far are kept (R8). A job that has ended or is stopping stays as it is."""
+        job = self._job(params, "JobName")
+        if self._store.move(job.name, Status.STOPPING):
+            self._launcher.stop(job.name)
+        return {}
+
+    def get_scaling_configuration_recommendation(self, params: Members) -> dict[str, Any]:
+        """An autoscaling policy from a finished benchmark's figures."""
+        job = self._job(params, "InferenceRecommendationsJobName")
+        if not job.status.final:
+            raise invalid(f"Inference recommendations job {job.name!r} has not ended, its status is {job.status.value}")
+        return scaling_configuration(params, self._store.steps(job.name), self.fleet.catalogue)
+
+    def add_tags(self, params: Members) -> dict[str, Any]:
+        """Add tags or replace their values; answers with all tags of the job."""
+        name = self._tagged(params)
+        tags = checked_tags(params.get("Tags", ()), present=self._store.tags(name))
+        self._store.add_tags(name, tags)
+        return {"Tags": tag_list(self._store.tags(name))}
+
+    def list_tags(self, params: Members) -> dict[str, Any]:
+        """All tags of the job: there are at most fifty, so there is one page."""
+        return {"Tags": tag_list(self._store.tags(self._tagged(params)))}
+
+    def delete_tags(self, params: Members) -> dict[str, Any]:
+        """Remove tags by their keys."""
+        self._store.delete_tags(self._tagged(params), params.get("TagKeys", ()))
+        return {}
+
+    def owns(self, arn: str) -> bool:
+        """Whether an ARN is one of an inference recommendations job here, existing or not."""
+        return self._arns.name(arn) is not None
+
+    def endpoint_url(self, name: str) -> str | None:
+        """Base URL of the live mock endpoint of that name, while its test runs; None: there is none."""
+        return self.fleet.url(name)
+
+    def close(self) -> None:
+        """End what runs, at once, and give the state directory back. A job that ran is FAILED with a reason that
+        says so; one that is pending runs when the service is opened again on the same directory."""
+        self._launcher.close()
+        self.fleet.close()
+        self._store.close()
+
+    def _job(self, params: Members, member: str) -> JobRow:
+        name = params.get(member)
+        if not isinstance(name, str) or not name:
+            raise invalid(f"{member} is required")
+        job = self._store.get(name)
+        if job is None:
+            raise not_found(name)
+        return job
+
+    def _tagged(self, params: Members) -> str:
+        name = self._arns.name(params.get("ResourceArn", ""))
+        if name is None:
+            raise invalid(f"ResourceArn {params.get('ResourceArn')!r} is not of an inference recommendations job here")
+        if self._store.get(name) is None:
+            raise not_found(name)
+        return name
+
+
+def open_service(
+    *,
+    state: Path | None = None,
+    engine: EngineName = "live",
+    profile: Profile = "aws",
+    region: str = "us-east-1",
+    account: str = "123456789012",
+    fleet_file: Path | None = None,
+    prices_file: Path | None = None,
+    quota: int | None = None,
+    payload_reader: Callable[[str], bytes] | None = None,
+    model_reader: ModelReader | None = None,
+    endpoint_reader: EndpointReader | None = None,
+    events: EventSink | None = None,
+) -> JobService:
+    """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
+
+    state: directory of the store; None: in memory. engine: "live" sends real traffic, "sim" runs in virtual time.
+    fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
+    payload_reader: bytes of a SamplePayloadUrl (raises OSError or LoadtestError if there are none); None: a built-in
+        body is sent. model_reader: what is known of a model. endpoint_reader: where an existing endpoint is.
+    Raises SpecError for a wrong file, EngineError if the directory cannot be used.
+    """
+    fleet = Fleet.load(fleet_file, prices_file, live=engine == "live", endpoint_reader=endpoint_reader)
+    store = JobStore(state)
+    surroundings = Surroundings(
+        store=store,
+        fleet=fleet,
+        engine=LiveEngine() if engine == "live" else SimEngine(),
+        events=events or NoEvents(),
+        payload_reader=payload_reader,
+    )
+    launcher = Launcher(surroundings)
+    service = JobService(store, launcher, fleet, JobArns(region, account), profile, quota, model_reader)
+    launcher.recover()
+    return service

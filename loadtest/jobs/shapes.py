@@ -1,0 +1,101 @@
+"""Rows of the store as the API's structures: Describe, list items, steps. Key names are the API's; times are epoch
+seconds. Members that are not known are absent, never null or NaN (R6).
+
+Sources: API_DescribeInferenceRecommendationsJob, API_InferenceRecommendationsJob, API_InferenceRecommendation,
+API_InferenceRecommendationsJobStep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.jobs.ranking import ranked
+from loadtest.jobs.rows import JobRow, StepRow
+from loadtest.jobs.status import Status
+
+__all__ = ["described", "list_item", "step_item"]
+
+MAX_ENDPOINT_PERFORMANCES = 1
+
+
+def described(job: JobRow, steps: Sequence[StepRow]) -> dict[str, Any]:
+    """DescribeInferenceRecommendationsJob's answer. Results appear when the job has ended, however it did (R8)."""
+    request = job.request
+    answer = _present(
+        JobName=job.name,
+        JobDescription=request.get("JobDescription"),
+        JobType=request["JobType"],
+        JobArn=job.arn,
+        RoleArn=request["RoleArn"],
+        Status=job.status.value,
+        CreationTime=job.created_s,
+        CompletionTime=job.completed_s,
+        LastModifiedTime=job.modified_s,
+        FailureReason=job.failure_reason,
+        InputConfig=request["InputConfig"],
+        StoppingConditions=request.get("StoppingConditions"),
+    )
+    if job.status.final:
+        recommendations = [_recommendation(step) for step in ranked(steps)]
+        performances = [_performance(step) for step in steps if step.endpoint_metrics is not None]
+        if recommendations:
+            answer["InferenceRecommendations"] = recommendations
+        if performances:
+            answer["EndpointPerformances"] = performances[:MAX_ENDPOINT_PERFORMANCES]
+    return answer
+
+
+def list_item(job: JobRow) -> dict[str, Any]:
+    """One entry of InferenceRecommendationsJobs; JobDescription is required there, so an absent one is empty."""
+    request = job.request
+    return _present(
+        JobName=job.name,
+        JobDescription=request.get("JobDescription", ""),
+        JobType=request["JobType"],
+        JobArn=job.arn,
+        Status=job.status.value,
+        CreationTime=job.created_s,
+        CompletionTime=job.completed_s,
+        RoleArn=request["RoleArn"],
+        LastModifiedTime=job.modified_s,
+        FailureReason=job.failure_reason,
+        ModelName=job.model_name,
+        SamplePayloadUrl=job.facts.sample_payload_url,
+        ModelPackageVersionArn=job.model_package_arn,
+    )
+
+
+def step_item(job_name: str, step: StepRow) -> dict[str, Any]:
+    """One entry of Steps."""
+    benchmark = _present(
+        Metrics=step.metrics,
+        EndpointMetrics=step.endpoint_metrics,
+        EndpointConfiguration=step.endpoint,
+        FailureReason=step.failure_reason,
+        InvocationStartTime=step.started_s,
+        InvocationEndTime=step.ended_s if step.status is not Status.IN_PROGRESS else None,
+    )
+    benchmark["ModelConfiguration"] = dict(step.model)
+    return {"StepType": "BENCHMARK", "JobName": job_name, "Status": step.status.value, "InferenceBenchmark": benchmark}
+
+
+def _recommendation(step: StepRow) -> dict[str, Any]:
+    recommendation = _present(
+        RecommendationId=step.recommendation_id,
+        Metrics=step.metrics,
+        EndpointConfiguration=step.endpoint,
+        InvocationStartTime=step.started_s,
+        InvocationEndTime=step.ended_s,
+    )
+    recommendation["ModelConfiguration"] = dict(step.model)
+    return recommendation
+
+
+def _performance(step: StepRow) -> dict[str, Any]:
+    metrics: Mapping[str, Any] = step.endpoint_metrics or {}
+    return {"Metrics": dict(metrics), "EndpointInfo": {"EndpointName": step.endpoint_name}}
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,242 @@
+"""Where jobs are kept: SQLite in a directory, or in memory. Knows rows and statuses, not the API's shapes.
+
+Thread-safe: one connection, one lock, short transactions. In a directory the journal is a write-ahead log: what a
+method has returned for survives the death of the process (kill -9); a power failure may cost the last moments.
+A directory belongs to one process at a time: a second one is refused, and the claim dies with its holder.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtest.errors import EngineError
+from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.rows import JobQuery, JobRow, StepRow, Tag
+from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, order_of, step_values, where_of
+from loadtest.jobs.status import ACTIVE, SOURCES, Status
+
+__all__ = ["JobStore", "NameTaken", "QuotaReached"]
+
+
+class NameTaken(Exception):
+    """There is a job of that name."""
+
+
+class QuotaReached(Exception):
+    """As many jobs as allowed are pending, in progress or stopping."""
+
+
+class JobStore:
+    """Jobs, their steps and their tags.
+
+    directory: None: in memory, gone with the object. clock: epoch seconds.
+    Raises EngineError if the directory cannot be used or another process uses it.
+    """
+
+    def __init__(self, directory: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._claim: sqlite3.Connection | None = None
+        if directory is None:
+            self._db = _connect(":memory:")
+        else:
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                raise EngineError(f"cannot use the state directory {directory}: {problem}") from problem
+            self._claim = _claim(directory)
+            self._db = _connect(str(directory / "jobs.db"))
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Gives the directory back; no other method may be called afterwards."""
+        with self._lock:
+            self._db.close()
+            if self._claim is not None:
+                self._claim.close()
+
+    def now_s(self) -> float:
+        """The store's clock, to the millisecond: times that are kept and compared are all of this precision."""
+        return round(self._clock(), 3)
+
+    # Jobs
+
+    def add(self, job: JobRow, tags: Sequence[Tag] = (), quota: int | None = None) -> JobRow:
+        """Keep a new job, and return it with its `seq`. quota: how many may be active at once, None: any number.
+
+        Raises NameTaken or QuotaReached; of several threads with one name exactly one is not refused.
+        """
+        with self._transaction() as db:
+            if db.execute("SELECT 1 FROM jobs WHERE name = ?", (job.name,)).fetchone():
+                raise NameTaken(job.name)
+            if quota is not None and self._active(db) >= quota:
+                raise QuotaReached(str(quota))
+            values = job_values(job)
+            marks = ", ".join("?" * len(values))
+            db.execute(f"INSERT INTO jobs ({', '.join(JOB_COLUMNS)}) VALUES ({marks})", values)
+            self._tag(db, job.name, tags)
+        return self.get(job.name) or job
+
+    def get(self, name: str) -> JobRow | None:
+        """None: no such job."""
+        with self._lock:
+            row = self._db.execute("SELECT * FROM jobs WHERE name = ?", (name,)).fetchone()
+        return row and _job(row)
+
+    def jobs(self, query: JobQuery, after: Sequence[str | int] | None, limit: int) -> list[JobRow]:
+        """At most `limit` jobs in the query's order. after: `key` of the row that the page before ended with."""
+        where, values = where_of(query, after)
+        sql = f"SELECT * FROM jobs {where} ORDER BY {order_of(query)} LIMIT ?"
+        with self._lock:
+            rows = self._db.execute(sql, (*values, limit)).fetchall()
+        return [_job(row) for row in rows]
+
+    def in_status(self, status: Status) -> list[JobRow]:
+        """All jobs of a status, oldest first."""
+        return self.jobs(JobQuery(status=status, descending=False), None, -1)
+
+    def move(
+        self, name: str, to: Status, *, failure_reason: str | None = None, completed_s: float | None = None
+    ) -> bool:
+        """Change a job's status if the table allows it from the present one; False: it does not, nothing changed."""
+        sources = sorted(SOURCES[to])
+        now_s = self.now_s()
+        ended_s = (now_s if completed_s is None else completed_s) if to.final else None
+        with self._transaction() as db:
+            found = db.execute(
+                "UPDATE jobs SET status = ?, modified_ms = ?, completed_ms = ?, failure_reason = ? "
+                f"WHERE name = ? AND status IN ({', '.join('?' * len(sources))})",
+                (to, _ms(now_s), _ms(ended_s), failure_reason and failure_reason[:1024], name, *sources),
+            )
+            return found.rowcount == 1
+
+    def active(self) -> int:
+        """How many jobs count against the quota."""
+        with self._lock:
+            return self._active(self._db)
+
+    # Steps
+
+    def put_steps(self, name: str, steps: Sequence[StepRow]) -> None:
+        """Keep steps, replacing those of the same index."""
+        marks = ", ".join("?" * len(STEP_COLUMNS))
+        with self._transaction() as db:
+            db.executemany(
+                f"INSERT OR REPLACE INTO steps ({', '.join(STEP_COLUMNS)}) VALUES ({marks})",
+                [step_values(name, step) for step in steps],
+            )
+            db.execute("UPDATE jobs SET modified_ms = ? WHERE name = ?", (_ms(self.now_s()), name))
+
+    def steps(
+        self, name: str, status: Status | None = None, after: int | None = None, limit: int = -1
+    ) -> list[StepRow]:
+        """A job's steps in their order. after: the index that the page before ended with; limit -1: all."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM steps WHERE job = ? AND idx > ? AND (? IS NULL OR status = ?) ORDER BY idx LIMIT ?",
+                (name, -1 if after is None else after, status, status, limit),
+            ).fetchall()
+        return [_step(row) for row in rows]
+
+    # Tags
+
+    def tags(self, name: str) -> list[Tag]:
+        """In the order in which the keys first came."""
+        with self._lock:
+            rows = self._db.execute("SELECT key, value FROM tags WHERE job = ? ORDER BY rowid", (name,)).fetchall()
+        return [(row["key"], row["value"]) for row in rows]
+
+    def add_tags(self, name: str, tags: Sequence[Tag]) -> None:
+        """Keep tags, replacing the value of a key that is there."""
+        with self._transaction() as db:
+            self._tag(db, name, tags)
+
+    def delete_tags(self, name: str, keys: Sequence[str]) -> None:
+        """Forget tags; keys that are not there are no error."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM tags WHERE job = ? AND key = ?", [(name, key) for key in keys])
+
+    def _tag(self, db: sqlite3.Connection, name: str, tags: Sequence[Tag]) -> None:
+        db.executemany(
+            "INSERT INTO tags (job, key, value) VALUES (?, ?, ?) "
+            "ON CONFLICT (job, key) DO UPDATE SET value = excluded.value",
+            [(name, key, value) for key, value in tags],
+        )
+
+    def _active(self, db: sqlite3.Connection) -> int:
+        marks = ", ".join("?" * len(ACTIVE))
+        found: int = db.execute(f"SELECT count(*) FROM jobs WHERE status IN ({marks})", sorted(ACTIVE)).fetchone()[0]
+        return found
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _claim(directory: Path) -> sqlite3.Connection:
+    # An exclusive transaction that is never ended: the operating system takes the lock back when the process dies.
+    claim = sqlite3.connect(str(directory / "owner.db"), timeout=0.0, isolation_level=None, check_same_thread=False)
+    try:
+        claim.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as problem:
+        claim.close()
+        raise EngineError(
+            f"the state directory {directory} cannot be used: {problem}; is another server using it?"
+        ) from (problem)
+    return claim
+
+
+def _ms(time_s: float | None) -> int | None:
+    return None if time_s is None else round(time_s * 1000)
+
+
+def _s(time_ms: int | None) -> float | None:
+    return None if time_ms is None else time_ms / 1000
+
+
+def _job(row: sqlite3.Row) -> JobRow:
+    return JobRow(
+        name=row["name"],
+        arn=row["arn"],
+        request=json.loads(row["request"]),
+        profile=row["profile"],
+        facts=ModelFacts.from_dict(json.loads(row["facts"])),
+        created_s=row["created_ms"] / 1000,
+        modified_s=row["modified_ms"] / 1000,
+        status=Status(row["status"]),
+        completed_s=_s(row["completed_ms"]),
+        failure_reason=row["failure_reason"],
+        seq=row["seq"],
+    )
+
+
+def _step(row: sqlite3.Row) -> StepRow:
+    return StepRow(
+        index=row["idx"],
+        status=Status(row["status"]),
+        started_s=_s(row["started_ms"]),
+        ended_s=_s(row["ended_ms"]),
+        failure_reason=row["failure_reason"],
+        **json.loads(row["body"]),
+    )

@@ -1,0 +1,45 @@
+"""Tags of jobs as the API has them, checked: at most fifty, each key once, keys not reserved. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from loadtest.errors import Problem, SpecError
+from loadtest.jobs.errors import refusal
+from loadtest.jobs.rows import Tag
+
+__all__ = ["MAX_TAGS", "checked_tags", "tag_list"]
+
+MAX_TAGS = 50
+
+
+def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ()) -> list[Tag]:
+    """The tags as pairs. present: what the resource has already, counted with them.
+
+    Raises ApiError ValidationException with every problem.
+    """
+    problems: list[Problem] = []
+    pairs: list[Tag] = []
+    for i, tag in enumerate(tags):
+        key, value = tag.get("Key"), tag.get("Value")
+        if not isinstance(key, str) or not 1 <= len(key) <= 128:
+            problems.append(Problem(f"Tags[{i}].Key", repr(key), "must have 1 to 128 characters"))
+        elif key.lower().startswith("aws:"):
+            problems.append(Problem(f"Tags[{i}].Key", repr(key), "must not begin with aws:"))
+        elif any(key == known for known, _ in pairs):
+            problems.append(Problem(f"Tags[{i}].Key", repr(key), "is given twice"))
+        if not isinstance(value, str) or len(value) > 256:
+            problems.append(Problem(f"Tags[{i}].Value", repr(value), "must have at most 256 characters"))
+        pairs.append((str(key), str(value)))
+    count = len({key for key, _ in [*present, *pairs]})
+    if count > MAX_TAGS:
+        problems.append(Problem("Tags", str(count), f"a job has at most {MAX_TAGS} tags"))
+    if problems:
+        raise refusal(SpecError(problems))
+    return pairs
+
+
+def tag_list(tags: Sequence[Tag]) -> list[dict[str, str]]:
+    """Pairs as the API's list."""
+    return [{"Key": key, "Value": value} for key, value in tags]
