@@ -1,4 +1,4 @@
-"""A JSON or YAML file as plain values, read without trust: bounded size, depth and number of values, no member twice."""
+"""A JSON or YAML file as plain values, read without trust: bounded in size, depth and values, no member twice."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ def read_document(path: Path) -> tuple[Any, str, list[Problem]]:
     `.json` is JSON, `.yaml` and `.yml` are YAML; of another name, what starts with a brace is JSON.
     Raises SpecError if there is no value to speak of.
     """
-    text = _read_text(path)
     suffix = path.suffix.lower()
-    is_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[:1] == "{")
     problems: list[Problem] = []
     try:
+        text = _read_text(path)
+        is_json = suffix == ".json" or (suffix not in (".yaml", ".yml") and text.lstrip()[:1] == "{")
         value = _load_json(text) if is_json else _load_yaml(text, problems)
+        return _Plain(problems).copy(value), text, problems
+    except _Unreadable as problem:
+        raise SpecError([Problem("", shown(str(path)), str(problem))]) from problem.__cause__
     except RecursionError:
-        raise _refusal(f"is nested deeper than {MAX_DEPTH} levels") from None
-    return _Plain(problems).copy(value), text, problems
+        raise SpecError([Problem("", shown(str(path)), f"is nested deeper than {MAX_DEPTH} levels")]) from None
 
 
-def _refusal(rule: str, advice: str = "") -> SpecError:
-    return SpecError([Problem("", "", rule, advice)])
+class _Unreadable(Exception):
+    """There is no value to speak of; the message is the rule that the file breaks."""
 
 
 def _read_text(path: Path) -> str:
@@ -47,13 +49,13 @@ def _read_text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a null character in the name
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        raise _refusal(f"the file cannot be read: {reason}") from None
+        raise _Unreadable(f"the file cannot be read: {reason}") from None
     if len(data) > MAX_BYTES:
-        raise _refusal(f"the file is larger than {MAX_BYTES} bytes")
+        raise _Unreadable(f"the file is larger than {MAX_BYTES} bytes")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise _refusal(f"the file is not UTF-8: byte {problem.start} is 0x{data[problem.start]:02x}") from None
+        raise _Unreadable(f"the file is not UTF-8: byte {problem.start} is 0x{data[problem.start]:02x}") from None
 
 
 class _Object(dict[str, Any]):
@@ -71,9 +73,9 @@ def _load_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_Object)
     except json.JSONDecodeError as problem:
-        raise _refusal(f"is not JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}") from None
+        raise _Unreadable(f"is not JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}") from None
     except ValueError as problem:  # an integer of more digits than Python converts
-        raise _refusal(f"is not JSON that can be read: {problem}") from None
+        raise _Unreadable(f"is not JSON that can be read: {problem}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -105,11 +107,11 @@ def _load_yaml(text: str, problems: list[Problem]) -> Any:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise _refusal(f"is not YAML: {problem.problem or problem.context}{where}") from None
+        raise _Unreadable(f"is not YAML: {problem.problem or problem.context}{where}") from None
     except yaml.reader.ReaderError as problem:
-        raise _refusal(f"is not YAML: character {problem.character:#x} at position {problem.position}") from None
+        raise _Unreadable(f"is not YAML: character {problem.character:#x} at position {problem.position}") from None
     except Exception as problem:  # PyYAML lets ValueError, KeyError, ... through for a bad !!int or date
-        raise _refusal(f"is not YAML: {shown(str(problem))} ({type(problem).__name__})") from problem
+        raise _Unreadable(f"is not YAML: {shown(str(problem))} ({type(problem).__name__})") from problem
 
 
 class _Plain:
@@ -122,9 +124,9 @@ class _Plain:
     def copy(self, value: Any, path: ValuePath = ()) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _refusal(f"holds more than {MAX_VALUES} values")
+            raise _Unreadable(f"holds more than {MAX_VALUES} values")
         if len(path) > MAX_DEPTH:
-            raise _refusal(f"is nested deeper than {MAX_DEPTH} levels")
+            raise _Unreadable(f"is nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, dict):
             return self._object(value, path)
         if isinstance(value, list):

@@ -115,7 +115,7 @@ def _scenario(value: object, folder: Path, problems: list[Problem]) -> ScenarioO
 
 def _options(value: object, problems: list[Problem]) -> RunOptions:
     path = f"{MEMBER}.options"
-    checked = {}
+    checked: dict[str, Any] = {}
     for name, member in _members(value, path, tuple(OPTION_BOUNDS), problems).items():
         problem = check_option(name, member, f"{path}.{name}")
         if problem is None:

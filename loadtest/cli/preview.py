@@ -123,9 +123,7 @@ def _readings(spec: JobSpec, options: RunOptions) -> list[str]:
     lines.append(f"  flat invocations: {'Stop' if spec.stop.flat_stops else 'Continue'}")
     if spec.stop.latency is not None:
         limit = spec.stop.latency
-        lines.append(
-            f"  latency: {limit.name} at most {limit.limit_ms} ms, by the {_CLOCKS[options.latency_clock]} clock"
-        )
+        lines.append(f"  latency: {limit.name} at most {limit.limit_ms} ms, {_CLOCKS[options.latency_clock]}")
     if spec.stop.max_invocations_per_min is not None:
         rate, span_s = spec.stop.max_invocations_per_min, options.rate_window_s
         lines.append(f"  max invocations: {rate} per minute, as a rate over {span_s:g} s, not a total")
@@ -135,9 +133,9 @@ def _readings(spec: JobSpec, options: RunOptions) -> list[str]:
 
 
 _CLOCKS = {
-    "auto": "endpoint's own (where it tells its time, else the client's)",
-    "client": "client's",
-    "model": "model's",
+    "auto": "on the endpoint's clock where it tells its time, else on the client's",
+    "client": "on the client's clock",
+    "model": "on the endpoint's clock",
 }
 
 

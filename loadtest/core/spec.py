@@ -180,10 +180,8 @@ class JobSpec:
         """(tests that run, tests over MaxNumberOfTests that do not), in the order of T11: endpoints first."""
         every: list[LoadTest] = [LoadTest(i, endpoint_name=name) for i, name in enumerate(self.endpoints)]
         for configuration in self.configurations:
-            every.extend(
-                LoadTest(len(every) + i, configuration=configuration, environment=environment)
-                for i, environment in enumerate(configuration.combinations())
-            )
+            for environment in configuration.combinations():
+                every.append(LoadTest(len(every), configuration=configuration, environment=environment))
         limit = len(every) if self.max_tests is None else self.max_tests
         return tuple(every[:limit]), tuple(every[limit:])
 
