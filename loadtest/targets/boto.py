@@ -1,0 +1,130 @@
+"""InvokeEndpoint by boto3, as any AWS program would do it: the reference that our own target is compared with.
+
+It is slow, and its clock starts before botocore builds and signs the request and stops when Python has the body, so its
+latencies are those that a caller of boto3 sees. Retries are off: one invocation is one request.
+Only `open_target` imports this module, in a process of the generator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from time import perf_counter_ns
+from typing import Any
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+from botocore.validate import validate_parameters
+
+from loadtest.core.record import Kind, Outcome
+from loadtest.errors import TargetError
+from loadtest.targets.base import Payload
+from loadtest.targets.boto_errors import classify_exception
+
+__all__ = ["PARAMETERS", "READ_TIMEOUT_S", "BotoTarget"]
+
+READ_TIMEOUT_S = 70.0  # the API reference's advice: the service itself gives up after 60 s
+CONNECT_TIMEOUT_S = 10.0
+_MODEL_LATENCY = "x-loadtest-model-latency-us"
+
+# Our option -> parameter of InvokeEndpoint; the body, the content type and the endpoint's name come apart.
+PARAMETERS: Mapping[str, str] = {
+    "accept": "Accept",
+    "custom_attributes": "CustomAttributes",
+    "enable_explanations": "EnableExplanations",
+    "inference_component_name": "InferenceComponentName",
+    "inference_id": "InferenceId",
+    "session_id": "SessionId",
+    "target_container_hostname": "TargetContainerHostname",
+    "target_model": "TargetModel",
+    "target_variant": "TargetVariant",
+}
+
+
+class BotoTarget:
+    """One boto3 client, shared by all users.
+
+    options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s, read_timeout_s,
+        max_pool_connections (default: peak_users), stream, and those in PARAMETERS.
+    Raises TargetError without region or credentials, and for options that the service's model refuses.
+    """
+
+    def __init__(self, endpoint_name: str, options: Mapping[str, Any], *, peak_users: int = 10) -> None:
+        self._client = _client(options, peak_users)
+        self._parameters: dict[str, Any] = {"EndpointName": endpoint_name}
+        for option, parameter in PARAMETERS.items():
+            if options.get(option) is not None:
+                self._parameters[parameter] = options[option]
+        self._stream = bool(options.get("stream"))
+        self._call: Callable[..., Any]
+        if self._stream:
+            self._call = self._client.invoke_endpoint_with_response_stream
+            operation = "InvokeEndpointWithResponseStream"
+        else:
+            self._call = self._client.invoke_endpoint
+            operation = "InvokeEndpoint"
+        shape = self._client.meta.service_model.operation_model(operation).input_shape
+        try:
+            validate_parameters({**self._parameters, "Body": b""}, shape)
+        except botocore.exceptions.ParamValidationError as problem:
+            raise TargetError(f"boto3:{endpoint_name}: {operation} refuses the options: {problem}") from None
+
+    def invoke(self, payload: Payload) -> Outcome:
+        sent_ns = perf_counter_ns()
+        first_ns = 0
+        bytes_in = 0
+        try:
+            answer = self._call(Body=payload.body, ContentType=payload.content_type, **self._parameters)
+            first_ns = perf_counter_ns()
+            body = answer["Body"]
+            if self._stream:
+                for event in body:
+                    bytes_in += len(event.get("PayloadPart", {}).get("Bytes", b""))
+            else:
+                bytes_in = len(body.read())
+        except Exception as problem:
+            done_ns = perf_counter_ns()
+            kind, status, detail = classify_exception(problem)
+            return Outcome(kind, status, bytes_in, sent_ns, first_ns or done_ns, done_ns, None, detail)
+        done_ns = perf_counter_ns()
+        told = answer["ResponseMetadata"]
+        model_us = _model_latency_us(told["HTTPHeaders"])
+        return Outcome(Kind.OK, told["HTTPStatusCode"], bytes_in, sent_ns, first_ns, done_ns, model_us)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._client.close()
+
+
+def _model_latency_us(headers: Mapping[str, str]) -> int | None:
+    told = headers.get(_MODEL_LATENCY, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= 15 else None
+
+
+def _client(options: Mapping[str, Any], peak_users: int) -> Any:
+    ca_file = options.get("ca_file")
+    if ca_file is not None and not os.path.isfile(ca_file):
+        raise TargetError(f"ca_file: there is no file {ca_file}")
+    config = Config(
+        retries={"total_max_attempts": 1},
+        max_pool_connections=options.get("max_pool_connections") or max(peak_users, 1),
+        connect_timeout=options.get("connect_timeout_s") or CONNECT_TIMEOUT_S,
+        read_timeout=options.get("read_timeout_s") or READ_TIMEOUT_S,
+        tcp_keepalive=True,
+        use_fips_endpoint=options.get("use_fips"),
+        use_dualstack_endpoint=options.get("use_dualstack"),
+    )
+    try:
+        session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
+        credentials = session.get_credentials()
+        client = session.client(
+            "sagemaker-runtime", endpoint_url=options.get("endpoint_url"), config=config, verify=ca_file
+        )
+    except botocore.exceptions.NoRegionError:
+        raise TargetError("no AWS region: give the option region, set AWS_REGION, or name one in the profile") from None
+    except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
+        raise TargetError(f"boto3 cannot make a client: {problem}") from problem
+    if credentials is None:
+        raise TargetError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile")
+    return client

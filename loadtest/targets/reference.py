@@ -1,0 +1,204 @@
+"""What a target reference may look like, and what its options may be: syntax only, nothing is imported or opened."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.machinery
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import urlsplit
+
+from loadtest.core.plan import TargetRef
+from loadtest.errors import Problem, SpecError
+from loadtest.targets.mock_settings import MockSettings
+
+__all__ = ["GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref"]
+
+GROUP = "loadtest.targets"  # the entry-point group of other packages' targets
+OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+SCHEMES: Mapping[str, str] = {
+    "mock": "mock:servers=4,service_ms=20",
+    "sagemaker": "sagemaker:ENDPOINT",
+    "boto3": "boto3:ENDPOINT",
+    "http": "http://HOST:PORT/invocations",
+    "https": "https://HOST/invocations",
+    "null": "null:",
+}
+# EndpointName of sagemaker-runtime's service model.
+_ENDPOINT = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*", re.ASCII)
+_MAX_ENDPOINT = 63
+_FORMS = f"write {', '.join(SCHEMES.values())}, or package.module:Name"
+
+
+def split_ref(text: str) -> tuple[str, str]:
+    """(scheme, rest) of a reference: what stands before and after the first colon; the scheme in lower case."""
+    scheme, _, rest = text.partition(":")
+    return scheme.lower() if scheme.lower() in SCHEMES else scheme, rest
+
+
+def check_target_ref(ref: TargetRef) -> None:
+    """Return if `ref` is well formed and names something that can exist; opens and imports nothing.
+
+    Raises SpecError with every problem: unknown schemes with the nearest ones, malformed endpoint names, URLs, mock
+    settings and options. A plug-in's options are its own affair.
+    """
+    problems = [*_ref_problems(ref.ref), *_option_problems(ref)]
+    if problems:
+        raise SpecError(problems)
+
+
+def _ref_problems(text: str) -> Iterator[Problem]:
+    scheme, rest = split_ref(text)
+    if scheme in ("http", "https"):
+        yield from _url_problems(text)
+    elif scheme in ("sagemaker", "boto3"):
+        if not _ENDPOINT.fullmatch(rest) or len(rest) > _MAX_ENDPOINT:
+            rule = "an endpoint's name is 1 to 63 letters, digits and hyphens between them"
+            yield Problem("target", text, rule, f"write {SCHEMES[scheme]}")
+    elif scheme == "null":
+        if rest:
+            yield Problem("target", text, "the null target has no settings", "write null:")
+    elif scheme == "mock":
+        yield from _mock_problems(rest)
+    elif not _is_entry_point(scheme):
+        yield from _object_problems(text, scheme)
+
+
+def _url_problems(text: str) -> Iterator[Problem]:
+    advice = f"write {SCHEMES[split_ref(text)[0]]}"
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port  # reading the port checks it
+    except ValueError as problem:
+        yield Problem("target", ascii(text), f"is no URL: {problem}", advice)
+        return
+    if not text.isascii() or not text.isprintable() or " " in text:
+        yield Problem(
+            "target", ascii(text), "a URL has no spaces, control or non-ASCII characters", "percent-encode them"
+        )
+    elif not host or not text[len(url.scheme) :].startswith("://"):
+        yield Problem("target", text, "the URL names no host", advice)
+    elif url.username is not None:
+        yield Problem(
+            "target", f"{url.scheme}://...@{host}", "a URL with a password ends up in results", "leave it out"
+        )
+    elif url.fragment:
+        yield Problem("target", text, "a fragment is never sent to a server", f"leave #{url.fragment} out")
+
+
+def _mock_problems(settings: str) -> Iterator[Problem]:
+    try:
+        MockSettings.parse(settings)
+    except SpecError as found:
+        yield from found.problems
+
+
+def _is_entry_point(name: str) -> bool:
+    return bool(entry_points(group=GROUP, name=name))
+
+
+def _object_problems(text: str, scheme: str) -> Iterator[Problem]:
+    near = _nearest(scheme)
+    if not OBJECT.fullmatch(text):
+        yield Problem("target", ascii(text), "is no known kind of target", near or _FORMS)
+    elif not _module_exists(scheme.partition(".")[0]):
+        yield Problem("target", text, f"there is no module {scheme.partition('.')[0]}", near or _FORMS)
+
+
+def _module_exists(name: str) -> bool:
+    """Whether a top-level module can be found from here or from the working folder, without importing it."""
+    if name in sys.modules or name in sys.builtin_module_names:
+        return True
+    return any(finder(name, [*sys.path, os.getcwd()]) is not None for finder in _finders())
+
+
+def _finders() -> Iterator[Callable[[str, list[str]], object]]:
+    yield importlib.machinery.PathFinder.find_spec
+    for finder in sys.meta_path:  # those of editable installations know modules that lie on no path
+        find_spec = getattr(finder, "find_spec", None)
+        if find_spec is not None and finder is not importlib.machinery.PathFinder:
+            yield lambda name, _, find=find_spec: find(name, None)  # type: ignore[misc]
+
+
+def _nearest(scheme: str) -> str:
+    known = [*SCHEMES, *(point.name for point in entry_points(group=GROUP))]
+    near = difflib.get_close_matches(scheme.lower(), known, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(SCHEMES.get(name, name + ':') for name in near)}?" if near else ""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value.isprintable()
+
+
+def _is_header(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 1024 and value.isascii() and value.isprintable()
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_Check = tuple[Callable[[object], bool], str]
+_TEXT: _Check = (_is_text, "must be a text")
+_HEADER: _Check = (_is_header, "must be 1 to 1,024 printable ASCII characters: it becomes a header")
+_SECONDS: _Check = (_is_seconds, "must be a number of seconds above 0")
+_COUNT: _Check = (_is_count, "must be a whole number above 0")
+_FLAG: _Check = (_is_flag, "must be true or false")
+
+# Options of the targets that speak HTTP: name -> (check, rule).
+OPTIONS: Mapping[str, _Check] = {
+    "region": _TEXT,
+    "profile": _TEXT,
+    "endpoint_url": _TEXT,
+    "use_fips": _FLAG,
+    "use_dualstack": _FLAG,
+    "ca_file": _TEXT,
+    "connect_timeout_s": _SECONDS,
+    "read_timeout_s": _SECONDS,
+    "max_pool_connections": _COUNT,
+    "stream": _FLAG,
+    "accept": _HEADER,
+    "custom_attributes": _HEADER,
+    "enable_explanations": _HEADER,
+    "inference_component_name": _HEADER,
+    "inference_id": _HEADER,
+    "session_id": _HEADER,
+    "target_container_hostname": _HEADER,
+    "target_model": _HEADER,
+    "target_variant": _HEADER,
+}
+
+
+def _option_problems(ref: TargetRef) -> Iterator[Problem]:
+    if split_ref(ref.ref)[0] not in ("mock", "sagemaker", "boto3", "http", "https"):
+        return
+    for name, value in ref.options.items():
+        where = f"target.{name}"
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"the options are {', '.join(OPTIONS)}"
+            yield Problem(where, ascii(value), "there is no such option", advice)
+        elif value is not None and not OPTIONS[name][0](value):
+            yield Problem(where, ascii(value), OPTIONS[name][1])
+        elif name == "endpoint_url" and value is not None:
+            yield from (Problem(where, each.value, each.rule, each.advice) for each in _endpoint_url_problems(value))
+
+
+def _endpoint_url_problems(text: Any) -> Iterator[Problem]:
+    if split_ref(text)[0] not in ("http", "https"):
+        yield Problem("", text, "must be a URL", "write https://HOST or http://HOST:PORT")
+    else:
+        yield from _url_problems(text)
