@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
@@ -47,13 +48,16 @@ class Moto:
     """moto's own server application, without its web server. Imported at the first request, which takes a second.
 
     account: the account that requests without one of their own belong to (moto's header X-Moto-Account-Id).
+    when_loaded: called once moto is imported, before it answers.
     """
 
     name = "moto"
     answers = True
 
-    def __init__(self, account: str = _DEFAULT_ACCOUNT) -> None:
+    def __init__(self, account: str = _DEFAULT_ACCOUNT, when_loaded: Callable[[], None] | None = None) -> None:
         self._account = account
+        self._when_loaded = when_loaded
+        self._lock = threading.Lock()
         self._application: WSGIApplication | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -76,10 +80,12 @@ class Moto:
     def _load(self) -> WSGIApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        dispatcher = DomainDispatcherApplication(create_backend_app)
-        # Two threads may both come here; either result is good.
-        self._application = application = dispatcher
-        return application
+        with self._lock:
+            if self._application is None:
+                if self._when_loaded is not None:
+                    self._when_loaded()
+                self._application = DomainDispatcherApplication(create_backend_app)
+            return self._application
 
 
 class Upstream:

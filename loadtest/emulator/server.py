@@ -128,9 +128,10 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        self._neighbour = neighbour = _neighbour(options, forward)
+        distributions = Distributions()
+        self._neighbour = neighbour = _neighbour(options, forward, distributions)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._events(clients)
+        events = self._events(clients, distributions)
         endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
         closing.callback(endpoints.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
@@ -160,16 +161,12 @@ class EmulatorServer:
         self._server.channel_class = _Channel
         closing.callback(self._stop_serving)
 
-    def _events(self, clients: InsideClients) -> CloudWatch | None:
+    def _events(self, clients: InsideClients, distributions: Distributions) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
         if not self._neighbour.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        distributions = None
-        if isinstance(self._neighbour, Moto):
-            distributions = Distributions()
-            teach_moto(distributions)
-        events = CloudWatch(clients, distributions)
+        events = CloudWatch(clients, distributions if isinstance(self._neighbour, Moto) else None)
         self._closing.callback(events.close)
         return events
 
@@ -207,10 +204,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
+def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Distributions) -> Neighbour:
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
-    return Moto(options.account) if moto_is_installed() else Nobody()
+    if not moto_is_installed():
+        return Nobody()
+    return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
 
 
 def _service(

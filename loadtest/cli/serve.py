@@ -1,0 +1,129 @@
+"""`loadtest serve`: the emulator, one address for boto3, the AWS CLI and the SageMaker SDK."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+import click
+
+from loadtest.core.spec import Profile
+from loadtest.errors import EngineError, SpecError
+
+if TYPE_CHECKING:
+    from loadtest.emulator.server import EmulatorServer
+
+__all__ = ["serve"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=4599, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["live", "sim"]),
+    default="live",
+    show_default=True,
+    help="live: real traffic to mock endpoints. sim: virtual time, a job takes about a second.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["aws", "relaxed"]),
+    default="aws",
+    show_default=True,
+    help="aws: every documented bound holds. relaxed: bounds that only protect AWS's capacity do not.",
+)
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Directory of the jobs [in memory].")
+@click.option(
+    "--upstream", metavar="URL", help="Who answers what is not emulated [moto in this process, if installed]."
+)
+@click.option("--fleet", "fleet_file", type=_FILE, help="How instance types behave (YAML) [built in].")
+@click.option("--prices", "prices_file", type=_FILE, help="Instance prices (CSV) [built in, us-east-1].")
+@click.option("--quota", type=click.IntRange(min=1), help="Jobs that may be active at once [any number].")
+@click.option("--region", default="us-east-1", show_default=True, help="Region in the jobs' ARNs.")
+@click.option("--account", default="123456789012", show_default=True, help="Account in the jobs' ARNs.")
+def serve(
+    host: str,
+    port: int,
+    engine: Literal["live", "sim"],
+    profile: Profile,
+    state: Path | None,
+    upstream: str | None,
+    fleet_file: Path | None,
+    prices_file: Path | None,
+    quota: int | None,
+    region: str,
+    account: str,
+) -> None:
+    """Answer AWS's clients here: recommendation jobs are emulated and run, moto answers the rest of AWS.
+
+    Prints the variables that lead the clients to it. Ctrl-C or SIGTERM stops it in order.
+    """
+    _check(upstream, account)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    from loadtest.emulator.server import EmulatorOptions, EmulatorServer, is_loopback
+
+    options = EmulatorOptions(
+        host=host,
+        port=port,
+        engine=engine,
+        profile=profile,
+        state=state,
+        upstream=upstream,
+        fleet_file=fleet_file,
+        prices_file=prices_file,
+        quota=quota,
+        region=region,
+        account=account,
+    )
+    if not is_loopback(host):
+        click.secho(
+            f"Warning: {host} can be reached from other machines. There is no authentication here: anybody who reaches "
+            "it can start traffic from this machine.",
+            fg="yellow",
+            err=True,
+        )
+    try:
+        server = EmulatorServer(options)
+    except (SpecError, EngineError) as problem:
+        click.echo(f"Error: {problem}", err=True)
+        sys.exit(2 if isinstance(problem, SpecError) else 1)
+    _serve(server)
+
+
+def _serve(server: EmulatorServer) -> None:
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    try:
+        for name, value in server.exports().items():
+            click.echo(f"export {name}={value}")
+        click.echo(
+            f"# engine {server.options.engine}; what is not emulated is answered by {server.neighbour}", err=True
+        )
+        server.run()
+    except SystemExit:
+        pass
+    finally:
+        # A second signal must not interrupt the clean-up, which has time limits of its own.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        server.close()
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _check(upstream: str | None, account: str) -> None:
+    if upstream is not None and not upstream.startswith(("http://", "https://")):
+        raise click.BadParameter("must be a URL (http://...)", param_hint="--upstream")
+    if not (len(account) == 12 and account.isascii() and account.isdigit()):
+        raise click.BadParameter("must have twelve digits", param_hint="--account")

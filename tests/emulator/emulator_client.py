@@ -1,0 +1,38 @@
+"""What the emulator's tests say to it with boto3."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+REGION = "us-east-1"
+JOBS = Path(__file__).parents[1] / "data" / "jobs"
+ENDED = ("COMPLETED", "FAILED", "STOPPED")
+
+
+def job_request(name: str, **changes: Any) -> dict[str, Any]:
+    """A request of tests/data/jobs by the beginning of its file's name, with other members in place of its own."""
+    (path,) = JOBS.glob(f"{name}*.json")
+    return {**json.loads(path.read_text(encoding="utf-8")), **changes}
+
+
+def connect(url: str, service: str = "sagemaker", **config: Any) -> Any:
+    """A boto3 client of the emulator, with credentials of nobody."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    return session.client(service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1}, **config))
+
+
+def wait_for_end(sagemaker: Any, name: str, limit_s: float = 60.0) -> dict[str, Any]:
+    """Polls Describe until the job has ended; fails the test after limit_s."""
+    until_s = time.monotonic() + limit_s
+    while True:
+        job: dict[str, Any] = sagemaker.describe_inference_recommendations_job(JobName=name)
+        if job["Status"] in ENDED:
+            return job
+        assert time.monotonic() < until_s, f"{name} is still {job['Status']}"
+        time.sleep(0.05)
