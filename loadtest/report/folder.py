@@ -27,7 +27,7 @@ from loadtest.core.record import Window
 from loadtest.core.result import SCHEMA_VERSION, RunResult, plain
 from loadtest.core.schedule import UserChange
 from loadtest.report.describe import describe
-from loadtest.report.hdr_log import log_header, log_line
+from loadtest.report.hdr_log import LEGEND, log_header, log_line
 from loadtest.report.percentiles import distribution
 from loadtest.report.summary import summary_of
 from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows
@@ -74,6 +74,7 @@ class RunFolder:
         self._parent = Path(output_dir)
         self._parent.mkdir(parents=True, exist_ok=True)
         self.path = self._reserve(run_name(created_at, str((job or {}).get("JobName", "")), label))
+        self._begun = False
         self._streams: dict[str, IO[str]] = {}
         try:
             self._write_json("job.json", None if job is None else plain(job))
@@ -86,13 +87,19 @@ class RunFolder:
             raise
 
     def start(self, started_at: float | None) -> None:
-        """The run begins. started_at: epoch seconds; None: virtual time. Called once, before the first window."""
+        """The run begins. started_at: epoch seconds; None: virtual time, or not known before `finish`.
+
+        Called once, before the first window; the first window does it if nobody did.
+        """
+        self._begun = True
         self._config["started_at"] = started_at
         self._write_json("config.json", self._config)
         self._append("latency.hlog", log_header(started_at))
 
     def window(self, window: Window) -> None:
         """Append one window; it is with the operating system when this returns."""
+        if not self._begun:
+            self.start(None)
         self._append("windows.jsonl", json.dumps(plain(window.to_dict()), separators=(",", ":")) + "\n")
         self._append("latency.hlog", log_line(window, self._levels))
 
@@ -107,10 +114,14 @@ class RunFolder:
 
     def finish(self, result: RunResult) -> Path:
         """Write what only the end knows, force everything to disk and give the folder its final name, returned."""
+        if not self._begun:
+            self.start(result.started_at)
         self._log_end(result)
         for stream in self._streams.values():
             os.fsync(stream.fileno())
         self.close()
+        if self._config["started_at"] != result.started_at:
+            self._date(result.started_at)
         self._write_json("summary.json", summary_of(result))
         self._write_json("describe.json", describe([result], self._created_at))
         self._write("levels.csv", levels_csv(result.levels))
@@ -132,6 +143,13 @@ class RunFolder:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _date(self, started_at: float | None) -> None:
+        """Give the files that were begun without it the time of the start."""
+        self._config["started_at"] = started_at
+        self._write_json("config.json", self._config)
+        intervals = (self.path / "latency.hlog").read_text(encoding="utf-8").split(LEGEND, 1)[1].lstrip("\n")
+        self._write("latency.hlog", log_header(started_at) + intervals)
 
     def _reserve(self, name: str) -> Path:
         for path in _numbered(self._parent, name):

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from loadtest.core.curve import Level
 from loadtest.core.record import Window
 
-__all__ = ["log_header", "log_line", "tag_of"]
+__all__ = ["LEGEND", "log_header", "log_line", "tag_of"]
 
 LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
 

@@ -98,12 +98,16 @@ def _figures(result: RunResult) -> Iterator[Text]:
         name = f"P{latency.percentile * 100:g}"
         yield Text(f"Latency {name} {milliseconds(latency.reported_ms)} ms{measured}, {latency.clock} clock{bound}")
     peak = max((level.users for level in result.levels), default=0)
-    schedule = result.schedule
     yield Text(
-        f"Closed workload, {plural(peak, 'user')}; {result.totals.ok:,} ok, {plural(result.totals.errors, 'error')}; "
-        f"schedule {schedule.verdict} (lag max {milliseconds(schedule.max_lag_ms)} ms, "
-        f"mean {milliseconds(schedule.mean_lag_ms)} ms)"
+        f"Closed workload, {plural(peak, 'user')}; {result.totals.ok:,} ok, {plural(result.totals.errors, 'error')}"
     )
+    schedule = result.schedule
+    if schedule.started:
+        yield Text(
+            f"Schedule {schedule.verdict}: users started {milliseconds(schedule.mean_lag_ms)} ms late on average, "
+            f"{milliseconds(schedule.max_lag_ms)} ms at most",
+            style="yellow" if schedule.verdict == "late" else "",
+        )
 
 
 def _level_table(result: RunResult) -> RenderableType:
