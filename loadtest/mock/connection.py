@@ -291,6 +291,10 @@ class Connection(asyncio.Protocol):
         if self._eof or not self._out.can_write_eof():
             self._out.close()
             return
-        self._out.write_eof()
+        try:
+            self._out.write_eof()
+        except OSError:  # the client has reset the connection
+            self._out.abort()
+            return
         self._out.resume_reading()
         self.deadline_s = self._service.loop.time() + _LINGER_S

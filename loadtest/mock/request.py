@@ -87,8 +87,11 @@ class RequestReader:
         begun, complete = self.begun, len(self.ready)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._last = True  # the request itself is served; no other protocol is spoken here
+        except httptools.HttpParserUpgrade as upgrade:
+            # The request itself is served, in HTTP/1.1; no other protocol is spoken here (RFC 9110, 7.8).
+            self._parser = httptools.HttpRequestParser(self)
+            self.feed(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError as problem:
             # llhttp rejects what follows a request with `Connection: close`; that goes without an answer.
             if not self._last:
@@ -142,10 +145,11 @@ class RequestReader:
             self._refuse(too_large(self._max_body_bytes))
 
     def on_message_complete(self) -> None:
-        keep_alive = self._parser.should_keep_alive()
+        method = self._parser.get_method()
+        keep_alive = self._parser.should_keep_alive() and method != b"CONNECT"
         self.ready.append(
             Request(
-                method=self._parser.get_method(),
+                method=method,
                 path=self._url.partition(b"?")[0],
                 headers=self._headers,
                 body_bytes=self._body_bytes,
