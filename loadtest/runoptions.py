@@ -56,5 +56,5 @@ def check_option(name: str, value: object, path: str) -> Problem | None:
     if isinstance(value, bool) or not isinstance(value, kinds) or (isinstance(value, float) and math.isnan(value)):
         return Problem(path, shown(value), "must be a number" if bound.is_real else "must be an integer")
     if not bound.low <= value <= bound.high:
-        return Problem(path, shown(value), f"must be in {bound.low:.15g}..{bound.high:.15g}")
+        return Problem(path, shown(value), f"must be in {bound.low}..{bound.high}")
     return None
