@@ -14,7 +14,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from loadtest.jobs.events import MetricPoint
@@ -79,7 +79,7 @@ def teach_moto(distributions: Distributions) -> None:
         named = _PERCENTILE.fullmatch(stat)
         if named is None:
             return known(self, stat)
-        keys = [_key(datum.namespace, datum.name, _pairs(datum), datum.timestamp.timestamp()) for datum in _data(self)]
+        keys = [_key(datum.namespace, datum.name, _pairs(datum), _epoch_s(datum)) for datum in self.metric_data]
         return distributions.percentile(keys, float(named[1]))
 
     # By name, because to a type checker a method is not to be replaced.
@@ -87,12 +87,10 @@ def teach_moto(distributions: Distributions) -> None:
     setattr(Statistics, "get_statistics_for_type", get_statistics_for_type)  # noqa: B010
 
 
-def _data(statistics: Any) -> list[Any]:
-    # moto's times are naive UTC in some versions and aware in others.
-    for datum in statistics.metric_data:
-        if datum.timestamp.tzinfo is None:
-            datum.timestamp = datum.timestamp.replace(tzinfo=timezone.utc)
-    return list(statistics.metric_data)
+def _epoch_s(datum: Any) -> float:
+    # moto's times are naive UTC in some places and aware in others.
+    time: datetime = datum.timestamp
+    return (time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _pairs(datum: Any) -> list[tuple[str, str]]:

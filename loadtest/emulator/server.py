@@ -78,6 +78,7 @@ class EmulatorServer:
     def __init__(self, options: EmulatorOptions) -> None:
         self.options = options
         self._closing = ExitStack()
+        self._cloudwatch: CloudWatch | None = None
         self._thread: threading.Thread | None = None
         try:
             self._open(options)
@@ -131,8 +132,8 @@ class EmulatorServer:
         distributions = Distributions()
         self._neighbour = neighbour = _neighbour(options, forward, distributions)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._events(clients, distributions)
-        endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
+        events = self._cloudwatch = self._events(clients, distributions)
+        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
         closing.callback(endpoints.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
         endpoints.follow(service.fleet)

@@ -1,0 +1,134 @@
+"""Log lines and metrics reach moto by its own API, percentiles included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from emulator_client import connect
+
+from loadtest.emulator.percentiles import Distributions
+from loadtest.emulator.server import EmulatorServer
+from loadtest.jobs.events import LOG_GROUP, MetricPoint
+from loadtest.testing import recommender
+
+DIMENSIONS = {"JobName": "j", "EndpointName": "e"}
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[EmulatorServer]:
+    """An emulator whose event sink has heard one job."""
+    with recommender() as server:
+        sink = server._cloudwatch
+        assert sink is not None
+        minute = int(time.time()) // 60 * 60 - 600
+        for number in range(3):
+            sink.log("j/execution", f"line {number}", minute + number)
+        sink.log("j/Endpoint/e", "Load test stopped: FLAT", minute + 9)
+        for index in range(2):
+            values, counts = (10.0, 20.0, 400.0), (9800.0, 150.0, 50.0)
+            point = ("ClientLatency", "Milliseconds", DIMENSIONS, minute + 60 * index, values, counts)
+            sink.metric(MetricPoint(LOG_GROUP, *point))
+        sink.metric(MetricPoint(LOG_GROUP, "NumberOfUsers", "None", DIMENSIONS, minute, (1.0, 3.0), (30.0, 30.0)))
+        yield server
+
+
+def _metrics(server: EmulatorServer, name: str, *stats: str) -> dict[str, list[float]]:
+    now_s = time.time()
+    metric = {
+        "Namespace": LOG_GROUP,
+        "MetricName": name,
+        "Dimensions": [{"Name": key, "Value": value} for key, value in DIMENSIONS.items()],
+    }
+    queries = [
+        {"Id": f"m{index}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
+        for index, stat in enumerate(stats)
+    ]
+    start = int(now_s) // 60 * 60 - 1200
+    answer = connect(server.url, "cloudwatch").get_metric_data(
+        MetricDataQueries=queries,
+        StartTime=datetime.fromtimestamp(start, timezone.utc),
+        EndTime=datetime.fromtimestamp(start + 1800, timezone.utc),
+    )
+    return {stats[int(result["Id"][1:])]: result["Values"] for result in answer["MetricDataResults"]}
+
+
+def test_streams_and_lines(filled: EmulatorServer) -> None:
+    logs = connect(filled.url, "logs")
+    streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix="j/")["logStreams"]
+    assert sorted(stream["logStreamName"] for stream in streams) == ["j/Endpoint/e", "j/execution"]
+    answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName="j/execution", startFromHead=True)
+    assert [event["message"] for event in answer["events"]] == ["line 0", "line 1", "line 2"]
+    assert answer["nextForwardToken"]
+    found = logs.filter_log_events(logGroupName=LOG_GROUP, filterPattern="FLAT")["events"]
+    assert [event["logStreamName"] for event in found] == ["j/Endpoint/e"]
+
+
+def test_metrics_with_their_percentiles(filled: EmulatorServer) -> None:
+    found = _metrics(filled, "ClientLatency", "SampleCount", "Maximum", "Average", "p50", "p95", "p99", "p99.9")
+    assert found["SampleCount"] == [10000.0, 10000.0]
+    assert found["Maximum"] == [400.0, 400.0]
+    assert found["Average"] == pytest.approx([12.1, 12.1])
+    assert (found["p50"], found["p95"], found["p99"], found["p99.9"]) == (
+        [10.0] * 2,
+        [10.0] * 2,
+        [20.0] * 2,
+        [400.0] * 2,
+    )
+    assert _metrics(filled, "NumberOfUsers", "Maximum", "Average") == {"Maximum": [3.0], "Average": [2.0]}
+
+
+def test_metric_statistics(filled: EmulatorServer) -> None:
+    start = int(time.time()) // 3600 * 3600 - 3600
+    answer = connect(filled.url, "cloudwatch").get_metric_statistics(
+        Namespace=LOG_GROUP,
+        MetricName="ClientLatency",
+        Dimensions=[{"Name": key, "Value": value} for key, value in DIMENSIONS.items()],
+        StartTime=datetime.fromtimestamp(start, timezone.utc),
+        EndTime=datetime.fromtimestamp(start + 7200, timezone.utc),
+        Period=7200,
+        Statistics=["Sum", "Minimum"],
+    )
+    (point,) = answer["Datapoints"]
+    assert (point["Sum"], point["Minimum"], point["Unit"]) == (242000.0, 10.0, "Milliseconds")
+
+
+def test_other_peoples_metrics_are_as_before(filled: EmulatorServer) -> None:
+    cloudwatch = connect(filled.url, "cloudwatch")
+    now = datetime.fromtimestamp(int(time.time()) - 300, timezone.utc)
+    cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": "m", "Value": 4.0, "Timestamp": now}])
+    answer: Any = cloudwatch.get_metric_statistics(
+        Namespace="mine",
+        MetricName="m",
+        StartTime=datetime.fromtimestamp(now.timestamp() - 60, timezone.utc),
+        EndTime=datetime.fromtimestamp(now.timestamp() + 60, timezone.utc),
+        Period=60,
+        Statistics=["Average"],
+    )
+    assert [point["Average"] for point in answer["Datapoints"]] == [4.0]
+
+
+def test_a_stream_that_was_deleted_is_made_again(filled: EmulatorServer) -> None:
+    sink, logs = filled._cloudwatch, connect(filled.url, "logs")
+    assert sink is not None
+    sink.log("gone/execution", "first", time.time())
+    assert sink.settle()
+    logs.delete_log_stream(logGroupName=LOG_GROUP, logStreamName="gone/execution")
+    sink.log("gone/execution", "second", time.time())
+    answer = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName="gone/execution")
+    assert [event["message"] for event in answer["events"]] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(0.1, 1.0), (50.0, 2.0), (50.1, 3.0), (75.0, 3.0), (99.0, 9.0), (100.0, 9.0)]
+)
+def test_percentile_is_the_value_at_the_rank(percent: float, expected: float) -> None:
+    kept = Distributions()
+    kept.add(MetricPoint("n", "m", "None", {"a": "b"}, 60.0, (9.0, 1.0), (1.0, 1.0)))
+    kept.add(MetricPoint("n", "m", "None", {"a": "b"}, 120.0, (2.0, 3.0), (1.0, 1.0)))
+    keys = [("n", "m", frozenset({("a", "b")}), time_s) for time_s in (60, 120, 180)]
+    assert kept.percentile(keys, percent) == expected
+    assert kept.percentile([], percent) is None
