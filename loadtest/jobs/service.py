@@ -15,7 +15,7 @@ from loadtest.core.parse import parse_job
 from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
-from loadtest.jobs.engines import LiveEngine, SimEngine
+from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
 from loadtest.jobs.events import EventSink, NoEvents
 from loadtest.jobs.fleet import EndpointReader, Fleet
@@ -193,7 +193,7 @@ class JobService:
 def open_service(
     *,
     state: Path | None = None,
-    engine: EngineName = "live",
+    engine: EngineName | LoadEngine = "live",
     profile: Profile = "aws",
     region: str = "us-east-1",
     account: str = "123456789012",
@@ -207,18 +207,21 @@ def open_service(
 ) -> JobService:
     """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
 
-    state: directory of the store; None: in memory. engine: "live" sends real traffic, "sim" runs in virtual time.
+    state: directory of the store; None: in memory. engine: "live" sends real traffic, "sim" runs in virtual time; or
+        anything else that can run a plan.
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
     payload_reader: bytes of a SamplePayloadUrl (raises OSError or LoadtestError if there are none); None: a built-in
         body is sent. model_reader: what is known of a model. endpoint_reader: where an existing endpoint is.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
-    fleet = Fleet.load(fleet_file, prices_file, live=engine == "live", endpoint_reader=endpoint_reader)
+    if isinstance(engine, str):
+        engine = SimEngine() if engine == "sim" else LiveEngine()
+    fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, endpoint_reader=endpoint_reader)
     store = JobStore(state)
     surroundings = Surroundings(
         store=store,
         fleet=fleet,
-        engine=LiveEngine() if engine == "live" else SimEngine(),
+        engine=engine,
         events=events or NoEvents(),
         payload_reader=payload_reader,
     )
