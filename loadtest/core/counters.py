@@ -18,10 +18,13 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadtest.core.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s
 
-__all__ = ["merged"]
+__all__ = ["merged", "middles"]
+
+Float64s = NDArray[np.float64]
 
 _OUTER = struct.Struct(">II")
 _INNER = struct.Struct(">IIIIQQd")
@@ -44,15 +47,17 @@ def merged(payloads: Iterable[str]) -> Histogram:
             indexes, counts = found
             whole.counts[indexes] += counts
     # The exact sum is not part of the format: as `decode` does it, each counter stands for its middle value.
-    whole.sum_us = sum((low + high) / 2 * count for low, high, count in _ranges(whole))
+    values_us, counts = middles(whole)
+    whole.sum_us = float(np.dot(values_us, counts))
     return whole
 
 
-def _ranges(histogram: Histogram) -> Iterable[tuple[int, int, int]]:
-    """(lowest, highest, count) of every used counter: the highest has the width of its bucket below it."""
-    for high, count in histogram.recorded():
-        width = 1 << max(high.bit_length() - 11, 0)
-        yield high - width + 1, high, count
+def middles(histogram: Histogram) -> tuple[Float64s, Float64s]:
+    """(middle value in us, count) of every used counter, in rising order: two arrays of float64, shape (n,)."""
+    recorded = histogram.recorded()
+    # A counter whose highest value has b bits is 2^(b - 11) values wide.
+    values = [high - ((1 << max(high.bit_length() - 11, 0)) - 1) / 2 for high, _ in recorded]
+    return np.array(values, np.float64), np.array([count for _, count in recorded], np.float64)
 
 
 def _used(payload: str) -> tuple[Int64s, Int64s] | None:
@@ -78,7 +83,7 @@ def _used(payload: str) -> tuple[Int64s, Int64s] | None:
     return indexes, numbers[used]
 
 
-def _zigzag(data: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Int64s | None:
+def _zigzag(data: NDArray[np.uint8]) -> Int64s | None:
     """The signed numbers of a ZigZag LEB128 stream; None: cut short, or one is longer than plain LEB128."""
     if not data.size:
         return np.zeros(0, np.int64)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from loadtest.core.counters import middles
 from loadtest.core.histogram import HIGHEST_US, Histogram
 
 __all__ = ["distribution"]
@@ -51,9 +52,9 @@ def _ticks(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
 
 
 def _moments(histogram: Histogram) -> tuple[float, float]:
-    """(mean, standard deviation) in us; 0 if empty. The deviation takes each counter at its highest value."""
-    mean_us = histogram.mean_us
-    if mean_us is None:
+    """(mean, standard deviation) in us; 0 if empty. Each counter stands for its middle value."""
+    values_us, counts = middles(histogram)
+    if not counts.size:
         return 0.0, 0.0
-    values, counts = (np.array(column, np.float64) for column in zip(*histogram.recorded(), strict=True))
-    return mean_us, math.sqrt(float(np.average((values - mean_us) ** 2, weights=counts)))
+    mean_us = float(np.average(values_us, weights=counts))
+    return mean_us, math.sqrt(float(np.average((values_us - mean_us) ** 2, weights=counts)))
