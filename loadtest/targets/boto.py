@@ -2,6 +2,8 @@
 
 It is slow, and its clock starts before botocore builds and signs the request and stops when Python has the body, so its
 latencies are those that a caller of boto3 sees. Retries are off: one invocation is one request.
+botocore does not notice when the body of an error, or a stream with a Content-Length, ends early: such an answer stays
+what its status says, where our own target calls it malformed.
 Only `open_target` imports this module, in a process of the generator.
 """
 
@@ -72,11 +74,12 @@ class BotoTarget:
 
     def invoke(self, payload: Payload) -> Outcome:
         sent_ns = perf_counter_ns()
-        first_ns = 0
-        bytes_in = 0
+        first_ns = bytes_in = answered = 0
         try:
             answer = self._call(Body=payload.body, ContentType=payload.content_type, **self._parameters)
             first_ns = perf_counter_ns()
+            told = answer["ResponseMetadata"]
+            answered = told["HTTPStatusCode"]
             body = answer["Body"]
             if self._stream:
                 for event in body:
@@ -85,12 +88,20 @@ class BotoTarget:
                 bytes_in = len(body.read())
         except Exception as problem:
             done_ns = perf_counter_ns()
-            kind, status, detail = classify_exception(problem)
-            return Outcome(kind, status, bytes_in, sent_ns, first_ns or done_ns, done_ns, None, detail)
+            failure = classify_exception(problem)
+            return Outcome(
+                failure.kind,
+                failure.status or answered,
+                bytes_in or failure.body_bytes,
+                sent_ns,
+                first_ns or done_ns,
+                done_ns,
+                None,
+                failure.detail,
+            )
         done_ns = perf_counter_ns()
-        told = answer["ResponseMetadata"]
         model_us = _model_latency_us(told["HTTPHeaders"])
-        return Outcome(Kind.OK, told["HTTPStatusCode"], bytes_in, sent_ns, first_ns, done_ns, model_us)
+        return Outcome(Kind.OK, answered, bytes_in, sent_ns, first_ns, done_ns, model_us)
 
     def close(self) -> None:
         """Close the pooled connections."""

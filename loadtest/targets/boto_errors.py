@@ -10,6 +10,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import botocore.eventstream
 import botocore.exceptions as aws
@@ -18,7 +19,17 @@ from botocore.parsers import ResponseParserError
 from loadtest.core.record import Kind
 from loadtest.targets.classify import classify, classify_event, error_of
 
-__all__ = ["classify_exception"]
+__all__ = ["Failure", "classify_exception"]
+
+
+class Failure(NamedTuple):
+    """kind, detail: as in Outcome. status: HTTP status, 0 if the exception tells none. body_bytes: of the error."""
+
+    kind: Kind
+    detail: str
+    status: int = 0
+    body_bytes: int = 0
+
 
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL))
 # From the most telling to the least; a row decides if any exception of the chain is of its type.
@@ -40,8 +51,8 @@ _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind
 )
 
 
-def classify_exception(problem: Exception) -> tuple[Kind, int, str]:
-    """(kind, HTTP status or 0, detail) of what a call of InvokeEndpoint raised.
+def classify_exception(problem: Exception) -> Failure:
+    """What a call of InvokeEndpoint that raised `problem` has come to.
 
     An error answer goes by `classify`; refused, reset, closed, unreachable, unresolved, TLS and connect timeouts are
     CONNECTION; a read timeout is TIMEOUT; a truncated answer or one that is no HTTP is MALFORMED, and so is whatever
@@ -49,32 +60,32 @@ def classify_exception(problem: Exception) -> tuple[Kind, int, str]:
     """
     if isinstance(problem, aws.EventStreamError):
         # botocore drops a ModelStreamError's ErrorCode.
-        kind, detail = classify_event(problem.response["Error"].get("Code"))
-        return kind, 200, detail
+        return Failure(*classify_event(problem.response["Error"].get("Code")), 200)
     if isinstance(problem, aws.ClientError):
         return _answered(problem)
     chain = list(_chain(problem))
     for types, kind, detail in _CAUSES:
         if any(isinstance(cause, types) for cause in chain):
-            return kind, 0, detail
+            return Failure(kind, detail)
     if any(isinstance(cause, OSError) and cause.errno in _UNREACHABLE for cause in chain):
-        return Kind.CONNECTION, 0, "unreachable"
-    if isinstance(problem, (aws.HTTPClientError, aws.ConnectionError)) and any(isinstance(c, OSError) for c in chain):
-        return Kind.CONNECTION, 0, "connection"
-    return Kind.MALFORMED, 0, type(chain[-1]).__name__
+        return Failure(Kind.CONNECTION, "unreachable")
+    if any(isinstance(cause, OSError) for cause in chain):
+        return Failure(Kind.CONNECTION, "connection")
+    return Failure(Kind.MALFORMED, type(chain[-1]).__name__)
 
 
-def _answered(problem: aws.ClientError) -> tuple[Kind, int, str]:
+def _answered(problem: aws.ClientError) -> Failure:
     answer = problem.response
     told = answer["ResponseMetadata"]
-    status = told["HTTPStatusCode"]
+    status, headers = told["HTTPStatusCode"], told["HTTPHeaders"]
     code: str | None = str(answer["Error"].get("Code", ""))
     if code in ("", str(status)):
         # botocore looks at no header of an error without a body or with an HTML one (_is_generic_error_response).
-        code, _ = error_of(told["HTTPHeaders"], b"")
+        code, _ = error_of(headers, b"")
     original = answer.get("OriginalStatusCode")
     kind, detail = classify(status, code, original if isinstance(original, int) else None)
-    return kind, status, detail
+    length = headers.get("content-length", "")
+    return Failure(kind, detail, status, int(length) if length.isascii() and length.isdigit() else 0)
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

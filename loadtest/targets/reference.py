@@ -75,20 +75,25 @@ def _url_problems(text: str) -> Iterator[Problem]:
         url = urlsplit(text)
         host, _ = url.hostname, url.port  # reading the port checks it
     except ValueError as problem:
-        yield Problem("target", ascii(text), f"is no URL: {problem}", advice)
+        yield Problem("target", _shown(text), f"is no URL: {problem}", advice)
         return
     if not text.isascii() or not text.isprintable() or " " in text:
         yield Problem(
             "target", ascii(text), "a URL has no spaces, control or non-ASCII characters", "percent-encode them"
         )
     elif not host or not text[len(url.scheme) :].startswith("://"):
-        yield Problem("target", text, "the URL names no host", advice)
+        yield Problem("target", _shown(text), "the URL names no host", advice)
     elif url.username is not None:
         yield Problem(
             "target", f"{url.scheme}://...@{host}", "a URL with a password ends up in results", "leave it out"
         )
     elif url.fragment:
         yield Problem("target", text, "a fragment is never sent to a server", f"leave #{url.fragment} out")
+
+
+def _shown(url: str) -> str:
+    """As text for a message, without a password."""
+    return ascii(re.sub(r"//.*@", "//...@", url))[1:-1]
 
 
 def _mock_problems(settings: str) -> Iterator[Problem]:
