@@ -27,7 +27,7 @@ from loadtest.errors import EngineError, TargetError
 
 __all__ = ["run_master"]
 
-WORKER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("ready", "clock", "window", "drained", "cut", "failed"))
+WORKER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("hello", "ready", "clock", "window", "drained", "cut", "failed"))
 JOIN_S = 60.0
 CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
@@ -60,7 +60,6 @@ class _Master:
         self._start_s = 0.0
         environment = new_environment()
         self._runner = environment.create_master_runner(host, port)
-        environment.events.worker_connect.add_listener(lambda client_id, **_: self._inbox.put(("joined", client_id, None)))
         for message in WORKER_MESSAGES:
             self._runner.register_message(message, self._receive)
 
@@ -182,8 +181,8 @@ class _Master:
         except Empty:
             pass
 
-    def _act(self, kind: str, client_id: str, data: Any, heard_at: float = 0.0) -> None:
-        if kind == "joined":
+    def _act(self, kind: str, client_id: str, data: Any, heard_at: float) -> None:
+        if kind == "loadtest_hello":
             if len(self._roster) < self._expected:
                 self._roster.join(client_id)
             else:

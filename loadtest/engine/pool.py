@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from loadtest.engine.process import GeneratorProcess
+from loadtest.engine.process import TERM_S, GeneratorProcess
 from loadtest.errors import EngineError
 
 __all__ = ["WorkerPool"]
@@ -17,6 +17,7 @@ class WorkerPool:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self._workers: list[GeneratorProcess] = []
+        self._listeners: list[threading.Thread] = []
         self._ended: list[str] = []
 
     def __enter__(self) -> WorkerPool:
@@ -25,7 +26,12 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.send("stop")
-        for worker in self._workers:
+        # The listeners own the pipes until they have seen the end of file.
+        for worker, listener in zip(self._workers, self._listeners, strict=True):
+            listener.join(TERM_S)
+            if listener.is_alive():
+                worker.kill()
+                listener.join()
             worker.close()
 
     def start(self, count: int, port: int) -> None:
@@ -34,7 +40,9 @@ class WorkerPool:
             worker = GeneratorProcess("worker", "127.0.0.1", str(port), env=self._env)
             self._workers.append(worker)
             name = f"loadtest-worker-{number}"
-            threading.Thread(target=self._listen, args=(worker,), name=name, daemon=True).start()
+            listener = threading.Thread(target=self._listen, args=(worker,), name=name, daemon=True)
+            self._listeners.append(listener)
+            listener.start()
 
     def broken(self) -> str:
         """What a worker said that ended before the run began; "" if none did."""

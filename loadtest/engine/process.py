@@ -15,7 +15,7 @@ from typing import IO, Any
 from loadtest.engine.messages import CHILD_KINDS, Lines, encode
 from loadtest.errors import EngineError
 
-__all__ = ["GeneratorProcess"]
+__all__ = ["TERM_S", "GeneratorProcess"]
 
 LOG_LINES = 200  # of the child's stderr, the newest
 TERM_S = 5.0  # from "end" to SIGKILL

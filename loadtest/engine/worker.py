@@ -7,7 +7,8 @@ It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
                         loadtest_start  when to begin, in this host's time
                         loadtest_curve  another part of the curve: a worker was lost
                         loadtest_stop, loadtest_cut, loadtest_quit
-    worker -> master    loadtest_ready  with the digest of the plan as it was understood
+    worker -> master    loadtest_hello  it listens
+                        loadtest_ready  with the digest of the plan as it was understood
                         loadtest_clock, loadtest_window, loadtest_drained, loadtest_cut (how many), loadtest_failed
 """
 
@@ -66,6 +67,8 @@ class _Worker:
         self._released = self._drained = False
 
     def serve(self) -> None:
+        # Only now: what the master says before the messages are registered would be lost.
+        self._runner.send_message("loadtest_hello")
         while not self._obey_parent():
             self._check_master()
             timeout_s = LOOK_S

@@ -133,7 +133,7 @@ def test_what_a_target_prints_garbles_nothing() -> None:
     [
         ("plugin_targets:Unopenable", TargetError, "no such place"),
         ("plugin_targets:Missing", TargetError, "Missing"),
-        ("no_such_module_anywhere:X", TargetError, "no_such_module_anywhere"),
+        ("no_such_module_anywhere:X", SpecError, "no_such_module_anywhere"),
     ],
 )
 def test_a_target_that_cannot_be_opened_is_a_clear_error(target: str, error: type[Exception], words: str) -> None:

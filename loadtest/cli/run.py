@@ -1,0 +1,178 @@
+"""`loadtest run`: a job's load test as real traffic, live on the terminal, kept in a run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast, get_args
+
+import click
+from rich.console import Console
+
+from loadtest import api
+from loadtest.cli.duration import DURATION
+from loadtest.cli.target_flags import target_flags, target_options
+from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.record import Window
+from loadtest.core.result import RunResult, exit_code
+from loadtest.core.schedule import UserChange
+from loadtest.core.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
+from loadtest.engine import spawn
+from loadtest.engine.environment import environment
+from loadtest.errors import Problem, SpecError
+from loadtest.jobfile import JobFile, load_job
+from loadtest.report.folder import RunFolder
+from loadtest.report.summary import summary_of
+from loadtest.report.terminal import LiveView, summary
+
+__all__ = ["command"]
+
+DEFAULT_DIR = "runs"
+LOOK_S = 0.2  # Python runs signal handlers between two looks
+
+
+@click.command(name="run")
+@click.argument("file", type=click.Path())
+@click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
+@click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
+@click.option("--output-dir", type=click.Path(file_okay=False), help="The run folder.  [default: a dated one in runs/]")
+@click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
+@click.option("--payload", type=click.Path(), help="File, folder or .tar.gz of request bodies; one file is one body.")
+@click.option("--content-type", help="Content-Type of every request.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
+@click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")
+@click.option("--drain", "drain_s", type=DURATION, help="How long requests may take after a stop.  [default: 60s]")
+@click.option("--rate-window", "rate_window_s", type=DURATION, help="Rolling window of MaxInvocations.  [default: 60s]")
+@click.option("--stairs-duration", type=click.Choice(get_args(StairsReading)), help="Of all steps or of each.")
+@click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
+@click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
+@click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
+@click.option("--workers", default="1", show_default=True, help="Generator processes: a number, or auto for one a core.")
+@click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
+@click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@target_flags
+def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, profile: str, **given: Any) -> None:
+    """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
+    job, spec = load_job(file, cast(Profile, profile))
+    plan = _plan(job, spec, given)
+    console = Console(stderr=True) if as_json else Console()
+    for warning in spec.warnings:
+        console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow")
+    result, path = _run(plan, spec, given["output_dir"], console, quiet or as_json)
+    if as_json:
+        click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
+    else:
+        console.print(summary(result, path))
+    raise SystemExit(exit_code(result, gate=gate or job.loadtest.gate, strict=strict))
+
+
+def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
+    """The plan of the file, with what the command line says instead."""
+    if given["target"] and given["endpoint_name"]:
+        raise SpecError([Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")])
+    names = [field for field in RunOptions.__dataclass_fields__ if given.get(field) is not None]
+    options = replace(job.loadtest.options, **{name: given[name] for name in names})
+    flags = {name: value for name, value in given.items() if name.startswith("option_")}
+    ref = f"sagemaker:{given['endpoint_name']}" if given["endpoint_name"] else given["target"]
+    if ref is None:
+        ref = job.loadtest.target or next((f"sagemaker:{name}" for name in spec.endpoints), None)
+    target = ref and TargetRef(ref, {**job.loadtest.target_options, **target_options(flags)})
+    return api.plan(
+        spec,
+        target=target,
+        payload=given["payload"] or job.loadtest.payload_path,
+        content_type=given["content_type"] or job.loadtest.content_type,
+        options=options,
+        workers=_workers(given["workers"]),
+    )
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if text.isdigit() and 1 <= int(text) <= 256:
+        return int(text)
+    raise SpecError([Problem("--workers", repr(text), "must be a number from 1 to 256, or auto")])
+
+
+def _run(plan: Plan, spec: JobSpec, output_dir: str | None, console: Console, quiet: bool) -> tuple[RunResult, Path]:
+    with _folder(plan, spec, output_dir) as folder, LiveView(plan, console=console, quiet=quiet) as view:
+
+        def on_window(window: Window, progress: Mapping[str, Any]) -> None:
+            folder.window(window)
+            view(window, progress)
+
+        def on_changes(changes: Sequence[UserChange]) -> None:
+            folder.changes(changes)
+
+        run = spawn.start(
+            plan, on_window=on_window, on_changes=on_changes, job=dict(spec.request), label=spec.name, not_run=_not_run(spec)
+        )
+        with _signals(run, view):
+            result = _wait(run)
+        try:
+            return result, folder.finish(result)
+        except OSError as problem:
+            raise SpecError([Problem("--output-dir", str(folder.path), f"cannot be written: {problem}")]) from problem
+
+
+def _wait(run: spawn.Run) -> RunResult:
+    while True:
+        try:
+            return run.result(LOOK_S)
+        except TimeoutError:
+            continue
+
+
+@contextmanager
+def _signals(run: spawn.Run, view: LiveView) -> Iterator[None]:
+    """The first signal ends the run in order, the second at once."""
+    seen = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 1:
+            view.say("stopping: requests in flight are finished first; once more to end at once")
+            run.stop()
+        else:
+            run.kill()
+
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
+    try:
+        return RunFolder(
+            output_dir or DEFAULT_DIR,
+            plan,
+            created_at=time.time(),
+            exact=output_dir is not None,
+            job=dict(spec.request),
+            label=spec.name,
+            environment=environment(),
+        )
+    except OSError as problem:
+        where = output_dir or DEFAULT_DIR
+        raise SpecError([Problem("--output-dir", where, f"cannot be written: {problem.strerror}")]) from problem
+
+
+def _not_run(spec: JobSpec) -> list[str]:
+    """The tests of the job that one target cannot stand for."""
+    run, left_out = spec.tests()
+    return [test.label for test in (*run, *left_out)] if spec.configurations else [test.label for test in run[1:]]

@@ -1,0 +1,123 @@
+"""Distributed runs with real master and worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import descendants, gone, plan_of
+
+from loadtest.core.decision import Reason
+from loadtest.core.histogram import Histogram
+from loadtest.core.plan import Plan
+from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window
+from loadtest.engine.roster import Roster
+from loadtest.engine.spawn import start
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+
+
+def _window(index: int, latencies_us: list[int]) -> Window:
+    recorder = Recorder(threshold_ns=5_000_000)
+    for latency_us in latencies_us:
+        recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, latency_us * 1000))
+    return recorder.take(Frame(index, index, index + 1, 0, 1, 1, 1.0))
+
+
+def test_windows_close_when_every_living_worker_has_sent_them_and_merge_exactly() -> None:
+    roster = Roster()
+    for name in "abc":
+        roster.join(name)
+    parts = {name: _window(0, [1000 * k * (i + 1) for i in range(50)]) for k, name in enumerate("abc", 1)}
+    for name, part in parts.items():
+        assert list(roster.complete()) == []
+        roster.receive(name, part)
+    (merged,) = roster.complete()
+    total = Histogram()
+    for part in parts.values():
+        total.add(Histogram.decode(part.latency))
+    assert (Histogram.decode(merged.latency).counts == total.counts).all()
+    assert (merged.ok, merged.workers, merged.over) == (150, 3, sum(part.over for part in parts.values()))
+    assert list(roster.complete()) == []
+
+
+def test_a_lost_worker_is_not_waited_for_and_marks_what_follows() -> None:
+    roster = Roster()
+    roster.join("a")
+    lost = roster.join("b")
+    roster.receive("a", _window(0, [1000]))
+    assert list(roster.complete()) == []
+    lost.lost = True
+    (window,) = roster.complete()
+    assert (window.ok, window.lost_workers) == (1, 1)
+
+
+def test_a_clock_offset_is_taken_from_the_shortest_exchange() -> None:
+    member = Roster().join("a")
+    member.heard_clock(100.0, 107.5, 101.0)  # a second under way
+    member.heard_clock(200.0, 207.0005, 200.001)
+    member.heard_clock(300.0, 309.0, 302.0)
+    assert member.offset_s == pytest.approx(7.0, abs=0.001)
+
+
+def _plan(*steps: tuple[float, int], end_s: float, workers: int = 2, **options: object) -> Plan:
+    return replace(plan_of(*steps, end_s=end_s, **options), workers=workers)  # type: ignore[arg-type]
+
+
+def test_two_workers_make_one_run() -> None:
+    result = start(_plan((0.0, 3), (1.0, 6), (2.0, 2), end_s=3.0)).result(60)
+    assert result.reason is Reason.CURVE_END
+    assert {window.workers for window in result.windows if window.users} == {2}
+    assert sorted(c.user for c in result.changes if c.action == "start") == list(range(6))
+    assert result.totals.errors == 0
+    assert result.totals.ok > 100
+    levels = {level.users: level for level in result.levels}
+    assert set(levels) == {3, 6, 2}
+    assert all(level.windows for level in levels.values())
+
+
+def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
+    before, ready = descendants(os.getpid()), threading.Event()
+    windows: list[Window] = []
+
+    def on_window(window: Window, progress: object) -> None:
+        windows.append(window)
+        ready.set()
+
+    run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
+    assert ready.wait(40)
+    victim = next(pid for pid in descendants(os.getpid()) - before if "worker" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(victim, signal.SIGKILL)
+    result = run.result(60)
+    assert result.reason is Reason.CURVE_END
+    assert result.totals.lost_workers == 1
+    assert not result.trust.valid
+    # All four run at the end again, on the worker that is left.
+    traffic = [window for window in windows if window.users]
+    assert traffic[-1].workers == 1
+    assert traffic[-1].running == 4
+
+
+def test_a_killed_master_ends_its_workers() -> None:
+    before, ready = descendants(os.getpid()), threading.Event()
+    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
+    assert ready.wait(40)
+    below = descendants(os.getpid()) - before
+    master = next(pid for pid in below if "master" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(master, signal.SIGKILL)
+    assert gone(below, 10)
+    assert run.result(20).reason is Reason.ENGINE_LOST
+
+
+def test_stop_reaches_every_worker() -> None:
+    ready = threading.Event()
+    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
+    assert ready.wait(40)
+    run.stop()
+    result = run.result(20)
+    assert result.reason is Reason.USER
+    assert result.totals.errors == 0
