@@ -44,8 +44,8 @@ def merged(payloads: Iterable[str]) -> Histogram:
         if found is None:
             whole.add(Histogram.decode(payload))
         else:
-            indexes, counts = found
-            whole.counts[indexes] += counts
+            indexes, found_counts = found
+            whole.counts[indexes] += found_counts
     # The exact sum is not part of the format: as `decode` does it, each counter stands for its middle value.
     values_us, counts = middles(whole)
     whole.sum_us = float(np.dot(values_us, counts))

@@ -51,7 +51,7 @@ def describe(results: Sequence[RunResult], created_at: float) -> dict[str, Any]:
     usable = [result for result in results if result.best is not None and result.best.per_min >= 1]
     if recommendations := _recommendations(usable, name, created_at):
         response["InferenceRecommendations"] = recommendations
-    if performances := [_performance(result) for result in usable if "endpoint_name" in result.info]:
+    if performances := [_performance(result) for result in usable if _endpoint(result) is not None]:
         response["EndpointPerformances"] = performances[:1]
     return response
 
@@ -86,9 +86,19 @@ def _started(result: RunResult, created_at: float) -> float:
     return created_at if result.started_at is None else result.started_at
 
 
+def _endpoint(result: RunResult) -> str | None:
+    """The existing endpoint that was tested: what `info` says, else the job's if it names nothing to be configured."""
+    if result.info.get("endpoint_name"):
+        return str(result.info["endpoint_name"])
+    inputs = (result.job or {}).get("InputConfig") or {}
+    if inputs.get("Endpoints") and not inputs.get("EndpointConfigurations"):
+        return str(inputs["Endpoints"][0]["EndpointName"])
+    return None
+
+
 def _recommendations(results: Sequence[RunResult], name: str, created_at: float) -> list[dict[str, Any]]:
     """The most expensive inference first, the cheapest last (R7); those of unknown cost before all."""
-    found = [_recommendation(result, name, created_at) for result in results if "endpoint_name" not in result.info]
+    found = [_recommendation(result, name, created_at) for result in results if _endpoint(result) is None]
     found.sort(key=lambda entry: -entry["Metrics"].get("CostPerInference", float("inf")))
     return found[-MAX_RECOMMENDATIONS:]
 
@@ -151,4 +161,4 @@ def _performance(result: RunResult) -> dict[str, Any]:
     """Of an existing endpoint: what it does as it stands, so no instance count applies."""
     assert result.best is not None
     metrics = {"MaxInvocations": int(result.best.per_min), "ModelLatency": round(result.model_latency_ms or 0)}
-    return {"Metrics": metrics, "EndpointInfo": {"EndpointName": result.info["endpoint_name"]}}
+    return {"Metrics": metrics, "EndpointInfo": {"EndpointName": _endpoint(result)}}

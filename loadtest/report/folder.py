@@ -41,10 +41,11 @@ STREAMS = ("windows.jsonl", "latency.hlog", "schedule.csv", "run.log")
 class RunFolder:
     """One run's folder while it is being written. Used by one thread at a time; as a context manager it closes itself.
 
-    output_dir: made if need be. created_at: epoch seconds; names the folder, with the job's name.
+    output_dir: where the dated folder goes; made if need be. exact: it is the run's folder itself, new or empty.
+    created_at: epoch seconds; names the dated folder, with the job's name.
     job: the request as received. plan, label, info, environment: as in `RunResult`, written at once to `config.json`.
     path: where the files are now: `NAME.partial`, and after `finish` the final folder.
-    Raises OSError if the folder or a file cannot be written.
+    Raises FileExistsError if an exact folder has something in it, OSError if the folder or a file cannot be written.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RunFolder:
         plan: Plan,
         *,
         created_at: float,
+        exact: bool = False,
         job: Mapping[str, Any] | None = None,
         label: str = "",
         info: Mapping[str, Any] | None = None,
@@ -71,9 +73,14 @@ class RunFolder:
             "plan_digest": plan.digest(),
             "environment": plain(environment or {}),
         }
-        self._parent = Path(output_dir)
+        whole = Path(os.path.abspath(output_dir))
+        self._exact = exact
+        self._name = whole.name if exact else run_name(created_at, str((job or {}).get("JobName", "")), label)
+        self._parent = whole.parent if exact else whole
+        if exact and not _free(whole):
+            raise FileExistsError(errno.EEXIST, "it exists and is not empty", str(whole))
         self._parent.mkdir(parents=True, exist_ok=True)
-        self.path = self._reserve(run_name(created_at, str((job or {}).get("JobName", "")), label))
+        self.path = self._reserve()
         self._begun = False
         self._streams: dict[str, IO[str]] = {}
         try:
@@ -151,24 +158,26 @@ class RunFolder:
         intervals = (self.path / "latency.hlog").read_text(encoding="utf-8").split(LEGEND, 1)[1].lstrip("\n")
         self._write("latency.hlog", log_header(started_at) + intervals)
 
-    def _reserve(self, name: str) -> Path:
-        for path in _numbered(self._parent, name):
-            partial = path.with_name(path.name + PARTIAL)
-            if not path.exists():
+    def _reserve(self) -> Path:
+        for path in _numbered(self._parent, self._name):
+            # A dated name is reserved with its partial folder; an exact one may have those of runs that crashed beside it.
+            if self._exact or not path.exists():
+                partial = path.with_name(path.name + PARTIAL)
                 with contextlib.suppress(FileExistsError):
                     partial.mkdir()
+                    self._name = self._name if self._exact else path.name
                     return partial
         raise AssertionError("names do not run out")
 
     def _publish(self) -> Path:
-        # Another run may have taken the name between its reservation and now; a rename onto a full folder is refused.
-        for path in _numbered(self._parent, self.path.name.removesuffix(PARTIAL)):
-            if path.exists():
+        # Another run may have taken the name since it was reserved; a rename onto a full folder is refused.
+        for path in _numbered(self._parent, self._name):
+            if path.exists() and not (self._exact and _free(path)):
                 continue
             try:
-                self.path.rename(path)
+                self.path.replace(path)
             except OSError as problem:
-                if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     raise
             else:
                 return path
@@ -226,6 +235,16 @@ def run_name(created_at: float, job_name: str, label: str) -> str:
     date = datetime.fromtimestamp(created_at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", job_name or label).strip("-")[:64]
     return f"{date}-{slug}" if slug else date
+
+
+def _free(path: Path) -> bool:
+    """Nothing is there, or an empty folder."""
+    try:
+        return not any(path.iterdir())
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        return False
 
 
 def _numbered(parent: Path, name: str) -> Iterator[Path]:
