@@ -74,7 +74,10 @@ def _summary(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions, pro
 def _text(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions) -> list[str]:
     lines = [f"{spec.name}: {spec.job_type} job", ""]
     if curve is None:
-        lines += ["A Default job has no traffic pattern of its own, so there is no curve to show:", *_DEFAULT_JOB]
+        lines.append(
+            "A Default job has no traffic pattern of its own, so there is no curve to show: the load is raised on"
+        )
+        lines.append("each instance until its throughput is flat or 1 % of the requests fail.")
     else:
         lines += [*draw(curve, _WIDTH, _HEIGHT).splitlines(), ""]
         lines += [f"peak    {_users(curve.peak)}", f"length  {_duration(curve.end_s)}"]
@@ -84,9 +87,6 @@ def _text(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions) -> lis
     if spec.warnings:
         lines += ["", "warnings", *(f"  {warning}" for warning in spec.warnings)]
     return lines
-
-
-_DEFAULT_JOB = ("the load is raised on each instance until its throughput is flat or 1 % of the requests fail.",)
 
 
 def _tests(spec: JobSpec) -> list[str]:

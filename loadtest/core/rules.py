@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from loadtest.core.findings import Findings, Path, nearest, shown
+from loadtest.core.findings import Findings, Path, shown
 from loadtest.core.instance_types import BURSTABLE_PREFIX
 from loadtest.core.percentile import percentile_of
 
@@ -228,9 +228,7 @@ def _serverless(serverless: Members, path: Path, findings: Findings) -> None:
     memory_mb = serverless.get("MemorySizeInMB")
     where = (*path, "MemorySizeInMB")
     if memory_mb is not None and memory_mb % 1024 and not findings.blames(where):
-        findings.error(
-            where, shown(memory_mb), "must be a multiple of 1024", nearest(None, [str(1024 * k) for k in range(1, 7)])
-        )
+        findings.error(where, shown(memory_mb), "must be a multiple of 1024", "1024, 2048, 3072, 4096, 5120 or 6144")
     if "ProvisionedConcurrency" in serverless:
         concurrency = serverless["ProvisionedConcurrency"]
         where = (*path, "ProvisionedConcurrency")

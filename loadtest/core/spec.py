@@ -59,7 +59,7 @@ Traffic = tuple[Phase, ...] | Stairs
 
 @dataclass(frozen=True, slots=True)
 class LatencyThreshold:
-    """ModelLatencyThresholds[0]: the percentile (0.95 or 0.99) may be at most `limit_ms`."""
+    """ModelLatencyThresholds[0]: the percentile (0.95 or 0.99; any in `relaxed`) may be at most `limit_ms`."""
 
     percentile: float
     limit_ms: int

@@ -497,7 +497,7 @@ def specs(draw):
     )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(specs())
 def test_round_trip(spec):
     request = unparse_job(spec)

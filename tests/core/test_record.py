@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.core.histogram import Histogram
@@ -123,6 +123,7 @@ def test_batches_are_of_consecutive_completions():
     assert window(outcomes, threshold_ms=10).over_batches == ((BATCH, 0), (BATCH, BATCH), (7, 7))
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 3 * BATCH * MAX_BATCHES), st.integers(0, 100))
 def test_batches_add_up_and_stay_few(count, seed):
     slow = np.random.default_rng(seed).random(count) < 0.3
@@ -140,6 +141,7 @@ OUTCOMES = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(OUTCOMES, min_size=1, max_size=4))
 def test_merging_parts_equals_recording_together(parts):
     split = [window(part, threshold_ms=100) for part in parts]
@@ -187,6 +189,7 @@ def test_what_cannot_be_merged_is_refused(parts):
         merge_windows(parts)
 
 
+@settings(max_examples=50)
 @given(OUTCOMES)
 def test_a_window_survives_json(outcomes):
     taken = window(outcomes, threshold_ms=100)
