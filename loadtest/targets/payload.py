@@ -49,7 +49,7 @@ class Payloads:
         if len(self.items) == 1:
             return repeat(self.items[0]).__next__
         # Once per request, so it runs in C between two draws.
-        return chain.from_iterable(_draws(self.items, np.random.default_rng((seed % (1 << 64), user)))).__next__
+        return chain.from_iterable(_draws(self.items, np.random.default_rng((abs(seed), seed < 0, user)))).__next__
 
 
 def _draws(items: tuple[Payload, ...], rng: np.random.Generator) -> Iterator[Iterator[Payload]]:
@@ -74,9 +74,8 @@ def load_payloads(source: PayloadSource) -> Payloads:
             _read(Path(source.path), bodies, problems)
         except ArchiveError as problem:
             problems.append(Problem("payload", source.path, str(problem)))
-        except (OSError, ValueError) as problem:  # ValueError: a path with a NUL
-            reason = getattr(problem, "strerror", None) or str(problem)
-            problems.append(Problem("payload", source.path, f"cannot be read: {reason}"))
+        except OSError as problem:
+            problems.append(Problem("payload", problem.filename or source.path, f"cannot be read: {problem.strerror}"))
         if not bodies and not problems:
             problems.append(Problem("payload", source.path, "has no file with content", _ONE_BODY))
     if problems:
@@ -110,9 +109,9 @@ def _collect(members: Iterator[Member], bodies: dict[str, bytes], problems: list
     for member in members:
         shown = ascii(member.name)[1:-1]
         if member.fault:
-            problems.append(Problem("payload", shown, member.fault, "give plain files only"))
+            problems.append(Problem(f"payload {shown}", "", member.fault, "give plain files only"))
         elif member.body is None:
-            problems.append(Problem("payload", shown, f"has {member.size_bytes:,} bytes", _ONE_BODY))
+            problems.append(Problem(f"payload {shown}", "", f"has {member.size_bytes:,} bytes", _ONE_BODY))
         elif member.body:
             bodies[member.name.removeprefix("./")] = member.body
 
