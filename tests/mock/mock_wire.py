@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from urllib.parse import urlsplit
 
 __all__ = ["Wire", "post"]
@@ -53,6 +54,11 @@ class Wire:
         return data
 
     def close(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Close so that the server cannot take it for a client that still waits for its answer."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def _until(self, end: bytes) -> bytes:

@@ -1,0 +1,73 @@
+"""The mock endpoint as a queueing system, live: the same figures that its model has in virtual time."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from typing import Any
+
+import pytest
+from mock_wire import Wire, post
+
+from loadtest.mock.process import MockProcess
+from loadtest.targets.latency import MockSettings
+
+
+def drive(process: MockProcess, users: int, length_s: float) -> dict[str, Any]:
+    """Closed-loop users without think time; the change of the server's own statistics between two instants."""
+    process.statistics()  # the first time takes longer, and the users below wait for it
+    clients = [Wire(process.url) for _ in range(users)]
+    request = post()
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client.socket, selectors.EVENT_READ)
+            client.send(request)
+
+        def turn(until_s: float) -> None:
+            while (left_s := until_s - time.monotonic()) > 0:
+                for key, _ in selector.select(left_s):
+                    sock: Any = key.fileobj
+                    assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+                    sock.send(request)
+
+        turn(time.monotonic() + 0.3)
+        before = process.statistics()
+        turn(time.monotonic() + length_s)
+        after = process.statistics()
+    for client in clients:
+        client.reset()
+    return {name: after[name] - before[name] for name in ("ok", "busy_s", "uptime_s")} | {"p50_ms": after["p50_ms"]}
+
+
+@pytest.mark.parametrize(("users", "servers"), [(2, 4), (4, 4), (12, 4)])
+def test_closed_loop_users_get_what_theory_says(users: int, servers: int) -> None:
+    service_s = 0.1
+    with MockProcess(MockSettings(servers=servers, service_ms=service_s * 1000)) as process:
+        found = drive(process, users, 1.2)
+    # On the server's own clock, so that a late statistics request does not matter. A user's turn on a loaded machine
+    # only ever lowers the rate of those who do not queue; what cannot be explained is more than theory allows.
+    rate_per_s = found["ok"] / found["uptime_s"]
+    limit_per_s = min(users, servers) / service_s
+    one_request = users / found["uptime_s"]
+    assert rate_per_s <= limit_per_s * 1.02 + one_request
+    if users > servers:
+        assert rate_per_s >= limit_per_s * 0.98 - one_request
+        assert found["busy_s"] / found["uptime_s"] / servers == pytest.approx(1, abs=0.02)
+    else:
+        assert rate_per_s >= limit_per_s * 0.8 - one_request
+    assert found["p50_ms"] >= service_s * 1000 * max(1, users / servers) * 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("users", "servers"), [(1, 4), (4, 4), (40, 4)])
+def test_throughput_is_within_two_percent_on_an_idle_machine(users: int, servers: int) -> None:
+    with MockProcess(MockSettings(servers=servers, service_ms=100)) as process:
+        found = drive(process, users, 4.0)
+    assert found["ok"] / found["uptime_s"] == pytest.approx(min(users, servers) / 0.1, rel=0.02)
+
+
+@pytest.mark.slow
+def test_a_fixed_service_time_is_kept_to_half_a_millisecond_on_an_idle_machine() -> None:
+    with MockProcess(MockSettings(servers=50, service_ms=20)) as process:
+        found = drive(process, 50, 4.0)
+    assert found["p50_ms"] == pytest.approx(20, abs=0.5)
