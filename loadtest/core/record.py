@@ -50,6 +50,7 @@ class Outcome(NamedTuple):
     model_latency_us: the endpoint's own time (X-Loadtest-Model-Latency-Us); None: it did not tell.
     detail: for failures, what distinguishes them in a table ("424/500", "ThrottlingException", "refused").
     kernel_clock: done_ns is the kernel's receive time.
+    gaps_ns: between the parts of a streamed answer, whose first part is the first byte; None: not streamed.
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Outcome(NamedTuple):
     model_latency_us: int | None = None
     detail: str = ""
     kernel_clock: bool = False
+    gaps_ns: tuple[int, ...] | None = None
 
     @property
     def ok(self) -> bool:
@@ -77,6 +79,7 @@ class Window:
         In a closed loop without think time the two agree, unless the generator itself makes users wait.
     ok, errors: completions by kind; details: failures by what distinguishes them.
     latency, model_latency: HDR histograms (us), V2 compressed base64; "" without a success.
+    first_byte, gap: the same of streamed answers: request to first part, part to part; "" if nothing is streamed.
     *_ms: of the client's clock, successes only; None without a success. The model's: model_*.
     over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5);
         over_batches are (n, over) of consecutive completions, for the burst correction; 0 and () without a threshold.
@@ -122,6 +125,8 @@ class Window:
     clock_step_s: float = 0.0
     workers: int = 1
     lost_workers: int = 0
+    first_byte: str = ""
+    gap: str = ""
 
     @property
     def length_s(self) -> float:
@@ -194,6 +199,8 @@ class Recorder:
         # In completion order, so that the burst correction sees what followed what.
         self._latency_ns = array("q")
         self._model_us = array("q")
+        self._first_ns = array("q")
+        self._gap_ns = array("q")
         self._failures: Counter[Kind] = Counter()
         self._details: Counter[str] = Counter()
         self._failed_ns = 0
@@ -202,10 +209,13 @@ class Recorder:
 
     def record(self, outcome: Outcome) -> None:
         """Add one finished invocation to the current window."""
-        kind, _, bytes_in, sent_ns, _, done_ns, model_us, detail, kernel = outcome
+        kind, _, bytes_in, sent_ns, first_ns, done_ns, model_us, detail, kernel, gaps_ns = outcome
         if kind is Kind.OK:
             self._latency_ns.append(done_ns - sent_ns)
             self._model_us.append(-1 if model_us is None else model_us)
+            if gaps_ns is not None:
+                self._first_ns.append(first_ns - sent_ns)
+                self._gap_ns.extend(gaps_ns)
         else:
             self._latency_ns.append(FAILED)
             self._model_us.append(-1)
@@ -269,6 +279,8 @@ class Recorder:
             clock_step_s=frame.clock_step_s,
             workers=frame.workers,
             lost_workers=frame.lost_workers,
+            first_byte=_encoded(self._first_ns),
+            gap=_encoded(self._gap_ns),
         )
         self._age_sum_s = frame.age_sum_s
         self._reset()
@@ -339,6 +351,8 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         clock_step_s=max((part.clock_step_s for part in parts), key=abs),
         workers=sum(part.workers for part in parts),
         lost_workers=max(part.lost_workers for part in parts),
+        first_byte=_merged(part.first_byte for part in parts),
+        gap=_merged(part.gap for part in parts),
     )
 
 
@@ -347,6 +361,23 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for part in counts:
         total.update(part)
     return dict(total)
+
+
+def _encoded(values_ns: array[int]) -> str:
+    if not values_ns:
+        return ""
+    histogram = Histogram()
+    # Parts that arrived together have no gap; the scale begins at 1 us.
+    histogram.record(np.maximum((np.frombuffer(values_ns, np.int64) + 500) // 1000, 1))
+    return histogram.encode()
+
+
+def _merged(payloads: Iterable[str]) -> str:
+    used = [payload for payload in payloads if payload]
+    total = Histogram()
+    for payload in used:
+        total.add(Histogram.decode(payload))
+    return total.encode() if used else ""
 
 
 def _ms(us: int | None) -> float | None:

@@ -54,8 +54,8 @@ class ResponseParser:
     head: its Head; of 1xx answers only the final one's. fault: why it is malformed, "" if it is not.
     body_bytes: received, chunk framing taken off. reusable: the connection can take another request.
 
-    heads: remembered heads, to be shared by all connections to one server. keep: hold the whole body until `take`;
-    otherwise only the first 64 KiB of answers that are not 2xx. connect: the request was CONNECT, whose 2xx answer has
+    heads: remembered heads, to be shared by all connections to one server. keep: hold the body of 2xx answers until
+    `take`; of others only the first 64 KiB are held. connect: the request was CONNECT, whose 2xx answer has
     no body whatever its head says.
     """
 
@@ -174,9 +174,10 @@ class ResponseParser:
 
     def _hold(self, data: bytes) -> None:
         self.body_bytes += len(data)
-        if self._keep:
-            self._held.append(data)
-        elif not 200 <= self.head.status < 300 and self._kept_bytes < KEPT_BYTES:
+        if 200 <= self.head.status < 300:
+            if self._keep:
+                self._held.append(data)
+        elif self._kept_bytes < KEPT_BYTES:
             kept = data[: KEPT_BYTES - self._kept_bytes]
             self._kept_bytes += len(kept)
             self._held.append(kept)

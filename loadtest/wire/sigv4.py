@@ -55,6 +55,7 @@ class SignedTemplate:
     headers: all others that are sent, names unique in any case, without Host, X-Amz-Date, X-Amz-Security-Token,
         Authorization and Content-Length, which are added here.
     target: the request target if it is not path and query (the absolute form that a proxy wants).
+    proxy_headers: sent besides, but not signed: the proxy takes them off.
 
     Raises ValueError on a header that cannot be sent.
     """
@@ -70,6 +71,7 @@ class SignedTemplate:
         headers: Sequence[tuple[str, str]] = (),
         query: str = "",
         target: str | None = None,
+        proxy_headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._credentials = credentials
         self._scope = (region, service)
@@ -77,7 +79,7 @@ class SignedTemplate:
         if credentials.token is not None:
             fixed.append(("X-Amz-Security-Token", credentials.token))
         line = target or (f"{path}?{query}" if query else path)
-        self._start = encode_headers(fixed, f"POST {line} HTTP/1.1")
+        self._start = encode_headers([*fixed, *proxy_headers], f"POST {line} HTTP/1.1")
         self._signed = {name.lower(): " ".join(value.split()) for name, value in fixed}
         self._signed = {name: value for name, value in self._signed.items() if name not in _UNSIGNED}
         self._request = f"POST\n{_canonical_path(path)}\n{_canonical_query(query)}\n"

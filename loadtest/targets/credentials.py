@@ -1,0 +1,82 @@
+"""Signing credentials from botocore's chain, refreshed before they expire while requests go on being signed.
+
+The old credentials stay valid for minutes after botocore thinks of new ones, so the refresh runs beside the users; only
+if they have really expired does a request wait for it. In the generator's patched process threads are greenlets.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from loadtest.wire.sigv4 import Credentials
+
+__all__ = ["CredentialSource", "NoCredentials"]
+
+_RETRY_S = 10
+_EXPIRED_RETRY_S = 1
+_log = logging.getLogger(__name__)
+
+
+class NoCredentials(Exception):
+    """The credentials expired and could not be refreshed; never leaves the targets."""
+
+
+class CredentialSource:
+    """Frozen credentials of botocore's `Credentials` object `source`. Raises what botocore raises if it has none."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._refreshing = False
+        self._not_before_s = 0
+        self.current = self._read()
+
+    def check(self, now_s: int) -> Credentials:
+        """The credentials to sign with at `now_s`; call it about once a second. Raises NoCredentials.
+
+        The same object as long as they do not change.
+        """
+        needed = getattr(self._source, "refresh_needed", None)
+        if needed is None:
+            return self.current
+        if needed(refresh_in=0):
+            self._refresh_expired(now_s)
+        elif needed() and now_s >= self._not_before_s and not self._refreshing:
+            self._refreshing = True
+            self._not_before_s = now_s + _RETRY_S
+            threading.Thread(target=self._refresh_beside, name="loadtest-credentials", daemon=True).start()
+        return self.current
+
+    def _refresh_expired(self, now_s: int) -> None:
+        with self._lock:
+            if not self._source.refresh_needed(refresh_in=0):
+                self._take()
+                return
+            if now_s < self._not_before_s:
+                raise NoCredentials
+            try:
+                self._take()
+            except Exception as problem:
+                # Else every request of every user would ask a service that is down.
+                self._not_before_s = now_s + _EXPIRED_RETRY_S
+                _log.warning("credentials have expired and cannot be refreshed: %s", problem)
+                raise NoCredentials from problem
+
+    def _refresh_beside(self) -> None:
+        try:
+            self._take()
+        except Exception as problem:
+            _log.warning("credentials cannot be refreshed yet: %s", problem)
+        finally:
+            self._refreshing = False
+
+    def _take(self) -> None:
+        found = self._read()
+        if found != self.current:
+            self.current = found
+
+    def _read(self) -> Credentials:
+        frozen = self._source.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)

@@ -1,0 +1,201 @@
+"""Opening a connection: name, TCP, proxy, TLS. The slow path, with ordinary gevent waits."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import gevent
+from gevent import get_hub
+from gevent import socket as gevent_socket
+
+from loadtest.core.record import Kind
+from loadtest.targets import timestamps
+from loadtest.targets.route import Route
+from loadtest.targets.tls import TlsStream
+from loadtest.wire.http1 import ResponseParser
+
+__all__ = ["Failed", "dial", "socket_failure", "tls_failure"]
+
+_READ, _WRITE = 1, 2
+_READ_BYTES = 64 * 1024
+_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL))
+
+
+class Failed(Exception):
+    """An exchange that came to nothing; never leaves the targets. kind and detail: as in an Outcome."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+class _Late(Exception):
+    """The connect timeout passed."""
+
+
+def dial(route: Route) -> tuple[_socket.socket, TlsStream | None]:
+    """A connected non-blocking socket that asks for timestamps, its TLS handshake done. Raises Failed.
+
+    The name is resolved anew each time. Its addresses are tried in order, each for the connect timeout; so are the
+    proxy's answer and the handshake.
+    """
+    via = route.proxy
+    host, port = (route.host, route.port) if via is None else (via.host, via.port)
+    try:
+        sock = _connect(_addresses(host, port, route.connect_timeout_s), route.connect_timeout_s)
+    except Failed:
+        if via is not None:
+            raise Failed(Kind.CONNECTION, "proxy") from None
+        raise
+    try:
+        with gevent.Timeout(route.connect_timeout_s, _Late):
+            if via is not None and route.tls is not None:
+                _tunnel(sock, route, via.authorization)
+            tls = None if route.tls is None else _handshake(sock, TlsStream(route.tls, route.host))
+    except BaseException as problem:
+        sock.close()
+        raise _explain(problem) from problem
+    return sock, tls
+
+
+def _explain(problem: BaseException) -> BaseException:
+    if isinstance(problem, _Late):
+        return Failed(Kind.CONNECTION, "connect timeout")
+    if isinstance(problem, ssl.SSLError):
+        return Failed(*tls_failure(problem))
+    if isinstance(problem, OSError):
+        return Failed(*socket_failure(problem))
+    return problem
+
+
+def socket_failure(problem: OSError) -> tuple[Kind, str]:
+    """(kind, detail) of what a system call raised."""
+    if isinstance(problem, ConnectionRefusedError):
+        return Kind.CONNECTION, "refused"
+    if isinstance(problem, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
+        return Kind.CONNECTION, "reset"
+    if isinstance(problem, TimeoutError):
+        return Kind.CONNECTION, "connect timeout"
+    if problem.errno in _UNREACHABLE:
+        return Kind.CONNECTION, "unreachable"
+    return Kind.CONNECTION, "connection"
+
+
+def tls_failure(problem: ssl.SSLError) -> tuple[Kind, str]:
+    """(kind, detail) of what OpenSSL raised."""
+    return Kind.CONNECTION, "certificate" if isinstance(problem, ssl.SSLCertVerificationError) else "tls"
+
+
+def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
+    try:
+        # An address needs no resolver, and no thread of its pool.
+        return _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
+    except OSError:
+        pass
+    try:
+        with gevent.Timeout(timeout_s, _Late):
+            found: list[tuple[Any, ...]] = gevent_socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
+            return found
+    except (OSError, UnicodeError, _Late):
+        raise Failed(Kind.CONNECTION, "name not resolved") from None
+
+
+def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float) -> _socket.socket:
+    failure = Failed(Kind.CONNECTION, "name not resolved")
+    for family, kind, protocol, _, address in addresses:
+        try:
+            sock = _socket.socket(family, kind, protocol)
+        except OSError as problem:
+            failure = Failed(*socket_failure(problem))
+            continue
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            timestamps.enable(sock)
+            with gevent.Timeout(timeout_s, _Late):
+                _await_connected(sock, address)
+            return sock
+        except _Late:
+            sock.close()
+            failure = Failed(Kind.CONNECTION, "connect timeout")
+        except OSError as problem:
+            sock.close()
+            failure = Failed(*socket_failure(problem))
+        except BaseException:
+            sock.close()
+            raise
+    raise failure
+
+
+def _await_connected(sock: _socket.socket, address: Any) -> None:
+    code = sock.connect_ex(address)
+    if code in (errno.EINPROGRESS, errno.EAGAIN):
+        _wait(sock, _WRITE)
+        code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    if code:
+        raise OSError(code, errno.errorcode.get(code, ""))
+
+
+def _tunnel(sock: _socket.socket, route: Route, authorization: str | None) -> None:
+    """Ask the proxy for a connection to the server (RFC 9110, 9.3.6)."""
+    name = f"[{route.host}]:{route.port}" if ":" in route.host else f"{route.host}:{route.port}"
+    lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}"]
+    if authorization is not None:
+        lines.append(f"Proxy-Authorization: {authorization}")
+    _send(sock, "\r\n".join([*lines, "", ""]).encode("latin-1"))
+    parser = ResponseParser(connect=True)
+    while not parser.feed(_receive(sock)):
+        pass
+    if parser.fault or not 200 <= parser.head.status < 300 or not parser.reusable:
+        raise Failed(Kind.CONNECTION, "proxy")
+
+
+def _handshake(sock: _socket.socket, tls: TlsStream) -> TlsStream:
+    received = b""
+    while True:
+        try:
+            outgoing, done = tls.handshake(received)
+        except ssl.SSLError:
+            alert = tls.pending()
+            if alert:
+                _send(sock, alert)
+            raise
+        if outgoing:
+            _send(sock, outgoing)
+        if done:
+            return tls
+        received = _receive(sock)
+
+
+def _send(sock: _socket.socket, data: bytes) -> None:
+    while data:
+        try:
+            data = data[sock.send(data) :]
+        except BlockingIOError:
+            _wait(sock, _WRITE)
+
+
+def _receive(sock: _socket.socket) -> bytes:
+    while True:
+        try:
+            data = sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            _wait(sock, _READ)
+            continue
+        if not data:
+            raise Failed(Kind.CONNECTION, "closed")
+        return data
+
+
+def _wait(sock: _socket.socket, events: int) -> None:
+    hub = get_hub()
+    watcher = hub.loop.io(sock.fileno(), events)
+    try:
+        hub.wait(watcher)
+    finally:
+        watcher.close()

@@ -1,0 +1,109 @@
+"""InvokeEndpoint and InvokeEndpointWithResponseStream at the speed of a C tool: our own signer, HTTP and sockets.
+
+One connection per user, opened by its first request. Sends what boto3 would send to the place where boto3 would send
+it, without retries, but does not send boto3's User-Agent and amz-sdk-* headers, which no signature covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from loadtest.core.plan import TargetRef
+from loadtest.core.record import Kind, Outcome
+from loadtest.errors import TargetError
+from loadtest.targets.base import Payload
+from loadtest.targets.credentials import NoCredentials
+from loadtest.targets.dial import Failed
+from loadtest.targets.endpoint import Endpoint, resolve_endpoint
+from loadtest.targets.reference import check_target_ref
+from loadtest.targets.route import Route, route_to
+from loadtest.targets.user import Shared, User
+from loadtest.version import VERSION
+from loadtest.wire.sigv4 import Credentials, SignedTemplate
+
+__all__ = ["SageMakerTarget"]
+
+
+class SageMakerTarget:
+    """An endpoint of SageMaker, or of what looks like it.
+
+    options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s (60), read_timeout_s
+        (70: for the whole answer, or for the next part of a streamed one), stream, and those in endpoint.PARAMETERS.
+    credentials: instead of botocore's chain.
+
+    Raises SpecError for a name or options that are wrong, TargetError if there is no region, no credentials, no usable
+    proxy or no readable CA file.
+    """
+
+    def __init__(self, endpoint_name: str, options: Mapping[str, Any], credentials: Credentials | None = None) -> None:
+        check_target_ref(TargetRef(f"sagemaker:{endpoint_name}", options))
+        endpoint = resolve_endpoint(endpoint_name, options, credentials)
+        route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file)
+        self._shared = Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None)
+        self._own: User | None = None
+
+    def for_user(self) -> User:
+        return self._shared.user()
+
+    def invoke(self, payload: Payload) -> Outcome:
+        if self._own is None:
+            self._own = self.for_user()
+        return self._own.invoke(payload)
+
+    def close(self) -> None:
+        self._shared.close()
+
+
+class _Requests:
+    """Signed heads: one template per content type, made anew when the credentials change."""
+
+    def __init__(self, endpoint: Endpoint, route: Route) -> None:
+        self._endpoint = endpoint
+        self._route = route
+        self._credentials = endpoint.credentials.current
+        self._checked_s = 0
+        self._templates: dict[str, SignedTemplate] = {}
+
+    def head(self, payload: Payload) -> bytes:
+        now_s = int(time())
+        if now_s != self._checked_s:
+            self._check_credentials(now_s)
+        template = self._templates.get(payload.content_type) or self._template(payload)
+        return template.head(payload.body, now_s)
+
+    def _check_credentials(self, now_s: int) -> None:
+        try:
+            found = self._endpoint.credentials.check(now_s)
+        except NoCredentials:
+            raise Failed(Kind.CLIENT_ERROR, "credentials") from None
+        if found is not self._credentials:
+            self._credentials = found
+            self._templates.clear()
+        self._checked_s = now_s
+
+    def _template(self, payload: Payload) -> SignedTemplate:
+        endpoint, route = self._endpoint, self._route
+        parts = urlsplit(endpoint.url)
+        try:
+            template = SignedTemplate(
+                self._credentials,
+                region=endpoint.region,
+                service=endpoint.service,
+                host=route.host_header,
+                path=parts.path or "/",
+                query=parts.query,
+                headers=[
+                    ("Content-Type", payload.content_type),
+                    *endpoint.headers,
+                    ("User-Agent", f"loadtest/{VERSION}"),
+                ],
+                target=f"http://{route.host_header}{parts.path}" if route.absolute else None,
+                proxy_headers=route.proxy_headers,
+            )
+        except ValueError as problem:
+            raise TargetError(f"{payload.name or 'payload'}: {problem}") from None
+        self._templates[payload.content_type] = template
+        return template

@@ -1,0 +1,85 @@
+"""TLS without a socket: OpenSSL works on memory, so that the socket's reads keep their kernel timestamps."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from loadtest.errors import TargetError
+
+__all__ = ["TlsStream", "client_context"]
+
+_READ_BYTES = 256 * 1024
+
+
+def client_context(ca_file: str | None) -> ssl.SSLContext:
+    """Certificates and host names are verified against `ca_file` (or a folder of hashed files), or the system's CAs.
+
+    Raises TargetError if the CAs cannot be read.
+    """
+    try:
+        folder = ca_file is not None and os.path.isdir(ca_file)
+        context = ssl.create_default_context(cafile=None if folder else ca_file, capath=ca_file if folder else None)
+    except (OSError, ssl.SSLError) as problem:
+        raise TargetError(f"the certificate authorities in {ca_file} cannot be read: {problem}") from problem
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class TlsStream:
+    """One TLS connection as bytes: what to send, what was received. ssl.SSLError comes through.
+
+    ended: the peer said that it sends no more.
+    """
+
+    __slots__ = ("_incoming", "_object", "_outgoing", "ended")
+
+    def __init__(self, context: ssl.SSLContext, hostname: str) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        self.ended = False
+
+    def handshake(self, received: bytes) -> tuple[bytes, bool]:
+        """(bytes to send, whether the handshake is done). An alert to send is not lost: see `pending`."""
+        self._incoming.write(received)
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return self._outgoing.read(), False
+        return self._outgoing.read(), True
+
+    def pending(self) -> bytes:
+        """What OpenSSL wants to send besides data: alerts, answers to a key update."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def encrypt(self, data: bytes) -> bytes:
+        """The records to send for `data`; empty data gives none."""
+        if data:
+            self._object.write(data)
+        return self._outgoing.read()
+
+    def decrypt(self, received: bytes) -> bytes:
+        """The data in `received` and before it, as far as whole records have arrived."""
+        self._incoming.write(received)
+        try:
+            data = self._object.read(_READ_BYTES)
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+            return b""
+        # A record holds 16 KiB at most; an answer in one record needs no second read, which would raise.
+        if not self._incoming.pending:
+            return data
+        return self._rest([data])
+
+    def _rest(self, parts: list[bytes]) -> bytes:
+        try:
+            while data := self._object.read(_READ_BYTES):
+                parts.append(data)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        return b"".join(parts)

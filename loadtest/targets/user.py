@@ -1,0 +1,158 @@
+"""One user of an HTTP target: payload in, outcome out. What all users share is in `Shared`."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from time import CLOCK_REALTIME, clock_gettime_ns
+from typing import Literal, Protocol
+
+from loadtest.core.record import Kind, Outcome
+from loadtest.targets.base import Payload
+from loadtest.targets.classify import classify, error_of
+from loadtest.targets.connection import Connection
+from loadtest.targets.dial import Failed
+from loadtest.targets.parts import EventParts, Parts, ReadParts
+from loadtest.targets.route import Route
+from loadtest.targets.watchdog import Watchdog
+from loadtest.wire.head import Head
+from loadtest.wire.http1 import ResponseParser
+
+__all__ = ["Requests", "Shared", "StreamUser", "Streaming", "User"]
+
+Streaming = Literal["events", "reads"]
+
+_make = tuple.__new__  # of an Outcome: half the cost of calling the class
+
+
+class Requests(Protocol):
+    """Makes the head of each request. Raises Failed if none can be made now."""
+
+    def head(self, payload: Payload) -> bytes: ...
+
+
+class Shared:
+    """What the users of one target have in common. streaming: how the parts of an answer are told apart; None: not."""
+
+    def __init__(self, route: Route, requests: Requests, streaming: Streaming | None = None) -> None:
+        self.requests = requests
+        self._route = route
+        self._streaming = streaming
+        self._watchdog = Watchdog(route.read_timeout_s)
+        self._heads: dict[bytes, Head] = {}
+        self._users: set[User] = set()
+
+    def user(self) -> User:
+        """A user with a connection of its own, not yet open."""
+        parts: Parts | None = None
+        if self._streaming is not None:
+            parts = EventParts() if self._streaming == "events" else ReadParts()
+        parser = ResponseParser(self._heads, keep=parts is not None)
+        connection = Connection(self._route, self._watchdog, parser, parts)
+        user = StreamUser(self, connection, parts) if parts is not None else User(self, connection)
+        self._users.add(user)
+        return user
+
+    def forget(self, user: User) -> None:
+        self._users.discard(user)
+
+    def close(self) -> None:
+        """Close every user's connection."""
+        for user in list(self._users):
+            user.close()
+
+
+class User:
+    """Target of one user."""
+
+    __slots__ = ("_connection", "_head", "_shared")
+
+    def __init__(self, shared: Shared, connection: Connection) -> None:
+        self._shared = shared
+        self._head = shared.requests.head
+        self._connection = connection
+
+    def invoke(self, payload: Payload) -> Outcome:
+        connection = self._connection
+        try:
+            request_head = self._head(payload)
+        except Failed as problem:
+            return _unsent(problem)
+        if not connection.exchange(request_head, payload.body):
+            return self._no_answer()
+        parser = connection.parser
+        head = parser.head
+        if not 200 <= head.status < 300:
+            return self._refused()
+        return _make(
+            Outcome,
+            (
+                Kind.OK,
+                head.status,
+                parser.body_bytes,
+                connection.sent_ns,
+                connection.first_ns,
+                connection.done_ns,
+                head.model_latency_us,
+                "",
+                connection.kernel_clock,
+                None,
+            ),
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+        self._shared.forget(self)
+
+    def _no_answer(self) -> Outcome:
+        kind, detail = self._connection.failure
+        return self._failed(kind, detail)
+
+    def _refused(self) -> Outcome:
+        """An answer that is not 2xx."""
+        parser = self._connection.parser
+        code, original_status = error_of(parser.headers(), parser.take())
+        return self._failed(*classify(parser.head.status, code, original_status))
+
+    def _failed(self, kind: Kind, detail: str) -> Outcome:
+        answer, times = self._connection.parser, self._connection
+        status, bytes_in = (answer.head.status, answer.body_bytes) if answer.started else (0, 0)
+        return Outcome(
+            kind,
+            status,
+            bytes_in,
+            times.sent_ns,
+            times.first_ns,
+            times.done_ns,
+            detail=detail,
+            kernel_clock=times.kernel_clock,
+        )
+
+
+class StreamUser(User):
+    """Target of one user that wants its answers in parts: first byte is the first part."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, shared: Shared, connection: Connection, parts: Parts) -> None:
+        super().__init__(shared, connection)
+        self._parts = parts
+
+    def invoke(self, payload: Payload) -> Outcome:
+        parts = self._parts
+        parts.begin()
+        outcome = super().invoke(payload)
+        if outcome.kind is not Kind.OK:
+            return outcome
+        failure = parts.failure()
+        if failure is not None:
+            return self._failed(*failure)
+        times = parts.times_ns
+        gaps = tuple(after - before for before, after in pairwise(times))
+        first_ns = times[0] if times else outcome.done_ns
+        return outcome._replace(bytes_in=parts.bytes_in, first_byte_ns=first_ns, gaps_ns=gaps)
+
+
+def _unsent(problem: Failed) -> Outcome:
+    """No request could be made: it failed here and now."""
+    now_ns = clock_gettime_ns(CLOCK_REALTIME)
+    return Outcome(problem.kind, 0, 0, now_ns, now_ns, now_ns, detail=problem.detail)
