@@ -160,7 +160,7 @@ class RunFolder:
 
     def _reserve(self) -> Path:
         for path in _numbered(self._parent, self._name):
-            # A dated name is reserved with its partial folder; an exact one may have those of runs that crashed beside it.
+            # A dated name is reserved by its partial folder; beside an exact one may lie those of crashed runs.
             if self._exact or not path.exists():
                 partial = path.with_name(path.name + PARTIAL)
                 with contextlib.suppress(FileExistsError):

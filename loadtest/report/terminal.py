@@ -35,8 +35,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += [_verdict(result), *_why(result), *_figures(result), _level_table(result)]
     parts += [*_errors(result), *_trust(result), *_warnings(result)]
     if folder is not None:
-        # A path is only of use whole: it may be longer than the line.
-        parts.append(Text(f"Results: {os.fspath(folder)}", no_wrap=True, overflow="ignore"))
+        parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
 
 

@@ -40,14 +40,14 @@ JOB = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plan() -> Plan:
     """3 steps of 2 users, 40 s each; P95 at most 100 ms; 10,000 a minute wanted."""
     stop = StopConditions(max_invocations_per_min=10_000, latency=LatencyThreshold(0.95, 100))
     return Plan(curve_of(Stairs(2, 3, 120)), stop, TargetRef("mock:servers=4"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def windows(plan: Plan) -> list[Window]:
     """A window a second to the end and one of draining; 20 requests a user and second, a timeout every ten seconds."""
     levels, recorder, found = plan_levels(plan), Recorder(100_000_000), []
@@ -61,7 +61,7 @@ def windows(plan: Plan) -> list[Window]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def changes() -> list[UserChange]:
     return [
         *(UserChange(k, "start", 40.0 * (k // 2), 40.0 * (k // 2) + 0.001 * (k + 1)) for k in range(6)),
@@ -69,7 +69,7 @@ def changes() -> list[UserChange]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def finish(plan: Plan, windows: list[Window], changes: list[UserChange]) -> Callable[..., RunResult]:
     """Makes the result; keyword arguments go over the usual ones of `build_result`. reason, evidence: of the stop."""
 
@@ -102,12 +102,12 @@ def finish(plan: Plan, windows: list[Window], changes: list[UserChange]) -> Call
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def result(finish: Callable[..., RunResult]) -> RunResult:
     return finish()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def limited() -> Trust:
     reason = TrustReason(
         "cpu", "the generator used 97 % of its core in 12 of 30 windows", "use more workers or a larger machine"
