@@ -162,7 +162,7 @@ class Fleet:
         """Base URL of the live mock endpoint of that name; None: none runs."""
         with self._lock:
             mock = self._running.get(name)
-        return None if mock is None else mock.url
+        return mock.url if mock is not None and mock.alive else None
 
     def close(self) -> None:
         """End every mock endpoint that still runs."""

@@ -1,0 +1,314 @@
+"""From a run's result to the API's figures: the published rows, the search's plateau, the order, the scaling."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from jobkit import DATA, window
+
+from loadtest.core.curve import Step, TrafficCurve
+from loadtest.core.decision import Reason, Stop
+from loadtest.core.levels import LevelResult
+from loadtest.core.parse import parse_job
+from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.result import RunResult, build_result
+from loadtest.core.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
+from loadtest.jobs.errors import ApiError
+from loadtest.jobs.fleet import Fleet
+from loadtest.jobs.fleet_file import FleetFile
+from loadtest.jobs.fleet_model import Behaviour
+from loadtest.jobs.models import ModelFacts, facts_of
+from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of, whole_ms
+from loadtest.jobs.prices import Prices
+from loadtest.jobs.ranking import ranked
+from loadtest.jobs.rows import StepRow
+from loadtest.jobs.scaling import scaling_configuration
+from loadtest.jobs.search import default_tests, plateau_start, search_curve
+from loadtest.jobs.status import Status
+
+FLEET = Fleet.load(live=False)
+OBSERVED = json.loads((DATA / "observed-results.json").read_text())
+
+
+@pytest.mark.parametrize("row", OBSERVED, ids=lambda row: f"{row['instance']}-{row['max_invocations']}")
+def test_published_rows_obey_the_formulas(row: dict[str, Any]) -> None:
+    per_instance = row["max_invocations"] / row["count"]
+    metrics, count = recommendation_metrics(
+        Figures(per_instance, row["model_latency"]),
+        instance_type=row["instance"],
+        serverless=None,
+        behaviour=None,
+        prices=Prices({row["instance"]: row["cost_per_hour"] / row["count"]}),
+        target_per_min=row["max_invocations_target"],
+    )
+    assert count == row["count"]
+    assert metrics["MaxInvocations"] == row["max_invocations"]
+    assert metrics["ModelLatency"] == row["model_latency"]
+    assert metrics["CostPerHour"] == float(np.float32(row["cost_per_hour"]))
+    if "cost_per_inference" in row:
+        # Some rows were printed with few digits.
+        digits = row.get("cost_per_inference_digits", len(str(row["cost_per_inference"]).split("e")[0]) - 1)
+        assert metrics["CostPerInference"] == pytest.approx(row["cost_per_inference"], rel=10.0 ** (1 - min(digits, 7)))
+
+
+def behaviour(**changes: Any) -> Behaviour:
+    values = {"servers": 4, "service_ms": 20.0, "sigma": 0.2, "queue": 10, "cold_start_ms": 0.0, "work_s": 0.02}
+    return Behaviour(**{**values, "vcpu": 4, "memory_percent": 33.333, "serverless": False, **changes})
+
+
+def test_what_is_not_known_is_absent() -> None:
+    arguments: dict[str, Any] = {"instance_type": "ml.c4.xlarge", "serverless": None, "target_per_min": None}
+    metrics, _ = recommendation_metrics(Figures(600.9, 20.2), behaviour=None, prices=FLEET.prices, **arguments)
+    assert metrics == {"MaxInvocations": 600, "ModelLatency": 21}
+    metrics, _ = recommendation_metrics(Figures(600.0, 20.0), behaviour=behaviour(), prices=Prices(), **arguments)
+    assert metrics == {"MaxInvocations": 600, "ModelLatency": 20, "CpuUtilization": 20.0, "MemoryUtilization": 33.33}
+
+
+def test_serverless_costs_by_memory_and_time() -> None:
+    serverless = behaviour(serverless=True, cold_start_ms=1500.0)
+    metrics, count = recommendation_metrics(
+        Figures(600.0, 100.0),
+        instance_type=None,
+        serverless=Serverless(2048, 5),
+        behaviour=serverless,
+        prices=FLEET.prices,
+        target_per_min=5000,
+    )
+    assert count == 1
+    assert metrics["CostPerInference"] == pytest.approx(2 * 0.00002 * 0.1, rel=1e-6)
+    assert metrics["CostPerHour"] == pytest.approx(metrics["CostPerInference"] * 36_000, rel=1e-6)
+    assert metrics["ModelSetupTime"] == 1_500_000
+    assert "CpuUtilization" not in metrics
+
+
+@pytest.mark.parametrize(("ms", "told"), [(100.0, 100), (99.2, 100), (100.0000000001, 100), (0.4, 1), (20.001, 21)])
+def test_latency_is_rounded_up_to_whole_milliseconds(ms: float, told: int) -> None:
+    assert whole_ms(ms) == told
+
+
+def result(reason: Reason, *, ok: int = 100, latency_ms: float = 20.0, threshold_ms: int | None = None) -> RunResult:
+    stop = StopConditions(latency=None if threshold_ms is None else LatencyThreshold(0.95, threshold_ms))
+    plan = Plan(TrafficCurve((Step(0.0, 1),), 120.0), stop, TargetRef("mock:"))
+    windows = [window(i, ok=ok, latency_ms=latency_ms) for i in range(7)]
+    return build_result(plan, windows, Stop(reason))
+
+
+def test_a_threshold_that_ended_the_test_is_the_reported_latency() -> None:
+    figures = figures_of(result(Reason.LATENCY, threshold_ms=100), search=False)
+    assert figures == Figures(600.0, 100.0)
+    assert figures_of(result(Reason.CURVE_END, ok=0), search=False) is None
+
+
+def test_a_search_that_found_something_before_the_errors_is_complete() -> None:
+    errors = result(Reason.ERRORS)
+    assert step_status_of(errors, Figures(1.0, 1.0), search=True) is Status.COMPLETED
+    assert step_status_of(errors, None, search=True) is Status.FAILED
+    assert step_status_of(errors, Figures(1.0, 1.0), search=False) is Status.FAILED
+
+
+def test_failures_are_told_with_their_cause() -> None:
+    assert failure_text(result(Reason.TARGET_DOWN)) == "The load test ended because no request succeeded for too long"
+    lost = build_result(result(Reason.CURVE_END).plan, [], Stop(Reason.ENGINE_LOST, {"why": "signal 9"}))
+    assert failure_text(lost).endswith("the load generator was lost; signal 9")
+
+
+# The search of Default jobs
+
+
+def level(index: int, users: int, per_s: float, errors: int = 0, measured_s: float = 30.0) -> LevelResult:
+    return LevelResult(
+        level=index,
+        users=users,
+        from_users=users,
+        start_s=index * 30.0,
+        end_s=index * 30.0 + 30.0,
+        windows=30,
+        measured_s=measured_s,
+        ok=round(per_s * measured_s),
+        errors=errors,
+        throughput_per_s=per_s,
+        p95_ms=10.0 * users,
+        model_p95_ms=9.0 * users,
+    )
+
+
+CURVES = [
+    ("levels out at four users", [(1, 10), (2, 20), (3, 30), (4, 40), (6, 41), (8, 41)], 4),
+    ("falls after its peak", [(1, 10), (2, 20), (3, 19), (4, 15)], 2),
+    ("flat from the start", [(1, 10), (2, 10), (3, 10)], 1),
+    ("never levels out", [(1, 10), (2, 20), (4, 40), (8, 80)], 8),
+    ("bends but goes on", [(1, 10), (2, 16), (4, 24), (8, 32), (16, 32)], 8),
+    ("one level only", [(1, 10)], 1),
+]
+
+
+@pytest.mark.parametrize(("curve", "users"), [row[1:] for row in CURVES], ids=[row[0] for row in CURVES])
+def test_the_point_where_invocations_level_out(curve: list[tuple[int, float]], users: int) -> None:
+    found = plateau_start([level(i, n, per_s) for i, (n, per_s) in enumerate(curve)])
+    assert found is not None
+    assert found.users == users
+
+
+def test_levels_with_failures_or_hardly_any_time_are_no_results() -> None:
+    good = [level(0, 1, 10), level(1, 2, 20)]
+    assert plateau_start([*good, level(2, 4, 40, errors=13)]) == good[1]  # 13 of 1213 is over 1 %
+    assert plateau_start([*good, level(2, 4, 40, measured_s=5.0)]) == good[1]
+    assert plateau_start([level(0, 1, 10, errors=100)]) is None
+    assert plateau_start([]) is None
+
+
+def test_the_load_is_raised_by_steps() -> None:
+    curve = search_curve(FleetFile.load().search)
+    assert curve.users_at(0) == 1
+    assert curve.peak == 64
+    assert [step.at_s for step in curve.steps[:3]] == [0, 30, 60]
+    assert curve.end_s == 360
+
+
+def default_job(**container: Any) -> tuple[JobSpec, ModelFacts]:
+    config = {"Domain": "MACHINE_LEARNING", "Task": "OTHER", "PayloadConfig": {"SamplePayloadUrl": "s3://b/p.tar.gz"}}
+    request = {
+        "JobName": "d",
+        "JobType": "Default",
+        "RoleArn": "arn:aws:iam::123456789012:role/Role",
+        "InputConfig": {"ModelName": "m", "ContainerConfig": {**config, "Framework": "XGBOOST", **container}},
+    }
+    return parse_job(request), facts_of(request, None)
+
+
+SERVERLESS = [
+    "serverless 1024 MB x 10",
+    "serverless 2048 MB x 10",
+    "serverless 4096 MB x 10",
+    "serverless 6144 MB x 10",
+]
+XGBOOST_TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.c5.2xlarge"]
+
+
+@pytest.mark.parametrize(
+    ("container", "labels"),
+    [
+        ({}, [*XGBOOST_TYPES, *SERVERLESS]),
+        ({"SupportedEndpointType": "RealTime"}, XGBOOST_TYPES),
+        ({"SupportedEndpointType": "Serverless"}, SERVERLESS),
+        ({"SupportedInstanceTypes": ["ml.c5.large", "ml.c5.large", "ml.m5.large"]}, ["ml.c5.large", "ml.m5.large"]),
+        ({"SupportedInstanceTypes": ["ml.c5.large"], "SupportedEndpointType": "Serverless"}, SERVERLESS),
+    ],
+)
+def test_what_a_default_job_tries(container: dict[str, Any], labels: list[str]) -> None:
+    tests = default_tests(*default_job(**container), FleetFile.load())
+    assert [test.label for test in tests] == labels
+    assert [test.index for test in tests] == list(range(len(labels)))
+
+
+def test_a_default_job_tries_ten_at_most() -> None:
+    known = sorted(FLEET.catalogue.known)[:15]
+    spec, facts = default_job(SupportedInstanceTypes=known)
+    assert [test.label for test in default_tests(spec, facts, FleetFile.load())] == known[:10]
+
+
+def test_the_model_fills_in_what_the_request_leaves_out() -> None:
+    request = {"InputConfig": {"ModelName": "m", "ContainerConfig": {"Domain": "COMPUTER_VISION"}}}
+    known = ModelFacts(domain="OTHER", task="REGRESSION", content_types=("text/csv",), instance_types=("ml.c5.large",))
+    facts = facts_of(request, lambda reference: known if reference == "m" else None)
+    assert facts == ModelFacts(
+        domain="COMPUTER_VISION", task="REGRESSION", content_types=("text/csv",), instance_types=("ml.c5.large",)
+    )
+    assert ModelFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
+
+
+# Order and scaling
+
+
+def step(index: int, cost: float | None, rate: int = 100, **changes: Any) -> StepRow:
+    metrics: dict[str, Any] = {"MaxInvocations": rate, "ModelLatency": 7}
+    if cost is not None:
+        metrics |= {"CostPerInference": cost, "CostPerHour": cost * rate * 60}
+    values: dict[str, Any] = {"metrics": metrics, "per_instance_per_min": float(rate), **changes}
+    return StepRow(index, f"t{index}", f"e{index}", f"j/{index:08}", status=Status.COMPLETED, **values)
+
+
+def test_the_cheapest_is_last() -> None:
+    steps = [step(0, 2.0), step(1, 1.0), step(2, None), step(3, 3.0), step(4, 1.0, rate=50), step(5, 0.5, metrics=None)]
+    assert [each.index for each in ranked(steps)] == [2, 3, 0, 4, 1]
+
+
+def test_ten_at_most_and_the_unpriced_go_first() -> None:
+    steps = [step(i, None if i < 4 else float(20 - i)) for i in range(12)]
+    found = [each.index for each in ranked(steps)]
+    assert found == [1, 0, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+def scaling(steps: list[StepRow], **params: Any) -> dict[str, Any]:
+    asked = {"InferenceRecommendationsJobName": "j", **params}
+    return scaling_configuration(asked, steps, FLEET.catalogue)
+
+
+def test_half_the_rate_of_a_saturated_instance() -> None:
+    answer = scaling([step(0, 1.0, rate=601)], EndpointName="e0")
+    assert answer["Metric"] == {"InvocationsPerInstance": 601, "ModelLatency": 7}
+    assert answer["TargetCpuUtilizationPerCore"] == 50
+    dynamic = answer["DynamicScalingConfiguration"]
+    assert dynamic["ScalingPolicies"][0]["TargetTracking"] == {
+        "MetricSpecification": {"Predefined": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}},
+        "TargetValue": 300.0,
+    }
+    assert (dynamic["MinCapacity"], dynamic["MaxCapacity"]) == (1, 2)
+    assert (dynamic["ScaleInCooldown"], dynamic["ScaleOutCooldown"]) == (300, 300)
+
+
+@pytest.mark.parametrize(("percent", "target"), [(50, 250.0), (20, 100.0), (100, 500.0), (1, 5.0)])
+def test_the_target_follows_the_cpu(percent: int, target: float) -> None:
+    metrics = {"MaxInvocations": 500, "ModelLatency": 7, "CpuUtilization": 400.0}
+    measured = step(0, 1.0, rate=500, metrics=metrics, endpoint={"InstanceType": "ml.c5.xlarge"})
+    answer = scaling([measured], RecommendationId="j/00000000", TargetCpuUtilizationPerCore=percent)
+    policy = answer["DynamicScalingConfiguration"]["ScalingPolicies"][0]["TargetTracking"]
+    assert policy["TargetValue"] == target
+
+
+def test_a_half_used_instance_may_take_more() -> None:
+    metrics = {"MaxInvocations": 500, "ModelLatency": 7, "CpuUtilization": 200.0}
+    measured = step(0, 1.0, rate=500, metrics=metrics, endpoint={"InstanceType": "ml.c5.xlarge"})
+    answer = scaling(
+        [measured],
+        EndpointName="e0",
+        ScalingPolicyObjective={"MinInvocationsPerMinute": 1200, "MaxInvocationsPerMinute": 5001},
+    )
+    dynamic = answer["DynamicScalingConfiguration"]
+    assert dynamic["ScalingPolicies"][0]["TargetTracking"]["TargetValue"] == 500.0
+    assert (dynamic["MinCapacity"], dynamic["MaxCapacity"]) == (3, 11)
+    assert answer["ScalingPolicyObjective"]["MaxInvocationsPerMinute"] == 5001
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({}, "ValidationException"),
+        ({"RecommendationId": "j/00000000", "EndpointName": "e0"}, "ValidationException"),
+        ({"RecommendationId": "j/unknown1"}, "ResourceNotFound"),
+        ({"EndpointName": "unknown"}, "ResourceNotFound"),
+        ({"EndpointName": "e0", "TargetCpuUtilizationPerCore": 0}, "ValidationException"),
+        ({"EndpointName": "e0", "TargetCpuUtilizationPerCore": 101}, "ValidationException"),
+        ({"EndpointName": "e1"}, "ValidationException"),
+        ({"EndpointName": "e2"}, "ValidationException"),
+        (
+            {
+                "EndpointName": "e0",
+                "ScalingPolicyObjective": {"MinInvocationsPerMinute": 5, "MaxInvocationsPerMinute": 4},
+            },
+            "ValidationException",
+        ),
+    ],
+)
+def test_what_cannot_be_scaled(params: dict[str, Any], code: str) -> None:
+    steps = [
+        step(0, 1.0),
+        step(1, 1.0, endpoint={"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}),
+        step(2, None, metrics=None, per_instance_per_min=None),
+    ]
+    with pytest.raises(ApiError) as refused:
+        scaling(steps, **params)
+    assert refused.value.code == code
