@@ -59,10 +59,10 @@ def _ref_problems(text: str) -> Iterator[Problem]:
     elif scheme in ("sagemaker", "boto3"):
         if not _ENDPOINT.fullmatch(rest) or len(rest) > _MAX_ENDPOINT:
             rule = "an endpoint's name is 1 to 63 letters, digits and hyphens between them"
-            yield Problem("target", text, rule, f"write {SCHEMES[scheme]}")
+            yield Problem("target", _shown(text), rule, f"write {SCHEMES[scheme]}")
     elif scheme == "null":
         if rest:
-            yield Problem("target", text, "the null target has no settings", "write null:")
+            yield Problem("target", _shown(text), "the null target has no settings", "write null:")
     elif scheme == "mock":
         yield from _mock_problems(rest)
     elif not _is_entry_point(scheme):
@@ -88,7 +88,7 @@ def _url_problems(text: str) -> Iterator[Problem]:
             "target", f"{url.scheme}://...@{host}", "a URL with a password ends up in results", "leave it out"
         )
     elif url.fragment:
-        yield Problem("target", text, "a fragment is never sent to a server", f"leave #{url.fragment} out")
+        yield Problem("target", _shown(text), "a fragment is never sent to a server", f"leave #{url.fragment} out")
 
 
 def _shown(url: str) -> str:
@@ -110,9 +110,9 @@ def _is_entry_point(name: str) -> bool:
 def _object_problems(text: str, scheme: str) -> Iterator[Problem]:
     near = _nearest(scheme)
     if not OBJECT.fullmatch(text):
-        yield Problem("target", ascii(text), "is no known kind of target", near or _FORMS)
+        yield Problem("target", _shown(text), "is no known kind of target", near or _FORMS)
     elif not _module_exists(scheme.partition(".")[0]):
-        yield Problem("target", text, f"there is no module {scheme.partition('.')[0]}", near or _FORMS)
+        yield Problem("target", _shown(text), f"there is no module {scheme.partition('.')[0]}", near or _FORMS)
 
 
 def _module_exists(name: str) -> bool:
@@ -204,6 +204,6 @@ def _option_problems(ref: TargetRef) -> Iterator[Problem]:
 
 def _endpoint_url_problems(text: Any) -> Iterator[Problem]:
     if split_ref(text)[0] not in ("http", "https"):
-        yield Problem("", text, "must be a URL", "write https://HOST or http://HOST:PORT")
+        yield Problem("", _shown(text), "must be a URL", "write https://HOST or http://HOST:PORT")
     else:
         yield from _url_problems(text)
