@@ -8,9 +8,9 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from loadtest.mock.reply import reply, stream_head
+from loadtest.mock.reply import LATENCY_HEADER, reply, stream_head
 from loadtest.mock.request import Request, RequestReader
-from loadtest.mock.runtime import LATENCY_HEADER, Invocation, Reply, Runtime
+from loadtest.mock.runtime import Invocation, Reply, Runtime
 from loadtest.mock.stats import LatencyLog, Stats
 from loadtest.targets.latency import Answer, LatencyModel
 
@@ -47,13 +47,14 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: Service) -> None:
         self._service = service
         self._reader = RequestReader()
-        self._transport: asyncio.Transport | None = None
+        self._out: asyncio.Transport  # from connection_made on
         self._request: Request | None = None  # the one being served
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._received = 0
         self._eof = False
         self._blocked = False  # the client does not read
+        self._full = False  # so many requests wait that no more bytes are read
         self._lingers = False
         self._invoking = False
         self.deadline_s = math.inf
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
     # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._out = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             # Nagle and a delayed ACK together would add 40 ms to an answer in two segments.
@@ -122,11 +123,6 @@ class Connection(asyncio.Protocol):
         """Close at once; an answer under way is lost."""
         self._out.abort()
 
-    @property
-    def _out(self) -> asyncio.Transport:
-        assert self._transport is not None
-        return self._transport
-
     def _proceed(self) -> None:
         """Do all that can be done now: the next request, or what ends the connection, or a `100 Continue`."""
         reader = self._reader
@@ -140,11 +136,9 @@ class Connection(asyncio.Protocol):
             elif reader.expects_continue:
                 reader.expects_continue = False
                 self._out.write(_CONTINUE)
-        if not self._out.is_closing():
-            if len(reader.ready) > _PIPELINED:
-                self._out.pause_reading()
-            else:
-                self._out.resume_reading()
+        if self._full != (len(reader.ready) > _PIPELINED) and not self._out.is_closing():
+            self._full = not self._full
+            (self._out.pause_reading if self._full else self._out.resume_reading)()
         self._set_deadline()
 
     def _set_deadline(self) -> None:
@@ -206,14 +200,20 @@ class Connection(asyncio.Protocol):
     def _answer(self, invocation: Invocation, answer: Answer, arrived_s: float) -> None:
         latency_us = self._latency_us(arrived_s)
         self._count(answer, latency_us)
-        self._finish(self._service.runtime.reply(invocation, answer, latency_us))
+        request = self._request
+        assert request is not None
+        if answer.ok and request.http11 and self._keeps(request):
+            self._out.write(self._service.runtime.quick_reply(invocation, latency_us))
+            self._end(keep=True)
+        else:
+            self._finish(self._service.runtime.reply(invocation, answer, latency_us))
 
     def _stream(self, invocation: Invocation, answer: Answer, arrived_s: float) -> None:
         request = self._request
         assert request is not None
         # The head goes out before the last part is due: what the model will have taken then is known already.
         planned_us = self._latency_us(arrived_s) + round((answer.done_s - answer.first_s) * 1e6)
-        headers = (*invocation.headers, (LATENCY_HEADER, str(planned_us)))
+        headers = (*self._service.runtime.answer_headers(invocation), (LATENCY_HEADER, str(planned_us)))
         keep = self._keeps(request)
         head = stream_head(200, headers, keep_alive=keep, http11=request.http11)
         frames = self._service.runtime.parts(invocation)

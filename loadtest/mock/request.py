@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import httptools
 
@@ -16,8 +17,11 @@ MAX_BODY_BYTES = 6_291_456  # BodyBlob of the runtime's service model
 MAX_HEAD_BYTES = 65_536  # request line, headers and trailers
 MAX_DISCARD_BYTES = 64 * 1024 * 1024  # of a body that is too large anyway: then the connection is closed
 
-_KEPT = frozenset(
+_LENGTH, _EXPECT = b"content-length", b"expect"
+_WANTED = frozenset(
     {
+        _LENGTH,
+        _EXPECT,
         b"accept",
         b"x-amzn-sagemaker-accept",
         b"x-amzn-sagemaker-custom-attributes",
@@ -27,8 +31,7 @@ _KEPT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One complete request. path: as sent, without the query. headers: those that matter here, lower-case names."""
 
     method: bytes
@@ -117,19 +120,23 @@ class RequestReader:
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        if not self._in_head:
-            return  # a trailer
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(_TOO_LONG)
         name = name.lower()
-        if name in _KEPT:
-            self._headers[name] = value
-        elif name == b"content-length":
+        if name not in _WANTED or not self._in_head:  # after the head come trailers
+            return
+        if name == _LENGTH:
             self._length = int(value)
-        elif name == b"expect":
+        elif name == _EXPECT:
             self._expect = value.lower() == b"100-continue"
+        else:
+            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -147,23 +154,11 @@ class RequestReader:
     def on_message_complete(self) -> None:
         method = self._parser.get_method()
         keep_alive = self._parser.should_keep_alive() and method != b"CONNECT"
-        self.ready.append(
-            Request(
-                method=method,
-                path=self._url.partition(b"?")[0],
-                headers=self._headers,
-                body_bytes=self._body_bytes,
-                keep_alive=keep_alive,
-                http11=self._parser.get_http_version() == "1.1",
-            )
-        )
+        path = self._url.partition(b"?")[0]
+        http11 = self._parser.get_http_version() == "1.1"
+        self.ready.append(Request(method, path, self._headers, self._body_bytes, keep_alive, http11))
         self.receiving = self.expects_continue = False
         self._last = self._last or not keep_alive
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(_TOO_LONG)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal

@@ -19,14 +19,12 @@ import uuid
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from loadtest.mock.reply import error_body
+from loadtest.mock.reply import LATENCY_HEADER, error_body, header_lines, quick_reply
 from loadtest.mock.request import MAX_BODY_BYTES, Request, too_large
 from loadtest.targets.latency import Answer, MockSettings
 from loadtest.wire.eventstream import encode_event
 
-__all__ = ["LATENCY_HEADER", "Invocation", "Reply", "Runtime"]
-
-LATENCY_HEADER = "X-Loadtest-Model-Latency-Us"
+__all__ = ["Invocation", "Reply", "Runtime"]
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", re.ASCII)
 _MAX_NAME = 63
@@ -34,7 +32,9 @@ _MAX_ATTRIBUTES = 1024
 _MEDIA_TYPE = re.compile(r"[-\w.+]+/[-\w.+]+(;[ -~]*)?", re.ASCII)
 _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
+_SESSION = b"x-amzn-sagemaker-session-id"
 _SESSION_S = 3600
+_MAX_KNOWN = 256
 _ALLOWED = {b"/ping": ("GET", "HEAD"), b"/loadtest/stats": ("GET", "HEAD"), b"/invocations": ("POST",)}
 
 
@@ -47,12 +47,17 @@ class Reply(NamedTuple):
 
 
 class Invocation(NamedTuple):
-    """A valid request for the model. endpoint: None: asked as a container is. stream: the answer comes in parts."""
+    """A valid request for the model. endpoint: None: asked as a container is. stream: the answer comes in parts.
+
+    headers: of the answer, without those that differ from one to the next; lines: the same, and the body's length, as
+    the lines of a head.
+    """
 
     endpoint: str | None
     stream: bool
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    lines: bytes
 
 
 class Runtime:
@@ -61,12 +66,26 @@ class Runtime:
     def __init__(self, settings: MockSettings) -> None:
         self._settings = settings
         self._filler = b"0" * settings.response_bytes
+        self._known: dict[object, Invocation] = {}
         self._ids = itertools.count()
         # One random prefix a server: a fresh UUID for each request would cost a system call.
         self._id_prefix = str(uuid.uuid4())[:24]
 
     def route(self, request: Request) -> Invocation | Reply | None:
         """An invocation, or what to answer at once; None: the statistics are asked for."""
+        # Users repeat themselves: what was found valid once need not be looked at again.
+        key = (request.method, request.path, *request.headers.items())
+        known = self._known.get(key)
+        if known is not None and request.body_bytes <= MAX_BODY_BYTES:
+            return known
+        found = self._route(request)
+        if isinstance(found, Invocation) and _SESSION not in request.headers:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _route(self, request: Request) -> Invocation | Reply | None:
         path = _origin_form(request.path)
         method = request.method.decode("latin-1")
         if path.startswith(b"/endpoints/"):
@@ -83,18 +102,26 @@ class Runtime:
         if request.body_bytes > MAX_BODY_BYTES:
             return self.too_large()
         content_type, body = self._answer_body(request.headers.get(b"accept", b""))
-        return Invocation(None, False, (("Content-Type", content_type),), body)
+        return _invocation(None, False, (("Content-Type", content_type),), body)
+
+    def quick_reply(self, invocation: Invocation, latency_us: int) -> bytes:
+        """`reply` of a success as bytes, for an HTTP/1.1 connection that is kept."""
+        return quick_reply(self._request_id(), invocation.lines, latency_us, invocation.body)
 
     def reply(self, invocation: Invocation, answer: Answer, latency_us: int) -> Reply:
         """The answer that the model gave. latency_us: what to tell as the model's own time."""
         latency = (LATENCY_HEADER, str(latency_us))
         if answer.ok:
-            return Reply(200, (*invocation.headers, latency), invocation.body)
+            return Reply(200, (*self.answer_headers(invocation), latency), invocation.body)
         if answer.code == "ModelError":
             return self._model_error(invocation, answer, latency)
         if invocation.endpoint is None:
             return Reply(429, (_JSON,), error_body("Rate exceeded"))
         return self.error(answer.status, answer.code, "Rate exceeded")
+
+    def answer_headers(self, invocation: Invocation) -> tuple[tuple[str, str], ...]:
+        """Headers of one successful answer; each call is a new request id."""
+        return (("x-amzn-RequestId", self._request_id()), *invocation.headers)
 
     def parts(self, invocation: Invocation) -> list[bytes]:
         """A streamed answer as event-stream frames, one a PayloadPart; empty parts make up the number if need be."""
@@ -133,10 +160,7 @@ class Runtime:
         accept = b"x-amzn-sagemaker-accept" if stream else b"accept"
         content_type, body = self._answer_body(request.headers.get(accept, b""))
         variant = request.headers.get(b"x-amzn-sagemaker-target-variant", b"AllTraffic").decode("latin-1")
-        headers = [
-            ("x-amzn-RequestId", self._request_id()),
-            ("x-Amzn-Invoked-Production-Variant", variant),
-        ]
+        headers = [("x-Amzn-Invoked-Production-Variant", variant)]
         if stream:
             headers.append(("X-Amzn-SageMaker-Content-Type", content_type))
             content_type = "application/vnd.amazon.eventstream"
@@ -144,9 +168,9 @@ class Runtime:
         attributes = request.headers.get(b"x-amzn-sagemaker-custom-attributes")
         if attributes is not None:
             headers.append(("X-Amzn-SageMaker-Custom-Attributes", attributes.decode("latin-1")))
-        if request.headers.get(b"x-amzn-sagemaker-session-id") == b"NEW_SESSION":
+        if request.headers.get(_SESSION) == b"NEW_SESSION":
             headers.append(("X-Amzn-SageMaker-New-Session-Id", self._session()))
-        return Invocation(name, stream, tuple(headers), body)
+        return _invocation(name, stream, tuple(headers), body)
 
     def _model_error(self, invocation: Invocation, answer: Answer, latency: tuple[str, str]) -> Reply:
         original = "the mock model failed on purpose"
@@ -181,6 +205,11 @@ class Runtime:
 
 _JSON = ("Content-Type", "application/json")
 _PART = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+
+
+def _invocation(endpoint: str | None, stream: bool, headers: tuple[tuple[str, str], ...], body: bytes) -> Invocation:
+    lines = header_lines((*headers, ("Content-Length", str(len(body)))))
+    return Invocation(endpoint, stream, headers, body, lines)
 
 
 def _not_allowed(allow: str) -> Reply:

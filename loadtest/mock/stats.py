@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections import Counter
 from pathlib import Path
 
 __all__ = ["Latencies", "LatencyLog", "Stats"]
@@ -15,7 +14,7 @@ _FLUSH = 4096  # latencies the log keeps before it writes them
 class Stats:
     """Counters of one server; every invocation ends in exactly one of the last five.
 
-    invocations: valid requests for the model. ok, errors (ModelError), throttled, abandoned (the connection broke before
+    invocations: valid requests for the model. ok, errors (ModelError), throttled, abandoned (its connection broke before
     the answer was due; a client that merely closes its half is answered), in_flight. invalid: requests that were
     answered 4xx and never reached the model. connections: accepted so far. faults: of the mock itself, 0 hopefully.
     """
@@ -49,14 +48,14 @@ class Latencies:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
         self._sum_us = 0
 
     def record(self, latency_us: int) -> None:
-        latency_us = max(latency_us, 1)
         # 11 significant bits, as HDR with 3 digits keeps them.
-        shift = max(latency_us.bit_length() - 11, 0)
-        self._counts[latency_us >> shift << shift] += 1
+        shift = latency_us.bit_length() - 11
+        value_us = latency_us >> shift << shift if shift > 0 else max(latency_us, 1)
+        self._counts[value_us] = self._counts.get(value_us, 0) + 1
         self._sum_us += latency_us
 
     def summary(self) -> dict[str, float | None]:
