@@ -108,6 +108,10 @@ class RunResult:
         """As the API reports it (R5)."""
         return self.latency.reported_ms
 
+    def latency_histogram(self) -> Histogram:
+        """The client's latencies of the whole run, successes only."""
+        return _merged(self.levels, self.windows)[0]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, with `schema_version`."""
         return {
@@ -194,10 +198,7 @@ def build_result(
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     levels = level_results(plan_levels(plan), ordered)
-    # Every window's histogram is decoded once: those of levels are merged already.
-    rest = [window for window in ordered if window.level is None]
-    client = merged([*(level.latency for level in levels), *(window.latency for window in rest)])
-    model = merged([*(level.model_latency for level in levels), *(window.model_latency for window in rest)])
+    client, model = _merged(levels, ordered)
     ended_s = math.inf if stopped_at_s is None else stopped_at_s
     traffic = [window for window in ordered if window.users and window.start_s < ended_s]
     broken = {verdict.level for verdict in verdicts if verdict.answer == "not met" and verdict.level is not None}
@@ -226,6 +227,14 @@ def build_result(
         problems=tuple(problems),
         log_tail=tuple(log_tail),
     )
+
+
+def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[Histogram, Histogram]:
+    """The whole run's histograms, client's and model's. What lies in a level is merged already; the rest is little."""
+    known = {level.level for level in levels}
+    rest = [window for window in windows if window.level not in known]
+    client = merged([*(level.latency for level in levels), *(window.latency for window in rest)])
+    return client, merged([*(level.model_latency for level in levels), *(window.model_latency for window in rest)])
 
 
 def _latency(

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from loadtest.core.counters import merged
 from loadtest.core.decision import REASONS
 from loadtest.core.levels import plan_levels
 from loadtest.core.plan import Plan
@@ -132,7 +131,7 @@ class RunFolder:
         self._write_json("summary.json", summary_of(result))
         self._write_json("describe.json", describe([result], self._created_at))
         self._write("levels.csv", levels_csv(result.levels))
-        self._write("latency.hgrm", distribution(merged(window.latency for window in result.windows)))
+        self._write("latency.hgrm", distribution(result.latency_histogram()))
         _sync_folder(self.path)
         self.path = self._publish()
         _sync_folder(self._parent)
