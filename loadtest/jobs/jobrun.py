@@ -123,7 +123,10 @@ class JobRun:
         store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)])
         self._say(f"Benchmark {step.label} on endpoint {step.endpoint_name} started", started_s)
         limit_s = None if duration_s is None else duration_s - at_s
-        finished = self._keep(run_test(bench, test, step, started_s, limit_s))
+        finished, result = run_test(bench, test, step, started_s, limit_s)
+        if result is not None:
+            store.put_run(self._job.name, step.index, result.to_dict())
+        self._keep(finished)
         self._say(f"Benchmark {step.label} {finished.status.value}", finished.ended_s)
         return finished
 

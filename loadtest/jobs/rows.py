@@ -56,7 +56,6 @@ class StepRow:
     endpoint, model: EndpointConfiguration and ModelConfiguration as the API has them.
     metrics: RecommendationMetrics; endpoint_metrics: InferenceMetrics, of an existing endpoint. None: no result.
     per_instance_per_min: the rate that one instance served; None: no result.
-    run: the whole RunResult as plain values, `{}` if there is none.
     """
 
     index: int
@@ -73,7 +72,6 @@ class StepRow:
     metrics: Mapping[str, Any] | None = None
     endpoint_metrics: Mapping[str, Any] | None = None
     per_instance_per_min: float | None = None
-    run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

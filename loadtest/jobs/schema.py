@@ -47,6 +47,12 @@ CREATE TABLE IF NOT EXISTS steps (
     body TEXT NOT NULL,
     PRIMARY KEY (job, idx)
 );
+CREATE TABLE IF NOT EXISTS runs (
+    job TEXT NOT NULL REFERENCES jobs (name),
+    idx INTEGER NOT NULL,
+    result BLOB NOT NULL,
+    PRIMARY KEY (job, idx)
+);
 CREATE TABLE IF NOT EXISTS tags (
     job TEXT NOT NULL REFERENCES jobs (name),
     key TEXT NOT NULL,
@@ -106,7 +112,6 @@ def step_values(job_name: str, step: StepRow) -> tuple[Value, ...]:
         "metrics": step.metrics,
         "endpoint_metrics": step.endpoint_metrics,
         "per_instance_per_min": step.per_instance_per_min,
-        "run": step.run,
     }
     return (
         job_name,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loadtest.core.parse import parse_job
+from loadtest.core.result import RunResult
 from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
@@ -160,6 +161,12 @@ class JobService:
     def owns(self, arn: str) -> bool:
         """Whether an ARN is one of an inference recommendations job here, existing or not."""
         return self._arns.name(arn) is not None
+
+    def run_result(self, job_name: str, index: int) -> RunResult | None:
+        """The whole result of a job's test, by the place of its step: what every report is a function of. None: there
+        is no such test, or it has none (yet)."""
+        found = self._store.run(job_name, index)
+        return None if found is None else RunResult.from_dict(found)
 
     def endpoint_url(self, name: str) -> str | None:
         """Base URL of the live mock endpoint of that name, while its test runs; None: there is none."""

@@ -11,9 +11,11 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from loadtest.errors import EngineError
 from loadtest.jobs.models import ModelFacts
@@ -145,6 +147,19 @@ class JobStore:
                 (name, -1 if after is None else after, status, status, limit),
             ).fetchall()
         return [_step(row) for row in rows]
+
+    def put_run(self, name: str, index: int, result: Mapping[str, Any]) -> None:
+        """Keep the whole result of a step's load test (`RunResult.to_dict`), compressed."""
+        packed = zlib.compress(json.dumps(result, separators=(",", ":")).encode(), level=6)
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO runs (job, idx, result) VALUES (?, ?, ?)", (name, index, packed))
+
+    def run(self, name: str, index: int) -> dict[str, Any] | None:
+        """What `put_run` kept; None: nothing."""
+        with self._lock:
+            row = self._db.execute("SELECT result FROM runs WHERE job = ? AND idx = ?", (name, index)).fetchone()
+        found: dict[str, Any] | None = row and json.loads(zlib.decompress(row["result"]))
+        return found
 
     # Tags
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.decision import REASONS, Reason
@@ -71,12 +69,16 @@ def load_of(spec: JobSpec, fleet: Fleet) -> Load:
     return Load(curve_of(spec.traffic, options), spec.stop, options, search=False)
 
 
-def run_test(bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None) -> StepRow:
-    """The step, finished. started_s: epoch seconds, virtual ones with a virtual engine.
+def run_test(
+    bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
+) -> tuple[StepRow, RunResult | None]:
+    """The step, finished, and the load test's result; None: it could not be run.
 
-    limit_s: what is left of the job's duration; None: no limit (T10).
+    started_s: epoch seconds, virtual ones with a virtual engine. limit_s: what is left of the job's duration; None: no
+    limit (T10).
     """
     begun_s = time.monotonic()
+    result: RunResult | None = None
 
     def ended_s(result: RunResult | None) -> float:
         if bench.engine.virtual:
@@ -88,18 +90,19 @@ def run_test(bench: Bench, test: LoadTest, step: StepRow, started_s: float, limi
     try:
         with bench.fleet.open(_subject(test, step), bench.facts) as endpoint:
             log.say(started_s, f"Endpoint in service. {_configuration(bench.load)}")
+            if limit_s is not None and not bench.engine.virtual:
+                limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
             result = _run(bench, step, endpoint, started_s, limit_s)
             finished = _finished(bench, test, step, endpoint, result, ended_s(result))
     except LoadtestError as problem:
         finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
-        result = None
     except Exception as problem:
         _LOG.exception("benchmark %s of job %s broke", step.label, bench.job_name)
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
         finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=ended_s(None))
-        result = None
     log.say(finished.ended_s or started_s, _ending(finished, result))
-    return replace(finished, started_s=started_s)
+    told_s = None if result is None else result.started_at
+    return replace(finished, started_s=started_s if told_s is None else told_s), result
 
 
 class _Log:
@@ -152,7 +155,7 @@ def _finished(
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN
-    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s, run=_summary(result))
+    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s)
     if figures is None or status is Status.FAILED:
         return finished
     if test.configuration is None:
@@ -175,17 +178,6 @@ def _finished(
         per_instance_per_min=figures.per_min,
         endpoint={**step.endpoint, **counted},
     )
-
-
-def _summary(result: RunResult) -> Mapping[str, Any]:
-    """The run without its windows and histograms: small enough to keep with every step."""
-    values = result.to_dict()
-    for name in ("windows", "changes"):
-        values.pop(name, None)
-    for level in values["levels"]:
-        for name in ("latency", "model_latency"):
-            level.pop(name, None)
-    return values
 
 
 def _configuration(load: Load) -> str:

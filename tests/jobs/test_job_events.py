@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from jobkit import Heard, window
+
+from loadtest.core.histogram import Histogram
+from loadtest.jobs.fleet_model import Behaviour
+from loadtest.jobs.metering import Meter
+from loadtest.jobs.signal import StopSignal
+
+BEHAVIOUR = Behaviour(4, 20.0, 0.2, 10, 0.0, work_s=0.02, vcpu=4, memory_percent=25.0, serverless=False)
+
+
+def metered(start_s: float, behaviour: Behaviour | None = None) -> Heard:
+    heard = Heard()
+    meter = Meter(heard, "job", "endpoint", "variant", start_s, behaviour)
+    for i in range(12):
+        meter.add(replace(window(i, users=1 + i // 6), errors={"timeout": 1}))
+    meter.flush()
+    meter.flush()
+    return heard
+
+
+def test_a_point_per_metric_and_minute() -> None:
+    heard = metered(1200.0)
+    assert {point.time_s for point in heard.points} == {1200.0, 1260.0}
+    assert len(heard.points) == len({(point.name, point.time_s) for point in heard.points})
+    of = {(point.name, point.time_s): point for point in heard.points}
+    assert of["ClientInvocations", 1200.0].values == (606.0,)
+    assert of["ClientInvocationErrors", 1260.0].values == (6.0,)
+    assert of["NumberOfUsers", 1260.0].values == (2.0,)
+    assert of["NumberOfUsers", 1260.0].counts == (6.0,)
+    assert of["ClientLatency", 1200.0].unit == "Milliseconds"
+    assert of["ClientLatency", 1200.0].values[0] == pytest.approx(20, rel=2e-3)
+    assert of["ModelLatency", 1200.0].unit == "Microseconds"
+    assert of["ModelLatency", 1200.0].values[0] == pytest.approx(20_000, rel=2e-3)
+    assert of["ModelLatency", 1200.0].dimensions == {"EndpointName": "endpoint", "VariantName": "variant"}
+
+
+def test_minutes_are_those_of_the_clock() -> None:
+    assert {point.time_s for point in metered(1230.0).points} == {1200.0, 1260.0, 1320.0}
+
+
+def test_utilisation_by_the_fleet_s_model() -> None:
+    found = {point.name: point for point in metered(0.0, BEHAVIOUR).points if point.time_s == 0}
+    assert found["CPUUtilization"].values == (pytest.approx(20.0),)  # ten requests of 20 ms a second
+    assert found["MemoryUtilization"].values == (25.0,)
+    assert found["CPUUtilization"].namespace == "/aws/sagemaker/Endpoints"
+
+
+def test_a_wide_distribution_is_cut_to_what_cloudwatch_takes() -> None:
+    latencies_us = np.unique(np.geomspace(100, 10_000_000, 5000).astype(np.int64))
+    histogram = Histogram()
+    histogram.record(latencies_us)
+    heard = Heard()
+    meter = Meter(heard, "j", "e", "v", 0.0)
+    meter.add(replace(window(0), latency=histogram.encode(), ok=len(latencies_us)))
+    meter.flush()
+    (point,) = [point for point in heard.points if point.name == "ClientLatency"]
+    assert 75 < len(point.values) == len(point.counts) <= 150
+    assert sum(point.counts) == len(latencies_us)
+    assert point.values[-1] == pytest.approx(10_000, rel=2e-3)
+    assert list(point.values) == sorted(point.values)
+
+
+def test_a_signal_is_heard_before_during_and_after() -> None:
+    signal = StopSignal()
+    heard: list[str] = []
+    with signal.heard_by(lambda: heard.append("drain"), lambda: heard.append("cut")):
+        assert heard == []
+        signal.ask()
+        assert heard == ["drain"]
+        signal.ask(at_once=True)
+        assert heard == ["drain", "cut"]
+    with signal.heard_by(lambda: heard.append("drain"), lambda: heard.append("late cut")):
+        pass
+    assert heard == ["drain", "cut", "late cut"]
+    signal.ask()
+    assert heard == ["drain", "cut", "late cut"]
+    assert signal.asked
+    assert signal.at_once
+
+
+def test_a_signal_given_while_others_begin_misses_nobody() -> None:
+    signal = StopSignal()
+    heard = threading.Semaphore(0)
+    ready = threading.Barrier(9)
+
+    def listen() -> None:
+        ready.wait()
+        told = threading.Event()
+        with signal.heard_by(told.set, told.set):
+            if told.wait(30):
+                heard.release()
+
+    threads = [threading.Thread(target=listen) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    signal.ask()
+    for thread in threads:
+        thread.join()
+    assert all(heard.acquire(blocking=False) for _ in threads)

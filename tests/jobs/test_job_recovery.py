@@ -1,0 +1,87 @@
+"""What a service finds when the one before it was killed: nothing is lost, what ran is FAILED, what waited runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from jobkit import HandEngine, ended, job_request, steps_of
+
+from loadtest.jobs.service import JobService
+
+VICTIM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from jobkit import HandEngine, job_request
+from loadtest.jobs.service import open_service
+
+engine = HandEngine()
+service = open_service(state=Path(sys.argv[1]), fleet_file=Path(sys.argv[2]), engine=engine)
+pair = ("ml.c5.large", "ml.c5.xlarge")
+for i in range(12):
+    request = job_request(f"job-{i:02}", pair, ResourceLimit={"MaxParallelOfTests": 1})
+    request["Tags"] = [{"Key": "i", "Value": str(i)}]
+    service.create_inference_recommendations_job(request)
+for _ in range(10):
+    engine.started.get(timeout=60)
+service.stop_inference_recommendations_job({"JobName": "job-11"})
+print("running", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_kill_9_loses_no_job(
+    services: Callable[..., JobService], engine: HandEngine, fleet_file: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VICTIM, str(state), str(fleet_file), str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert victim.stdin is not None
+    assert victim.stdout is not None
+    with victim.stdin, victim.stdout:
+        assert victim.stdout.readline() == b"running\n"
+        os.kill(victim.pid, signal.SIGKILL)
+        assert victim.wait() == -signal.SIGKILL
+
+    engine.release()
+    service = services(state=state)
+    jobs = [ended(service, f"job-{i:02}") for i in range(12)]
+    assert [job["Status"] for job in jobs] == ["FAILED"] * 10 + ["COMPLETED", "STOPPED"]
+    for job in jobs[:10]:
+        assert "ended while this job was running" in job["FailureReason"]
+        assert job["CompletionTime"] >= job["CreationTime"]
+        statuses = [step["Status"] for step in steps_of(service, job["JobName"])]
+        assert statuses == ["FAILED", "FAILED"]
+    assert len(jobs[10]["InferenceRecommendations"]) == 2
+    for i, job in enumerate(jobs):
+        tags = service.list_tags({"ResourceArn": job["JobArn"]})["Tags"]
+        assert tags == [{"Key": "i", "Value": str(i)}]
+    # A name stays taken over the restart, and new jobs run.
+    service.create_inference_recommendations_job(job_request("after"))
+    assert ended(service, "after")["Status"] == "COMPLETED"
+
+
+def test_results_of_finished_tests_outlive_the_service(
+    services: Callable[..., JobService], engine: HandEngine, tmp_path: Path
+) -> None:
+    engine.release()
+    first = services(state=tmp_path / "state")
+    first.create_inference_recommendations_job(job_request())
+    before = ended(first, "job-1")
+    run = first.run_result("job-1", 0)
+    first.close()
+    second = services(state=tmp_path / "state")
+    assert ended(second, "job-1") == before
+    assert run is not None
+    assert second.run_result("job-1", 0) == run
+    assert second.run_result("job-1", 1) is None
+    assert run.max_invocations_per_min == 600
