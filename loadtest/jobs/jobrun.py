@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import os
 import threading
 import uuid
@@ -16,7 +17,6 @@ from typing import Any
 from loadtest.core.parse import parse_job
 from loadtest.core.plan import PayloadSource
 from loadtest.core.spec import EndpointConfiguration, JobSpec, LoadTest
-from loadtest.errors import LoadtestError
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
@@ -29,6 +29,8 @@ from loadtest.jobs.store import JobStore
 from loadtest.jobs.testrun import Bench, load_of, run_test
 
 __all__ = ["Ending", "JobRun", "PayloadReader", "Surroundings"]
+
+_LOG = logging.getLogger(__name__)
 
 PayloadReader = Callable[[str], bytes]
 
@@ -81,7 +83,8 @@ class JobRun:
         with ExitStack() as stack:
             try:
                 payload = self._payload(stack)
-            except (LoadtestError, OSError) as problem:
+            except Exception as problem:
+                _LOG.warning("the payload of job %s cannot be read", job.name, exc_info=problem)
                 reason = f"PayloadError: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
                 self._around.store.put_steps(job.name, failed)

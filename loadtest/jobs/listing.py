@@ -32,6 +32,8 @@ def job_query(params: Mapping[str, Any]) -> JobQuery:
     part = params.get("NameContains")
     if part is not None and (not isinstance(part, str) or len(part) > 63 or not _NAME_PART.fullmatch(part)):
         problems.append(Problem("NameContains", repr(part), "must be at most 63 letters, digits and hyphens"))
+    model_name = _text(params, "ModelNameEquals", 63, problems)
+    model_package_arn = _text(params, "ModelPackageVersionArnEquals", 2048, problems)
     status = _one_of(params, "StatusEquals", tuple(status.value for status in Status), problems)
     sort_by = _one_of(params, "SortBy", get_args(SortKey), problems)
     order = _one_of(params, "SortOrder", _SORT_ORDERS, problems)
@@ -45,8 +47,8 @@ def job_query(params: Mapping[str, Any]) -> JobQuery:
         modified_before_s=times["LastModifiedTimeBefore"],
         name_contains=part,
         status=None if status is None else Status(status),
-        model_name=params.get("ModelNameEquals"),
-        model_package_arn=params.get("ModelPackageVersionArnEquals"),
+        model_name=model_name,
+        model_package_arn=model_package_arn,
         sort_by=_sort_key(sort_by),
         descending=order != "Ascending",
     )
@@ -80,6 +82,14 @@ def _one_of(params: Mapping[str, Any], name: str, allowed: tuple[str, ...], prob
     if value is None or value in allowed:
         return value
     problems.append(Problem(name, repr(value), f"must be one of {', '.join(allowed)}"))
+    return None
+
+
+def _text(params: Mapping[str, Any], name: str, longest: int, problems: list[Problem]) -> str | None:
+    value = params.get(name)
+    if value is None or (isinstance(value, str) and len(value) <= longest and value.isascii()):
+        return value
+    problems.append(Problem(name, repr(value), f"must be at most {longest} ASCII characters"))
     return None
 
 

@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-__all__ = ["ModelFacts", "ModelReader", "facts_of"]
+from loadtest.core.spec import JobSpec
+from loadtest.jobs.errors import invalid
+
+__all__ = ["ModelFacts", "ModelReader", "check_facts", "facts_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """Metadata of a model, from its package or from ContainerConfig; None and () mean that it does not say.
 
+    known: somebody looked the model up and found it.
     domain, task, framework, nearest_model: ContainerConfig's words (COMPUTER_VISION, IMAGE_CLASSIFICATION, PYTORCH).
     content_types: the first one is sent. instance_types: SupportedRealtimeInferenceInstanceTypes.
     """
 
+    known: bool = False
     domain: str | None = None
     task: str | None = None
     framework: str | None = None
@@ -36,6 +41,19 @@ class ModelFacts:
         return cls(**{**values, **lists})
 
 
+def check_facts(spec: JobSpec, facts: ModelFacts) -> None:
+    """What the service demands of a model package that it has looked up. Raises ApiError ValidationException.
+
+    Source: developer guide, "Troubleshoot Inference Recommender errors". Of a package that nobody knows nothing is
+    demanded.
+    """
+    if spec.model_package_arn is not None and facts.known and not facts.domain:
+        version = spec.model_package_arn.rpartition("/")[2]
+        raise invalid(
+            f"Specify Domain in the Model Package version {version}. Domain is a mandatory parameter for the job"
+        )
+
+
 class ModelReader(Protocol):
     """Looks a model up: by ModelPackageVersionArn or ModelName; None: it is not known."""
 
@@ -46,10 +64,12 @@ def facts_of(request: Mapping[str, Any], reader: ModelReader | None) -> ModelFac
     """The model's facts: what ContainerConfig says, and what it leaves out from the model itself."""
     config = request["InputConfig"]
     reference = config.get("ModelPackageVersionArn") or config.get("ModelName")
-    known = (reader(reference) if reader and reference else None) or ModelFacts()
+    found = reader(reference) if reader and reference else None
+    known = found or ModelFacts()
     container = config.get("ContainerConfig") or {}
     payload = container.get("PayloadConfig") or {}
     return ModelFacts(
+        known=found is not None,
         domain=container.get("Domain") or known.domain,
         task=container.get("Task") or known.task,
         framework=container.get("Framework") or known.framework,

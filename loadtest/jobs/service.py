@@ -23,7 +23,7 @@ from loadtest.jobs.fleet import EndpointReader, Fleet
 from loadtest.jobs.jobrun import Surroundings
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
-from loadtest.jobs.models import ModelReader, facts_of
+from loadtest.jobs.models import ModelReader, check_facts, facts_of
 from loadtest.jobs.paging import open_token, seal_token
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.scaling import scaling_configuration
@@ -31,7 +31,7 @@ from loadtest.jobs.schema import key_of, key_shape
 from loadtest.jobs.shapes import described, list_item, step_item
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore, NameTaken, QuotaReached
-from loadtest.jobs.tags import checked_tags, tag_list
+from loadtest.jobs.tags import checked_keys, checked_tags, tag_list
 
 __all__ = ["ApiError", "EngineName", "JobService", "open_service"]
 
@@ -69,13 +69,16 @@ class JobService:
             spec = parse_job(params, self._profile)
         except SpecError as problem:
             raise refusal(problem) from problem
+        facts = facts_of(params, self._model_reader)
+        if self._profile == "aws":
+            check_facts(spec, facts)
         now_s = self._store.now_s()
         job = JobRow(
             name=spec.name,
             arn=self._arns.of(spec.name),
             request={name: value for name, value in params.items() if name != "Tags"},
             profile=self._profile,
-            facts=facts_of(params, self._model_reader),
+            facts=facts,
             created_s=now_s,
             modified_s=now_s,
         )
@@ -155,7 +158,7 @@ class JobService:
 
     def delete_tags(self, params: Members) -> dict[str, Any]:
         """Remove tags by their keys."""
-        self._store.delete_tags(self._tagged(params), params.get("TagKeys", ()))
+        self._store.delete_tags(self._tagged(params), checked_keys(params.get("TagKeys", ())))
         return {}
 
     def owns(self, arn: str) -> bool:
@@ -183,7 +186,8 @@ class JobService:
         name = params.get(member)
         if not isinstance(name, str) or not name:
             raise invalid(f"{member} is required")
-        job = self._store.get(name)
+        # Names are ASCII; other texts may not even be writable as UTF-8.
+        job = self._store.get(name) if name.isascii() else None
         if job is None:
             raise not_found(name)
         return job

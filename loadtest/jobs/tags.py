@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from loadtest.errors import Problem, SpecError
-from loadtest.jobs.errors import refusal
+from loadtest.jobs.errors import invalid, refusal
 from loadtest.jobs.rows import Tag
 
-__all__ = ["MAX_TAGS", "checked_tags", "tag_list"]
+__all__ = ["MAX_TAGS", "checked_keys", "checked_tags", "tag_list"]
 
 MAX_TAGS = 50
 
@@ -23,13 +23,13 @@ def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ())
     pairs: list[Tag] = []
     for i, tag in enumerate(tags):
         key, value = tag.get("Key"), tag.get("Value")
-        if not isinstance(key, str) or not 1 <= len(key) <= 128:
+        if not _is_text(key) or not 1 <= len(key) <= 128:
             problems.append(Problem(f"Tags[{i}].Key", repr(key), "must have 1 to 128 characters"))
         elif key.lower().startswith("aws:"):
             problems.append(Problem(f"Tags[{i}].Key", repr(key), "must not begin with aws:"))
         elif any(key == known for known, _ in pairs):
             problems.append(Problem(f"Tags[{i}].Key", repr(key), "is given twice"))
-        if not isinstance(value, str) or len(value) > 256:
+        if not _is_text(value) or len(value) > 256:
             problems.append(Problem(f"Tags[{i}].Value", repr(value), "must have at most 256 characters"))
         pairs.append((str(key), str(value)))
     count = len({key for key, _ in [*present, *pairs]})
@@ -40,6 +40,18 @@ def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ())
     return pairs
 
 
+def checked_keys(keys: object) -> list[str]:
+    """TagKeys as a list of texts. Raises ApiError ValidationException."""
+    if not isinstance(keys, (list, tuple)) or not all(_is_text(key) for key in keys):
+        raise invalid("TagKeys must be a list of texts")
+    return list(keys)
+
+
 def tag_list(tags: Sequence[Tag]) -> list[dict[str, str]]:
     """Pairs as the API's list."""
     return [{"Key": key, "Value": value} for key, value in tags]
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """A text that UTF-8 can write: JSON may carry halves of surrogate pairs."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)

@@ -152,6 +152,7 @@ def test_an_invalid_request_is_refused_with_every_problem(services: Services) ->
 def test_unknown_jobs(services: Services, operation: str) -> None:
     call = getattr(services(), operation)
     assert refusal(call, {"JobName": "nobody"}).code == "ResourceNotFound"
+    assert refusal(call, {"JobName": "\ud800"}).code == "ResourceNotFound"
     assert refusal(call, {}).code == "ValidationException"
 
 
@@ -385,7 +386,8 @@ def test_what_the_model_says_is_kept_with_the_job(services: Services, engine: Ha
 
     def reader(reference: str) -> ModelFacts:
         asked.append(reference)
-        return ModelFacts(sample_payload_url="s3://bucket/payload.tar.gz", content_types=("text/csv",))
+        url = "s3://bucket/payload.tar.gz"
+        return ModelFacts(domain="OTHER", sample_payload_url=url, content_types=("text/csv",))
 
     fetched: list[str] = []
 
@@ -408,12 +410,23 @@ def test_what_the_model_says_is_kept_with_the_job(services: Services, engine: Ha
     assert item["SamplePayloadUrl"] == "s3://bucket/payload.tar.gz"
 
 
+def test_a_known_package_must_name_its_domain(services: Services) -> None:
+    service = services(model_reader=lambda reference: ModelFacts(task="OTHER"))
+    problem = refusal(service.create_inference_recommendations_job, job_request())
+    assert problem.code == "ValidationException"
+    assert problem.message.startswith("Specify Domain in the Model Package version 1.")
+    unknown = services(model_reader=lambda reference: None)
+    unknown.create_inference_recommendations_job(job_request())
+    relaxed = services(model_reader=lambda reference: ModelFacts(), profile="relaxed")
+    relaxed.create_inference_recommendations_job(job_request())
+
+
 def test_an_unreadable_payload_fails_the_job(services: Services) -> None:
     def payload(url: str) -> bytes:
         raise OSError(f"{url} is not there")
 
     def reader(reference: str) -> ModelFacts:
-        return ModelFacts(sample_payload_url="s3://b/p.tar.gz")
+        return ModelFacts(domain="OTHER", sample_payload_url="s3://b/p.tar.gz")
 
     service = services(payload_reader=payload, model_reader=reader)
     create(service)

@@ -59,6 +59,10 @@ def test_every_parameter_has_its_place() -> None:
         ("MaxResults", "10"),
         ("MaxResults", True),
         ("MaxResults", 2.0),
+        ("ModelNameEquals", "\ud800"),
+        ("ModelNameEquals", "m" * 64),
+        ("ModelPackageVersionArnEquals", 5),
+        ("CreationTimeAfter", float("nan")),
     ],
 )
 def test_what_is_out_of_bounds_is_refused(name: str, value: Any) -> None:

@@ -215,7 +215,11 @@ def test_the_model_fills_in_what_the_request_leaves_out() -> None:
     known = ModelFacts(domain="OTHER", task="REGRESSION", content_types=("text/csv",), instance_types=("ml.c5.large",))
     facts = facts_of(request, lambda reference: known if reference == "m" else None)
     assert facts == ModelFacts(
-        domain="COMPUTER_VISION", task="REGRESSION", content_types=("text/csv",), instance_types=("ml.c5.large",)
+        known=True,
+        domain="COMPUTER_VISION",
+        task="REGRESSION",
+        content_types=("text/csv",),
+        instance_types=("ml.c5.large",),
     )
     assert ModelFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
 
