@@ -10,21 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from loadtest.core.counters import merged
 from loadtest.core.decision import REASONS, Reason, Stop
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import LevelResult, level_results, plan_levels
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
+from loadtest.core.plain import plain
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 from loadtest.core.schedule import Schedule, UserChange, audit
-from loadtest.core.spec import LoadTest
 from loadtest.core.totals import Totals, totals_of
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
-__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code", "info_of", "plain"]
+__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 
 SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
 DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
@@ -259,28 +257,6 @@ def _latency(
     )
 
 
-def info_of(test: LoadTest, price_per_hour_usd: float | None = None) -> dict[str, Any]:
-    """`RunResult.info` of one of a job's tests: endpoint_name, or instance_type or serverless, and the environment.
-
-    price_per_hour_usd: of one instance; None: not known, then no costs are reported (R4).
-    """
-    info: dict[str, Any] = {"test": test.index}
-    if test.endpoint_name is not None:
-        info["endpoint_name"] = test.endpoint_name
-    if test.configuration is not None:
-        configuration = asdict(test.configuration)
-        info.update(
-            (name, configuration[name])
-            for name in ("instance_type", "serverless", "inference_specification")
-            if configuration[name] is not None
-        )
-    if test.environment:
-        info["environment"] = dict(test.environment)
-    if price_per_hour_usd is not None:
-        info["price_per_hour_usd"] = price_per_hour_usd
-    return info
-
-
 def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
 
@@ -298,18 +274,3 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
         return EXIT_UNTRUSTED
     return 0
-
-
-def plain(value: Any) -> Any:
-    """`value` in JSON's own types, so that what is kept equals what is read back; NaN and infinities become None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(name): plain(member) for name, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(member) for member in value]
-    return str(value)

@@ -7,7 +7,8 @@ from typing import Any
 
 from loadtest.core.decision import REASONS
 from loadtest.core.levels import LevelResult
-from loadtest.core.result import SCHEMA_VERSION, RunResult, plain
+from loadtest.core.plain import plain
+from loadtest.core.result import SCHEMA_VERSION, RunResult
 
 __all__ = ["summary_of"]
 

@@ -14,17 +14,9 @@ from loadtest.core.decision import Reason, Stop
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window
-from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result, exit_code, info_of, plain
+from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result, exit_code
 from loadtest.core.schedule import UserChange
-from loadtest.core.spec import (
-    EndpointConfiguration,
-    LatencyThreshold,
-    LoadTest,
-    RunOptions,
-    Serverless,
-    Stairs,
-    StopConditions,
-)
+from loadtest.core.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
 TRUSTED = Trust(valid=True, client_limited=False)
@@ -243,42 +235,3 @@ def test_a_lost_worker_is_not_trusted() -> None:
     windows = [replace(window, lost_workers=1) for window in run(plan, [20] * 3)]
     result = build_result(plan, windows, Stop(Reason.CURVE_END), trust=TRUSTED)
     assert [exit_code(result, gate=False, strict=strict) for strict in (False, True)] == [0, 3]
-
-
-@pytest.mark.parametrize(
-    ("test", "expected"),
-    [
-        (LoadTest(0, endpoint_name="e"), {"test": 0, "endpoint_name": "e"}),
-        (
-            LoadTest(1, configuration=EndpointConfiguration("ml.c5.large"), environment=(("A", "1"), ("B", "2"))),
-            {"test": 1, "instance_type": "ml.c5.large", "environment": {"A": "1", "B": "2"}, "price_per_hour_usd": 0.1},
-        ),
-        (
-            LoadTest(
-                2, configuration=EndpointConfiguration(serverless=Serverless(2048, 5), inference_specification="s")
-            ),
-            {
-                "test": 2,
-                "serverless": {"memory_mb": 2048, "max_concurrency": 5, "provisioned_concurrency": None},
-                "inference_specification": "s",
-            },
-        ),
-    ],
-)
-def test_info_of_a_test(test: LoadTest, expected: dict[str, object]) -> None:
-    assert info_of(test, expected.get("price_per_hour_usd")) == expected  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (float("inf"), None),
-        (True, True),
-        (np.bool_(True), True),
-        ((1, [2.5, "x", None]), [1, [2.5, "x", None]]),
-        ({1: Reason.FLAT}, {"1": "FLAT"}),
-        ({1}, "{1}"),
-    ],
-)
-def test_plain(value: object, expected: object) -> None:
-    assert plain(value) == expected
