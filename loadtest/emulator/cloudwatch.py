@@ -10,8 +10,9 @@ import logging
 import math
 import queue
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +27,7 @@ __all__ = ["CloudWatch"]
 
 _log = logging.getLogger(__name__)
 
+_AHEAD_S = 7000
 _QUEUE_LENGTH = 200_000
 _LINES_PER_CALL = 1_000
 _POINTS_PER_CALL = 500
@@ -49,12 +51,15 @@ class CloudWatch:
         self._distributions = distributions
         self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(_QUEUE_LENGTH)
         self._streams: set[str] = set()
+        self._has_group = False
         self._thread = threading.Thread(target=self._work, name="loadtest-cloudwatch", daemon=True)
         self._thread.start()
 
     def log(self, stream: str, message: str, time_s: float) -> None:
         """One line of a stream of LOG_GROUP; time_s: epoch seconds."""
-        self._put(_Line(stream, message, int(time_s * 1000)))
+        # A job in virtual time ends in the future; CloudWatch refuses what is more than two hours ahead.
+        known_s = min(time_s, time.time() + _AHEAD_S)
+        self._put(_Line(stream, message, int(known_s * 1000)))
 
     def metric(self, point: MetricPoint) -> None:
         """One minute of a metric."""
@@ -97,26 +102,34 @@ class CloudWatch:
     def _write_lines(self, lines: Sequence[_Line]) -> None:
         for stream, of_stream in groupby(sorted(lines, key=_by_stream_and_time), key=lambda line: line.stream):
             events = [{"timestamp": line.time_ms, "message": line.message or " "} for line in of_stream]
-            self._write_stream(stream, events)
+            try:
+                self._write_stream(stream, events)
+            except (ClientError, BotoCoreError):
+                _log.exception("%d log events of %s were refused", len(events), stream)
 
     def _write_stream(self, stream: str, events: list[dict[str, Any]]) -> None:
+        try:
+            answer = self._append(stream, events)
+        except ClientError as refusal:
+            if refusal.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            # The stream or the group has gone since: somebody deleted it, or reset moto.
+            self._streams.clear()
+            self._has_group = False
+            answer = self._append(stream, events)
+        if answer.get("rejectedLogEventsInfo"):
+            _log.warning("log events of %s were rejected: %s", stream, answer["rejectedLogEventsInfo"])
+
+    def _append(self, stream: str, events: list[dict[str, Any]]) -> Mapping[str, Any]:
         logs = self._clients.client("logs")
-        for first in (True, False):
-            if stream not in self._streams:
-                _make(logs.create_log_group, logGroupName=LOG_GROUP)
-                _make(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=stream)
-                self._streams.add(stream)
-            try:
-                answer = logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
-            except ClientError as refusal:
-                # Gone since: somebody deleted it, or reset moto.
-                if not first or refusal.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-                self._streams.discard(stream)
-            else:
-                if answer.get("rejectedLogEventsInfo"):
-                    _log.warning("log events of %s were rejected: %s", stream, answer["rejectedLogEventsInfo"])
-                return
+        if not self._has_group:
+            _make(logs.create_log_group, logGroupName=LOG_GROUP)
+            self._has_group = True
+        if stream not in self._streams:
+            _make(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=stream)
+            self._streams.add(stream)
+        answer: Mapping[str, Any] = logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+        return answer
 
     def _write_points(self, points: Sequence[MetricPoint]) -> None:
         by_namespace: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
