@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from time import perf_counter_ns
 from typing import Any
 
@@ -23,32 +24,19 @@ from loadtest.core.record import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception
+from loadtest.targets.endpoint import PARAMETERS
+from loadtest.targets.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
-__all__ = ["PARAMETERS", "READ_TIMEOUT_S", "BotoTarget"]
+__all__ = ["BotoTarget"]
 
-READ_TIMEOUT_S = 70.0  # the API reference's advice: the service itself gives up after 60 s
-CONNECT_TIMEOUT_S = 10.0
 _MODEL_LATENCY = "x-loadtest-model-latency-us"
-
-# Our option -> parameter of InvokeEndpoint; the body, the content type and the endpoint's name come apart.
-PARAMETERS: Mapping[str, str] = {
-    "accept": "Accept",
-    "custom_attributes": "CustomAttributes",
-    "enable_explanations": "EnableExplanations",
-    "inference_component_name": "InferenceComponentName",
-    "inference_id": "InferenceId",
-    "session_id": "SessionId",
-    "target_container_hostname": "TargetContainerHostname",
-    "target_model": "TargetModel",
-    "target_variant": "TargetVariant",
-}
 
 
 class BotoTarget:
     """One boto3 client, shared by all users.
 
     options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s, read_timeout_s,
-        max_pool_connections (default: peak_users), stream, and those in PARAMETERS.
+        max_pool_connections (default: peak_users), stream, and those in endpoint.PARAMETERS.
     Raises TargetError without region or credentials, and for options that the service's model refuses.
     """
 
@@ -74,34 +62,31 @@ class BotoTarget:
 
     def invoke(self, payload: Payload) -> Outcome:
         sent_ns = perf_counter_ns()
-        first_ns = bytes_in = answered = 0
+        answered = bytes_in = 0
+        times_ns: list[int] = []
         try:
             answer = self._call(Body=payload.body, ContentType=payload.content_type, **self._parameters)
-            first_ns = perf_counter_ns()
+            head_ns = perf_counter_ns()
             told = answer["ResponseMetadata"]
             answered = told["HTTPStatusCode"]
-            body = answer["Body"]
             if self._stream:
-                for event in body:
+                for event in answer["Body"]:
+                    times_ns.append(perf_counter_ns())
                     bytes_in += len(event.get("PayloadPart", {}).get("Bytes", b""))
             else:
-                bytes_in = len(body.read())
+                bytes_in = len(answer["Body"].read())
         except Exception as problem:
             done_ns = perf_counter_ns()
-            failure = classify_exception(problem)
-            return Outcome(
-                failure.kind,
-                failure.status or answered,
-                bytes_in or failure.body_bytes,
-                sent_ns,
-                first_ns or done_ns,
-                done_ns,
-                None,
-                failure.detail,
-            )
+            kind, detail, status, body_bytes = classify_exception(problem)
+            status, bytes_in = status or answered, bytes_in or body_bytes
+            return Outcome(kind, status, bytes_in, sent_ns, done_ns, done_ns, None, detail)
         done_ns = perf_counter_ns()
+        first_ns, gaps_ns = head_ns, None
+        if self._stream:
+            first_ns = times_ns[0] if times_ns else done_ns
+            gaps_ns = tuple(after - before for before, after in pairwise(times_ns))
         model_us = _model_latency_us(told["HTTPHeaders"])
-        return Outcome(Kind.OK, answered, bytes_in, sent_ns, first_ns, done_ns, model_us)
+        return Outcome(Kind.OK, answered, bytes_in, sent_ns, first_ns, done_ns, model_us, gaps_ns=gaps_ns)
 
     def close(self) -> None:
         """Close the pooled connections."""

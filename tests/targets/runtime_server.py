@@ -1,6 +1,7 @@
 """A loopback server that answers as scripted, right or wrong, and logs what it was sent. Standard library only.
 
-What to do is the first word of a request's body: every error of the runtime API, and the ways a connection fails.
+What to do is the first word of a request's body, nothing being "ok": every error of the runtime API, and the ways a
+connection fails.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ class RuntimeServer:
                         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                     return
                 self.requests.append(request)
-                action = ACTIONS[request.body.split(b" ", 1)[0].decode()]
+                action = ACTIONS[request.body.split(b" ", 1)[0].decode() or "ok"]
                 try:
                     connection.sendall(action.answer)
                 except OSError:

@@ -190,6 +190,9 @@ def test_a_streamed_answer(
     assert (outcome.kind, outcome.status, outcome.detail) == (kind, status, detail)
     assert bytes_in is None or outcome.bytes_in == bytes_in
     assert runtime.requests[0].target == "/endpoints/ep/invocations-response-stream"
+    assert (outcome.gaps_ns is not None) == outcome.ok
+    assert len(outcome.gaps_ns or ()) == (2 if action == "stream" else 0)
+    assert outcome.sent_ns + sum(outcome.gaps_ns or ()) < outcome.done_ns
 
 
 @pytest.mark.usefixtures("aws_env")

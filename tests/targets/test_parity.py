@@ -1,0 +1,217 @@
+"""The `sagemaker:` target sends what boto3 sends and says of every answer what boto3's exceptions say.
+
+Both invoke the same server, in a patched process. Of a request everything is equal (method, path, query, body, names
+and values of all headers, the signature's scope and list) but for this table, none of which changes an answer:
+
+    Authorization          boto3's signature is of another second; both are recomputed here by botocore's own signer
+    X-Amz-Date             the second of the request
+    User-Agent             `Boto3/...` against `loadtest/...`; not signed
+    amz-sdk-invocation-id  boto3 only: names the call for the service's log; not signed
+    amz-sdk-request        boto3 only: which attempt it is, always the first; not signed
+    Accept-Encoding        boto3 only: `identity`, http.client's default, the same as none; not signed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from runtime_server import ACTIONS, RUNTIME_ERRORS, Request, RuntimeServer
+
+DRIVER = Path(__file__).with_name("invoke_driver.py")
+ONLY_BOTO = {"amz-sdk-invocation-id", "amz-sdk-request", "accept-encoding"}
+DIFFERENT = {"authorization", "x-amz-date", "user-agent"}
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<scope>[^,]+), SignedHeaders=(?P<signed>[^,]+), Signature=[0-9a-f]{64}"
+)
+TOKEN = "IQoJb3JpZ2luX2VjEXAMPLE//////////token+with/odd=="
+
+Told = dict[str, tuple[dict[str, Any], dict[str, Any]]]
+Case = tuple[str, dict[str, Any], dict[str, str]]  # endpoint name, options, environment
+
+CASES: list[Case] = [
+    ("ep", {}, {}),
+    ("a-rather-long-endpoint-name-2026-11-22-with-63-characters-in-all", {"region": "ap-southeast-2"}, {}),
+    ("ep", {"accept": "text/csv", "target_variant": "blue"}, {}),
+    ("ep", {"target_model": "models/a b+c.tar.gz", "target_container_hostname": "second"}, {}),
+    ("ep", {"custom_attributes": 'trace=1;  two  spaces, "quotes" \\ %20', "inference_id": "id 1"}, {}),
+    ("ep", {"inference_component_name": "component", "session_id": "NEW_SESSION"}, {}),
+    ("ep", {"enable_explanations": "`content_type != 'text/csv'`"}, {"AWS_SESSION_TOKEN": TOKEN}),
+    ("ep", {"stream": True}, {"AWS_SESSION_TOKEN": TOKEN}),
+    ("ep", {"stream": True, "accept": "application/json", "session_id": "s", "custom_attributes": "a"}, {}),
+    ("ep", {"endpoint_url": "/some/prefix/"}, {}),
+]
+CONTENT_TYPES = ("application/json", "text/csv", 'application/json; charset="utf-8"', "application/x-npy")
+SIZES = (0, 1, 100, 5000, 70_000)
+
+
+def bodies(word: str) -> list[tuple[str, str]]:
+    """20 (hex body, content type) that the server answers as `word` says, one of them empty."""
+    drawn = random.Random(1)
+    made = [
+        (f"{word} ".encode() + drawn.randbytes(size), content_type) for content_type in CONTENT_TYPES for size in SIZES
+    ]
+    if word == "ok":
+        made[0] = (b"", made[0][1])
+    return [(body.hex(), content_type) for body, content_type in made]
+
+
+def invoke(runs: Iterable[Mapping[str, Any]], env: Mapping[str, str]) -> list[list[dict[str, Any]]]:
+    done = subprocess.run(
+        [sys.executable, str(DRIVER)],
+        input=json.dumps(list(runs)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **env},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found: list[list[dict[str, Any]]] = json.loads(done.stdout)
+    return found
+
+
+def run_of(scheme: str, case: Case, url: str, payloads: list[tuple[str, str]]) -> dict[str, Any]:
+    name, options, env = case
+    given = {"region": "eu-west-1", **options, "endpoint_url": url + options.get("endpoint_url", "")}
+    return {
+        "ref": f"{scheme}:{name[:63]}",
+        "options": given,
+        "env": {"AWS_SESSION_TOKEN": "", **env},
+        "payloads": payloads,
+    }
+
+
+def comparable(request: Request) -> dict[str, Any]:
+    """A request without what may differ. A header given twice, or its name in other letters, would show."""
+    headers = sorted((name, value) for name, value in request.headers if name.lower() not in ONLY_BOTO | DIFFERENT)
+    found = AUTHORIZATION.fullmatch(dict(request.headers)["Authorization"])
+    assert found is not None
+    return {
+        **request._asdict(),
+        "headers": headers,
+        "scope": re.sub(r"/\d{8}/", "/DATE/", found["scope"]),
+        "signed": found["signed"],
+    }
+
+
+def botocore_signature(request: Request, env: Mapping[str, str]) -> str:
+    """What botocore's signer makes of a request as it arrived, at the time that it carries."""
+    headers = {name.lower(): value for name, value in request.headers}
+    found = AUTHORIZATION.fullmatch(headers["authorization"])
+    assert found is not None
+    region, service = found["scope"].split("/")[2:4]
+    signer = SigV4Auth(Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]), service, region)
+    signed = {name: headers[name] for name in found["signed"].split(";")}
+    url = f"http://{headers['host']}{request.target}"
+    arrived = AWSRequest(request.method, url, signed, request.body, auth_path=None)
+    arrived.context["timestamp"] = headers["x-amz-date"]
+    return signer.signature(signer.string_to_sign(arrived, signer.canonical_request(arrived)), arrived)
+
+
+def test_the_same_two_hundred_requests(runtime: RuntimeServer, aws_env: dict[str, str]) -> None:
+    runs = [
+        run_of(scheme, case, runtime.url, bodies("stream" if case[1].get("stream") else "ok"))
+        for scheme in ("boto3", "sagemaker")
+        for case in CASES
+    ]
+    found = invoke(runs, aws_env)
+    assert {outcome["kind"] for outcomes in found for outcome in outcomes} == {"ok"}
+    half = len(CASES)
+    for theirs, ours in zip(found[:half], found[half:], strict=True):
+        assert [o["bytes_in"] for o in ours] == [o["bytes_in"] for o in theirs]
+        assert {o["per_user"] for o in ours} == {True}
+    assert len(runtime.requests) == 400
+    theirs_sent, ours_sent = runtime.requests[:200], runtime.requests[200:]
+    for number, (their, our) in enumerate(zip(theirs_sent, ours_sent, strict=True)):
+        assert comparable(our) == comparable(their), f"request {number}"
+        assert not ONLY_BOTO & {name.lower() for name, _ in our.headers}
+        assert {name.lower() for name, _ in our.headers} >= DIFFERENT
+    for request in runtime.requests:
+        authorization = dict(request.headers)["Authorization"]
+        assert authorization.endswith(f"Signature={botocore_signature(request, aws_env)}")
+
+
+# Of answers that break the protocol the two see the same kind, but not always the same detail, and botocore overlooks
+# one. (action, of a stream) -> (ours, boto3's), each kind, status and detail.
+DIFFERENT_OUTCOMES = {
+    "no-http": (("malformed", 0, "bad head"), ("malformed", 0, "http")),
+    "many-headers": (("malformed", 0, "head too long"), ("malformed", 0, "http")),
+    "bad-chunks": (("malformed", 200, "bad chunk"), ("malformed", 200, "truncated")),
+    "stream-truncated (stream)": (("malformed", 200, "truncated"), ("ok", 200, "")),
+}
+NEVER_ANSWERED = {"hang", "hang-in-body"}
+
+
+def _told(outcome: Mapping[str, Any]) -> tuple[str, int, str]:
+    return outcome["kind"], outcome["status"], outcome["detail"]
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    """Every action of the server -> (our outcome, boto3's)."""
+    env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
+    plain = [action for action in ACTIONS if not action.startswith("stream") and action not in NEVER_ANSWERED]
+    late = sorted(NEVER_ANSWERED)
+    streamed = [action for action in ACTIONS if action.startswith("stream") or action in RUNTIME_ERRORS]
+    groups = [(plain, {"read_timeout_s": 30}), (late, {"read_timeout_s": 0.3}), (streamed, {"stream": True})]
+    server = RuntimeServer()
+    try:
+        runs = [
+            run_of(scheme, ("ep", options, {}), server.url, [(action.encode().hex(), "text/csv") for action in actions])
+            for scheme in ("sagemaker", "boto3")
+            for actions, options in groups
+        ]
+        found = invoke(runs, env)
+    finally:
+        server.close()
+    names = [*plain, *late, *[f"{action} (stream)" for action in streamed]]
+    ours, theirs = list(chain.from_iterable(found[:3])), list(chain.from_iterable(found[3:]))
+    return {name: (our, their) for name, our, their in zip(names, ours, theirs, strict=True)}
+
+
+@pytest.mark.parametrize("suffix", ["", " (stream)"])
+@pytest.mark.parametrize("action", RUNTIME_ERRORS)
+def test_every_status_and_error_of_the_runtime_api(action: str, suffix: str, told: Told) -> None:
+    ours, theirs = told[action + suffix]
+    assert _told(ours) == _told(theirs)
+    assert ours["kind"] != "ok"
+    assert ours["bytes_in"] == theirs["bytes_in"]
+
+
+def test_successes_agree_in_bytes_and_the_endpoints_own_time(told: Told) -> None:
+    good = {name: pair for name, pair in told.items() if pair[0]["kind"] == "ok"}
+    assert len(good) == 9
+    for name, (ours, theirs) in good.items():
+        assert _told(ours) == _told(theirs), name
+        assert (ours["bytes_in"], ours["model_latency_us"]) == (theirs["bytes_in"], theirs["model_latency_us"]), name
+        assert (ours["gaps_ns"] is None) == (theirs["gaps_ns"] is None), name
+
+
+def test_broken_answers_and_connections_agree_but_for_the_table(told: Told) -> None:
+    differing = {
+        name: (_told(ours), _told(theirs)) for name, (ours, theirs) in told.items() if _told(ours) != _told(theirs)
+    }
+    assert differing == DIFFERENT_OUTCOMES
+    kinds = {ours["kind"] for ours, _ in told.values()}
+    assert kinds == {
+        "ok",
+        "throttled",
+        "model_error",
+        "client_error",
+        "server_error",
+        "timeout",
+        "connection",
+        "malformed",
+    }
