@@ -61,7 +61,7 @@ def read_head(raw: bytes) -> Head:
 
 def _values(low: bytes, name: bytes) -> list[bytes]:
     """Every value of a header in a lower-case head."""
-    return [rest[: rest.index(b"\r\n")].strip(b" \t") for rest in low.split(b"\r\n" + name + b":")[1:]]
+    return [rest.partition(b"\r\n")[0].strip(b" \t") for rest in low.split(b"\r\n" + name + b":")[1:]]
 
 
 def _tokens(low: bytes, name: bytes) -> list[bytes]:

@@ -255,8 +255,10 @@ class ResponseParser:
 
     def _at_trailers(self) -> bool:
         buffer, at = self._buffer, self._at
-        end = at + 2 if buffer.startswith(b"\r\n", at) else buffer.find(b"\r\n\r\n", at) + 4
-        if end < 4:
+        end = buffer.find(b"\r\n\r\n", at) + 4
+        if buffer.startswith(b"\r\n", at):
+            end = at + 2
+        elif end < 4:
             bad = len(buffer) - at > MAX_HEAD_BYTES or _BARE_LF.search(buffer, at)
             return bool(bad) and self._fail("bad trailer")
         if end - at > MAX_HEAD_BYTES or not _TRAILERS.fullmatch(buffer, at, end):

@@ -1,0 +1,320 @@
+"""The response parser: against httptools, in pieces of any size, and with whatever is not HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httptools
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from loadtest.wire.head import Head, read_head
+from loadtest.wire.http1 import KEPT_BYTES, MAX_HEAD_BYTES, MAX_INTERIM, ResponseParser
+
+CORPUS = json.loads((Path(__file__).parent.parent / "data" / "http1_responses.json").read_text())
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a response came to. complete: before the stream's end; ended: only with it."""
+
+    complete: bool
+    ended: bool = False
+    malformed: bool = False
+    status: int = 0
+    body: bytes = b""
+    reusable: bool = False
+    model_latency_us: int | None = None
+
+
+def parse(pieces: Iterable[bytes], parser: ResponseParser | None = None) -> Verdict:
+    """Feed pieces until the response is complete, then the end of the stream."""
+    parser = parser or ResponseParser(keep=True)
+    parser.reset()
+    complete, body = False, b""
+    for piece in pieces:
+        if piece:
+            complete = parser.feed(piece)
+            body += parser.take()
+        if complete:
+            break
+    ended = not complete and parser.eof()
+    if parser.fault:
+        return Verdict(complete, ended, malformed=True)
+    if not complete and not ended:
+        return Verdict(False)
+    head = parser.head
+    return Verdict(complete, ended, False, head.status, body, parser.reusable, head.model_latency_us)
+
+
+def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
+    points = sorted(point % (len(data) + 1) for point in at)
+    return [data[start:end] for start, end in zip([0, *points], [*points, len(data)], strict=True)]
+
+
+class Oracle:
+    """httptools' verdict on a response (llhttp, of Node.js)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.body, self.complete, self.malformed = b"", False, False
+        self.interim = 0
+        self.parser = httptools.HttpResponseParser(self)
+        self.status, self.keep_alive = 0, False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.malformed = True
+        except httptools.HttpParserError:
+            # After the response llhttp reads the next one, which is not its business here.
+            self.malformed = not self.complete
+
+    def on_headers_complete(self) -> None:
+        if not self.complete:
+            self.status = self.parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.complete:
+            self.body += body
+
+    def on_message_complete(self) -> None:
+        if not self.complete and self.status >= 200:
+            self.complete = True
+            self.keep_alive = self.parser.should_keep_alive()
+
+
+def text(case: dict[str, Any]) -> bytes:
+    return str(case["response"]).encode("latin-1")
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["id"])
+def test_the_corpus_reads_as_expected_however_it_is_cut(case: dict[str, Any]) -> None:
+    data = text(case)
+    expected = Verdict(
+        case.get("complete", True),
+        case.get("ended", False),
+        case.get("malformed", False),
+        case.get("status", 0),
+        case.get("body", "").encode("latin-1"),
+        case.get("reusable", False),
+        case.get("model_latency_us"),
+    )
+    assert parse([data]) == expected
+    assert parse([data[i : i + 1] for i in range(len(data))]) == expected
+    for i in range(len(data)):
+        assert parse([data[:i], data[i:]]) == expected, f"cut at {i}"
+
+
+@pytest.mark.parametrize("case", [case for case in CORPUS if case.get("oracle", True)], ids=lambda case: case["id"])
+def test_the_corpus_reads_as_httptools_reads_it(case: dict[str, Any]) -> None:
+    """Cases where RFC 9110 and 9112 leave room, and we and llhttp use it differently, say `oracle: false` and why."""
+    data = text(case)
+    oracle, ours = Oracle(data), parse([data])
+    assert ours.malformed == oracle.malformed
+    if not oracle.malformed:
+        assert ours.complete == oracle.complete
+        if oracle.complete or ours.ended:
+            assert (ours.status, ours.body) == (oracle.status, oracle.body)
+
+
+TOKENS = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,20}", fullmatch=True)
+FRAMING = {"content-length", "transfer-encoding", "connection", "x-loadtest-model-latency-us", "upgrade", "trailer"}
+TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40)
+FIELDS = st.lists(st.tuples(TOKENS.filter(lambda name: name.lower() not in FRAMING), TEXTS), max_size=6)
+CUTS = st.lists(st.integers(0, 10_000), max_size=12)
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> tuple[bytes, Verdict]:
+    """A valid response and what it must come to."""
+    status = draw(st.sampled_from([200, 201, 204, 304, 400, 404, 424, 429, 500, 503, 530]))
+    fields = list(draw(FIELDS))
+    body = draw(st.binary(max_size=200)) if status not in (204, 304) else b""
+    close = draw(st.booleans())
+    latency = draw(st.none() | st.integers(0, 10**9))
+    framing = draw(st.sampled_from(["length", "chunked", "close"])) if status not in (204, 304) else "none"
+    if close:
+        fields.append(("Connection", draw(st.sampled_from(["close", "Close", "x, close"]))))
+    if latency is not None:
+        fields.append(("X-Loadtest-Model-Latency-Us", str(latency)))
+    payload = body
+    if framing == "length":
+        fields.append((draw(st.sampled_from(["Content-Length", "content-length"])), str(len(body))))
+    elif framing == "chunked":
+        fields.append(("Transfer-Encoding", "chunked"))
+        sizes = draw(st.lists(st.integers(1, 60), max_size=20))
+        payload = b""
+        rest = body
+        while rest:
+            size = min(sizes.pop() if sizes else len(rest), len(rest))
+            payload += f"{size:{draw(st.sampled_from(['x', 'X', '04x']))}}".encode()
+            payload += draw(st.sampled_from([b"", b";a=b", b' ;n="v"'])) + b"\r\n" + rest[:size] + b"\r\n"
+            rest = rest[size:]
+        payload += b"0\r\n" + draw(st.sampled_from([b"", b"X-Sum: 1\r\n", b"A: b\r\nC: d\r\n"])) + b"\r\n"
+    order = draw(st.permutations(fields))
+    interim = draw(
+        st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"])
+    )
+    reason = draw(st.sampled_from([b" OK", b" ", b"", b" Model Error"]))
+    head = b"HTTP/1.1 %d%b\r\n" % (status, reason)
+    head += b"".join(f"{name}:{draw(st.sampled_from(['', ' ', '  ']))}{value}\r\n".encode() for name, value in order)
+    until_close = framing == "close"
+    reusable = not close and not until_close
+    verdict = Verdict(not until_close, until_close, False, status, body, reusable, latency)
+    return interim + head + b"\r\n" + payload, verdict
+
+
+@settings(max_examples=120, deadline=None)
+@given(responses(), CUTS)
+def test_any_split_of_any_valid_response_reads_alike(response: tuple[bytes, Verdict], cuts: list[int]) -> None:
+    data, expected = response
+    assert parse([data]) == expected
+    assert parse(cut(data, cuts)) == expected
+    # Without `keep` the same but for the body, which is counted.
+    parser = ResponseParser()
+    counted = parse(cut(data, cuts), parser)
+    assert (counted.complete, counted.status, counted.reusable) == (
+        expected.complete,
+        expected.status,
+        expected.reusable,
+    )
+    assert parser.body_bytes == len(expected.body)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(responses().filter(lambda made: made[1].reusable), min_size=1, max_size=4), st.data())
+def test_one_parser_reads_response_after_response(made: list[tuple[bytes, Verdict]], data: st.DataObject) -> None:
+    parser = ResponseParser(keep=True)
+    for response, expected in made:
+        assert parse(cut(response, data.draw(CUTS)), parser) == expected
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A valid response with a few bytes changed, dropped, doubled or put in."""
+    data = bytearray(draw(responses())[0])
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, max(len(data) - 1, 0)))
+        how = draw(st.sampled_from(["set", "drop", "put", "cut"]))
+        if how == "set" and data:
+            data[at] = draw(st.integers(0, 255))
+        elif how == "drop":
+            del data[at : at + draw(st.integers(1, 10))]
+        elif how == "put":
+            data[at:at] = draw(
+                st.sampled_from([b"\r\n", b"\n", b"\x00", b"HTTP/1.1 200\r\n", b":", b" ", b"\r", b"ff"])
+            )
+        else:
+            del data[at:]
+    return bytes(data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(damaged(), st.binary(max_size=300), st.binary(max_size=100).map(lambda x: b"HTTP/1.1 200" + x)), CUTS)
+@example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\n", [])
+def test_garbage_gives_the_same_verdict_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    whole, pieces = parse([data]), parse(cut(data, cuts))
+    # Bytes after the end of a response may or may not be in the read that ends it.
+    assert (whole.complete, whole.ended, whole.malformed, whole.status, whole.body) == (
+        pieces.complete,
+        pieces.ended,
+        pieces.malformed,
+        pieces.status,
+        pieces.body,
+    )
+
+
+def test_bytes_after_the_response_make_the_connection_unusable() -> None:
+    parser = ResponseParser()
+    assert parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n")
+    assert (parser.head.status, parser.body_bytes, parser.fault) == (200, 2, "")
+    assert not parser.reusable
+
+
+def test_a_head_may_be_long_but_not_endless() -> None:
+    start = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: "
+    fits = start + b"x" * (MAX_HEAD_BYTES - len(start) - 4) + b"\r\n\r\n"
+    assert parse([fits]).status == parse(cut(fits, range(0, len(fits), 5000))).status == 200
+    over = start + b"x" * (MAX_HEAD_BYTES - len(start) - 3) + b"\r\n\r\n"
+    for pieces in ([over], cut(over, range(0, len(over), 5000)), [start + b"x" * MAX_HEAD_BYTES]):
+        parser = ResponseParser()
+        assert parse(pieces, parser).malformed
+        assert parser.fault == "head too long"
+
+
+@pytest.mark.parametrize(
+    ("endless", "fault"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;" + b"x" * 5000, "bad chunk"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * MAX_HEAD_BYTES, "bad trailer"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * (MAX_INTERIM + 1), "unexpected 1xx"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "unexpected 1xx"),
+    ],
+)
+def test_nothing_goes_on_for_ever(endless: bytes, fault: str) -> None:
+    parser = ResponseParser()
+    assert parser.feed(endless)
+    assert parser.fault == fault
+
+
+def test_an_error_body_is_held_up_to_a_limit_and_a_success_is_only_counted() -> None:
+    for status, held in ((200, 0), (500, KEPT_BYTES)):
+        parser = ResponseParser()
+        assert not parser.feed(b"HTTP/1.1 %d X\r\nContent-Length: 100000\r\n\r\n" % status)
+        for _ in range(9):
+            assert not parser.feed(b"x" * 10_000)
+        assert parser.feed(b"x" * 10_000)
+        assert parser.body_bytes == 100_000
+        assert len(parser.take()) == held
+
+
+def test_connect_has_no_body_but_its_refusal_has() -> None:
+    parser = ResponseParser(connect=True)
+    assert parser.feed(b"HTTP/1.1 200 Connection established\r\nContent-Length: 10\r\n\r\n")
+    assert parser.reusable
+    assert ResponseParser(connect=True).feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    parser = ResponseParser(connect=True)
+    assert not parser.feed(b"HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\n")
+    assert parser.feed(b"nope")
+    assert (parser.head.status, parser.take()) == (407, b"nope")
+
+
+def test_headers_by_lower_case_name() -> None:
+    parser = ResponseParser()
+    assert parser.headers() == {}
+    parser.feed(
+        b"HTTP/1.1 500 X\r\nx-amzn-ErrorType:  InternalFailure \r\n"
+        b"A: 1\r\nA: 2\r\nB: x\r\n  y\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert parser.headers() == {"x-amzn-errortype": "InternalFailure", "a": "2", "b": "x y", "content-length": "0"}
+
+
+def test_remembered_heads_are_shared_and_bounded() -> None:
+    heads: dict[bytes, Head] = {}
+    one, other = ResponseParser(heads), ResponseParser(heads)
+    for i in range(2000):
+        assert one.feed(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % i)
+        one.reset()
+    assert 0 < len(heads) <= 256
+    known = next(iter(heads))
+    assert other.feed(known)
+    assert other.head is heads[known]
+
+
+@given(st.binary(max_size=200))
+def test_any_head_is_read_without_an_exception(raw: bytes) -> None:
+    assert isinstance(read_head(raw), Head)
+
+
+def test_a_huge_body_of_tiny_chunks_takes_linear_time() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    data = head + b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n"
+    parser = ResponseParser()
+    for piece in cut(data, range(0, len(data), 65536)):
+        done = parser.feed(piece)
+    assert done
+    assert parser.body_bytes == 50_000
