@@ -14,8 +14,8 @@ _FLUSH = 4096  # latencies the log keeps before it writes them
 class Stats:
     """Counters of one server; every invocation ends in exactly one of the last five.
 
-    invocations: valid requests for the model. ok, errors (ModelError), throttled, abandoned (its connection broke before
-    the answer was due; a client that merely closes its half is answered), in_flight. invalid: requests that were
+    invocations: valid requests for the model. ok, errors (ModelError), throttled, in_flight, abandoned: the connection
+    broke before the answer was due (a client that merely closes its half is answered). invalid: requests that were
     answered 4xx and never reached the model. connections: accepted so far. faults: of the mock itself, 0 hopefully.
     """
 

@@ -14,9 +14,9 @@ from loadtest.targets.latency import MockSettings
 StartMock = Callable[..., MockProcess]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def endpoint() -> Iterator[MockProcess]:
-    """A fast endpoint that a module's tests share; none of them may depend on its counters' absolute values."""
+    """A fast endpoint that all tests share; none of them may depend on its counters' absolute values."""
     with MockProcess(MockSettings(servers=64, service_ms=1)) as process:
         yield process
 

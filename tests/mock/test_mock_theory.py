@@ -39,11 +39,11 @@ def drive(process: MockProcess, users: int, length_s: float) -> dict[str, Any]:
     return {name: after[name] - before[name] for name in ("ok", "busy_s", "uptime_s")} | {"p50_ms": after["p50_ms"]}
 
 
-@pytest.mark.parametrize(("users", "servers"), [(2, 4), (4, 4), (12, 4)])
+@pytest.mark.parametrize(("users", "servers"), [(2, 4), (12, 4)])
 def test_closed_loop_users_get_what_theory_says(users: int, servers: int) -> None:
     service_s = 0.1
     with MockProcess(MockSettings(servers=servers, service_ms=service_s * 1000)) as process:
-        found = drive(process, users, 1.2)
+        found = drive(process, users, 1.0)
     # On the server's own clock, so that a late statistics request does not matter. A user's turn on a loaded machine
     # only ever lowers the rate of those who do not queue; what cannot be explained is more than theory allows.
     rate_per_s = found["ok"] / found["uptime_s"]

@@ -42,18 +42,18 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 @pytest.mark.parametrize("servers", [1, 4, 7])
-@pytest.mark.parametrize("users", [1, 2, 4, 5, 7, 20, 100])
+@pytest.mark.parametrize("users", [1, 3, 4, 8, 100])
 def test_a_closed_loop_gets_what_theory_says(servers: int, users: int) -> None:
     model = LatencyModel(MockSettings(servers=servers, service_ms=20))
-    seen = closed_loop(model, users, until_s=10.0)
-    done = [answer for _, answer in seen if answer.done_s <= 10.0 + 1e-9]
-    assert len(done) == min(users, servers) * 10 / 0.020
+    seen = closed_loop(model, users, until_s=4.0)
+    done = [answer for _, answer in seen if answer.done_s <= 4.0 + 1e-9]
+    assert len(done) == min(users, servers) * 4 / 0.020
     # Little: mean latency x throughput is the number of users.
     steady = [answer.model_latency_us for at_s, answer in seen if at_s > 2.0]
     assert np.mean(steady) == pytest.approx(20_000 * max(1, users / servers), rel=0.01)
 
 
-@pytest.mark.parametrize(("servers", "load"), [(1, 0.5), (1, 0.8), (3, 2.1), (8, 6.4)])
+@pytest.mark.parametrize(("servers", "load"), [(1, 0.7), (3, 2.1), (8, 6.4)])
 def test_the_mean_wait_is_erlangs(servers: int, load: float) -> None:
     service_s, n, batches = 0.010, 120_000, 40
     model = LatencyModel(MockSettings(servers=servers, service_ms=10, law="exponential", queue=10**9, seed=3))
@@ -244,8 +244,8 @@ def test_utilisation_is_the_busy_share_of_all_servers(users: int, servers: int, 
     model = LatencyModel(MockSettings(servers=servers, service_ms=20))
     assert model.utilisation(5.0) == 0.0
     assert model.busy_s(5.0) == 0.0
-    closed_loop(model, users, until_s=10.0)
-    assert model.utilisation(10.0) == pytest.approx(share, abs=0.002)
+    closed_loop(model, users, until_s=4.0)
+    assert model.utilisation(4.0) == pytest.approx(share, abs=0.006)
 
 
 def test_busy_time_can_be_asked_for_an_interval() -> None:
