@@ -16,7 +16,7 @@ from typing import Any
 from loadtest.mock.connection import Connection
 from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
-from loadtest.mock.timer import new_event_loop
+from loadtest.mock.timer import new_event_loop, sharpen_timers
 from loadtest.targets.latency import LatencyModel, MockSettings
 from loadtest.targets.samples import read_samples
 
@@ -138,6 +138,7 @@ def serve(settings: MockSettings, options: ServerOptions = ServerOptions()) -> N
     Raises SpecError for samples or TLS files that cannot be used, OSError for an address or a log that cannot be had.
     """
     _raise_file_limit()
+    sharpen_timers()
     server = MockServer(settings, options)
     loop = new_event_loop()
     try:

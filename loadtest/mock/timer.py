@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import selectors
 import sys
 
-__all__ = ["new_event_loop"]
+__all__ = ["new_event_loop", "sharpen_timers"]
 
 _FD_SETSIZE = 1024
 
@@ -17,6 +18,13 @@ def new_event_loop() -> asyncio.SelectorEventLoop:
     if sys.platform == "linux":
         return asyncio.SelectorEventLoop(_ExactEpoll())
     return asyncio.SelectorEventLoop()  # kqueue waits with ns precision already
+
+
+def sharpen_timers() -> None:
+    """Ask the kernel not to let this process's timers be late for the sake of power (by default up to 50 us)."""
+    # Linux only; where it is not allowed, the default is good enough.
+    with contextlib.suppress(OSError), open("/proc/self/timerslack_ns", "w") as slack:
+        slack.write("1")
 
 
 if sys.platform == "linux":
