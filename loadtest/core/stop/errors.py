@@ -1,0 +1,109 @@
+"""Failures: stop over an error budget, and when nothing succeeds any more (S7). No clock, no state."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.core.decision import Decision, Reason
+from loadtest.core.evidence import log_over
+from loadtest.core.record import Window
+
+__all__ = ["ErrorBudget", "TargetDown"]
+
+ALPHA = 0.001  # per rolling minute: an hour at the very budget stops by luck in about one run of a hundred
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBudget:
+    """max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`.
+
+    One failure among the first ten requests is 10 %, and says nothing about a budget of 1 %. So the budget counts as
+    exceeded when the evidence does (`loadtest.core.evidence`), at a probability ALPHA of being wrong; a budget of
+    0 is exceeded by the first failure. Failures are not corrected for bursts: a burst of failures is an outage.
+    """
+
+    max_ratio: float
+    window_s: float = 60.0
+
+    def check(self, windows: Sequence[Window]) -> Decision | None:
+        """windows: the latest ones, at least `window_s` of them if the run is that old."""
+        recent = _last(windows, self.window_s)
+        completed, failed = sum(w.completed for w in recent), sum(w.failed for w in recent)
+        if not failed or self.max_ratio >= 1:
+            return None
+        if self.max_ratio > 0 and log_over(completed, failed, self.max_ratio) < -math.log(ALPHA):
+            return None
+        return Decision(
+            Reason.ERRORS,
+            {
+                "error_ratio": failed / completed,
+                "max_error_ratio": self.max_ratio,
+                "failed": failed,
+                "completed": completed,
+                "start_s": recent[0].start_s,
+                "end_s": recent[-1].end_s,
+                "kinds": _kinds(recent),
+            },
+        )
+
+    def progress(self, windows: Sequence[Window]) -> float:
+        """The ratio of the last `window_s` over the budget, 0..1."""
+        recent = _last(windows, self.window_s)
+        completed, failed = sum(w.completed for w in recent), sum(w.failed for w in recent)
+        if not failed:
+            return 0.0
+        return min(1.0, failed / completed / self.max_ratio) if self.max_ratio else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDown:
+    """No success for `limit_s` although requests failed; or for `silent_s` while requests stayed unanswered.
+
+    A model may take 60 s for one answer (the limit of InvokeEndpoint), so silence alone is given longer.
+    """
+
+    limit_s: float = 30.0
+    silent_s: float = 65.0
+
+    def check(self, windows: Sequence[Window]) -> Decision | None:
+        """windows: the latest ones, at least `silent_s` of them if the run is that old."""
+        dry: list[Window] = []
+        for window in reversed(windows):
+            if window.ok:
+                break
+            dry.append(window)
+        if not dry:
+            return None
+        length_s = dry[0].end_s - dry[-1].start_s
+        failed = sum(window.failed for window in dry)
+        tried = failed or any(window.in_flight > 0 for window in dry)
+        if not tried or length_s < (self.limit_s if failed else self.silent_s) - 1e-6:
+            return None
+        return Decision(
+            Reason.TARGET_DOWN,
+            {
+                "without_success_s": round(length_s, 3),
+                "failed": failed,
+                "in_flight": round(dry[0].in_flight, 3),
+                "start_s": dry[-1].start_s,
+                "end_s": dry[0].end_s,
+                "kinds": _kinds(dry),
+            },
+        )
+
+
+def _last(windows: Sequence[Window], length_s: float) -> Sequence[Window]:
+    """The windows that lie in the last `length_s`."""
+    first_s = windows[-1].end_s - length_s - 1e-6 if windows else 0.0
+    return [window for window in windows if window.start_s >= first_s] or list(windows[-1:])
+
+
+def _kinds(windows: Sequence[Window]) -> dict[str, int]:
+    """Failures by kind and detail, the most frequent first."""
+    total: Counter[str] = Counter()
+    for window in windows:
+        total.update(window.details or window.errors)
+    return dict(total.most_common(5))
