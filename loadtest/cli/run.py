@@ -16,7 +16,7 @@ from typing import Any, cast, get_args
 import click
 from rich.console import Console
 
-from loadtest import api
+import loadtest.api as api
 from loadtest.cli.duration import DURATION
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.core.plan import Plan, TargetRef
@@ -26,7 +26,7 @@ from loadtest.core.schedule import UserChange
 from loadtest.core.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.engine import spawn
 from loadtest.engine.environment import environment
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.jobfile import JobFile, load_job
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
@@ -54,7 +54,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--workers", default="1", show_default=True, help="Generator processes: a number, or auto for one a core.")
+@click.option("--workers", default="1", show_default=True, help="Generator processes, or auto: one a core.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
@@ -78,7 +78,8 @@ def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, pro
 def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
     """The plan of the file, with what the command line says instead."""
     if given["target"] and given["endpoint_name"]:
-        raise SpecError([Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")])
+        problem = Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")
+        raise SpecError([problem])
     names = [field for field in RunOptions.__dataclass_fields__ if given.get(field) is not None]
     options = replace(job.loadtest.options, **{name: given[name] for name in names})
     flags = {name: value for name, value in given.items() if name.startswith("option_")}
@@ -114,11 +115,14 @@ def _run(plan: Plan, spec: JobSpec, output_dir: str | None, console: Console, qu
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
-        run = spawn.start(
-            plan, on_window=on_window, on_changes=on_changes, job=dict(spec.request), label=spec.name, not_run=_not_run(spec)
-        )
-        with _signals(run, view):
-            result = _wait(run)
+        labels = {"job": dict(spec.request), "label": spec.name, "info": _info(plan, spec), "not_run": _not_run(spec)}
+        try:
+            run = spawn.start(plan, on_window=on_window, on_changes=on_changes, **labels)
+            with _signals(run, view):
+                result = _wait(run)
+        except LoadtestError:
+            folder.discard()
+            raise
         try:
             return result, folder.finish(result)
         except OSError as problem:
@@ -165,6 +169,7 @@ def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
             exact=output_dir is not None,
             job=dict(spec.request),
             label=spec.name,
+            info=_info(plan, spec),
             environment=environment(),
         )
     except OSError as problem:
@@ -172,7 +177,14 @@ def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
         raise SpecError([Problem("--output-dir", where, f"cannot be written: {problem.strerror}")]) from problem
 
 
+def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
+    """What the traffic went to, and what the job asked for that one target cannot stand for."""
+    info: dict[str, Any] = {"target": plan.target.ref}
+    if spec.configurations:
+        info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
+    return info
+
+
 def _not_run(spec: JobSpec) -> list[str]:
-    """The tests of the job that one target cannot stand for."""
-    run, left_out = spec.tests()
-    return [test.label for test in (*run, *left_out)] if spec.configurations else [test.label for test in run[1:]]
+    """Tests over MaxNumberOfTests (T11)."""
+    return [test.label for test in spec.tests()[1]]

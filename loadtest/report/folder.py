@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from itertools import count
@@ -137,6 +138,11 @@ class RunFolder:
         self.path = self._publish()
         _sync_folder(self._parent)
         return self.path
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began."""
+        self.close()
+        shutil.rmtree(self.path)
 
     def close(self) -> None:
         """Close the files and leave the folder as it is: unfinished, it keeps the name `NAME.partial`."""

@@ -1,0 +1,182 @@
+"""`loadtest run` as a user runs it: a real process, real traffic, real files, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerExecutionRole"
+FILES = {
+    "config.json",
+    "describe.json",
+    "job.json",
+    "latency.hgrm",
+    "latency.hlog",
+    "levels.csv",
+    "run.log",
+    "schedule.csv",
+    "summary.json",
+    "windows.jsonl",
+}
+
+
+def _job(path: Path, *, steps: int = 2, step_s: int = 1, per_step: int = 1, threshold_ms: int | None = None, **loadtest: Any) -> Path:
+    stairs = {"DurationInSeconds": steps * step_s, "NumberOfSteps": steps, "UsersPerStep": per_step}
+    job: dict[str, Any] = {
+        "JobName": path.stem,
+        "JobType": "Advanced",
+        "RoleArn": ROLE,
+        "InputConfig": {
+            "ModelName": "m",
+            "TrafficPattern": {"TrafficType": "STAIRS", "Stairs": stairs},
+            "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
+        },
+        "StoppingConditions": {"FlatInvocations": "Continue"},
+        "Loadtest": {"target": "mock:servers=4,service_ms=10", "options": {"window_s": 0.25, "drain_s": 5}, **loadtest},
+    }
+    if threshold_ms is not None:
+        job["StoppingConditions"]["ModelLatencyThresholds"] = [{"Percentile": "P95", "ValueInMilliseconds": threshold_ms}]
+    path.write_text(json.dumps(job))
+    return path
+
+
+def _run(*arguments: str | Path, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "loadtest", "run", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=timeout,
+    )
+
+
+def test_a_run_leaves_every_file_with_real_numbers(tmp_path: Path) -> None:
+    done = _run(_job(tmp_path / "job.json"), "--output-dir", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    printed = json.loads(done.stdout)
+    assert printed.pop("output_dir") == str(tmp_path / "out")
+    assert printed == summary
+    assert summary["schema_version"] == 1
+    assert summary["reason"] == "CURVE_END"
+    assert summary["totals"]["errors"] == 0
+    assert [level["users"] for level in summary["levels"]] == [1, 2]
+    assert all(0 < level["throughput_per_s"] <= 100 * level["users"] for level in summary["levels"])
+    assert summary["schedule"]["max_lag_ms"] >= summary["schedule"]["mean_lag_ms"] >= 0
+
+
+def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
+    job = _job(tmp_path / "job.json", steps=1)
+    assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
+    before = (tmp_path / "out/summary.json").read_text()
+    assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode in (0, 2)
+    assert (tmp_path / "out/summary.json").read_text() == before
+
+
+def test_without_an_output_dir_the_run_goes_to_a_dated_folder(tmp_path: Path) -> None:
+    done = _run(_job(tmp_path / "job.json", steps=1), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_gate_and_strict_choose_the_exit_code(tmp_path: Path) -> None:
+    job = _job(tmp_path / "job.json", steps=1, step_s=4, per_step=3, threshold_ms=1)
+    assert _run(job, "--output-dir", tmp_path / "a", "--quiet").returncode == 0
+    assert _run(job, "--output-dir", tmp_path / "b", "--quiet", "--gate").returncode == 99
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.json"], "missing.json"),
+        (["job.json", "--target", "gopher:x"], "gopher"),
+        (["job.json", "--target", "mock:server=4"], "servers"),
+        (["job.json", "--payload", "nowhere"], "nowhere"),
+        (["job.json", "--window", "soon"], "soon"),
+        (["job.json", "--endpoint-name", "a", "--target", "boto3:b"], "--target"),
+        (["job.json", "--workers", "none"], "--workers"),
+        (["job.json", "--target", "sagemaker:x"], "region"),
+    ],
+)
+def test_a_users_mistake_is_a_sentence_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
+    _job(tmp_path / "job.json")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "run", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        env={**env, "AWS_CONFIG_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"},
+    )
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    # Nothing half-written is left behind.
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def _start(job: Path, out: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "loadtest", "run", str(job), "--output-dir", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _await_window(out: Path) -> None:
+    limit_s = time.monotonic() + 30
+    while time.monotonic() < limit_s:
+        for path in (out.with_name(out.name + ".partial"), out):
+            windows = path / "windows.jsonl"
+            if windows.exists() and windows.stat().st_size:
+                return
+        time.sleep(0.05)
+    raise AssertionError("no window was written")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_in_order_with_results(tmp_path: Path, number: signal.Signals) -> None:
+    with _start(_job(tmp_path / "job.json", steps=1, step_s=60), tmp_path / "out") as run:
+        _await_window(tmp_path / "out")
+        run.send_signal(number)
+        assert run.wait(30) == 130
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["reason"] == "USER"
+    assert summary["totals"]["ok"] > 0
+    assert summary["totals"]["errors"] == 0
+
+
+def test_two_signals_end_at_once_with_results(tmp_path: Path) -> None:
+    job = _job(
+        tmp_path / "job.json", steps=1, step_s=60, target="mock:servers=1,service_ms=30000", options={"window_s": 0.25, "drain_s": 60}
+    )
+    with _start(job, tmp_path / "out") as run:
+        _await_window(tmp_path / "out")
+        run.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert run.poll() is None  # it drains: the request takes 30 s
+        run.send_signal(signal.SIGINT)
+        assert run.wait(10) == 130
+    assert json.loads((tmp_path / "out/summary.json").read_text())["reason"] == "USER"
+
+
+def test_a_killed_run_leaves_a_partial_folder_only(tmp_path: Path) -> None:
+    with _start(_job(tmp_path / "job.json", steps=1, step_s=60), tmp_path / "out") as run:
+        _await_window(tmp_path / "out")
+        run.kill()
+        run.wait(10)
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out.partial/windows.jsonl").stat().st_size
