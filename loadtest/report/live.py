@@ -89,9 +89,11 @@ class LiveView:
 
 
 def _near(progress: Mapping[str, Any] | None) -> list[str]:
-    """Each stop condition and how near it is."""
+    """Each stop condition and how near it is; the time is shown as a clock already."""
     phrases = []
     for name, value in (progress or {}).items():
+        if name == "time":
+            continue
         if isinstance(value, float) and 0 <= value <= 1:
             phrases.append(f"{name.replace('_', ' ').lower()} {percent(round(value, 2))}")
         else:

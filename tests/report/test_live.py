@@ -48,7 +48,7 @@ def test_windows_of_a_tenth_add_up(plan: Plan, windows: list[Window]) -> None:
     [
         (None, None),
         ({}, None),
-        ({"FLAT": 1.0}, "[flat 100 %]"),
+        ({"FLAT": 1.0, "time": 0.5}, "[flat 100 %]"),
         ({"rate_per_min": 1200}, "[rate 1,200/min]"),
         ({"latency": {"share": 0.25, "n": 40}}, "[latency share 25.0 %, latency n 40]"),
         ({"flat": "not rising", "errors": None}, "[flat not rising]"),
