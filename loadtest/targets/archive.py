@@ -15,8 +15,8 @@ from typing import IO, NamedTuple
 
 __all__ = ["MAX_MEMBERS", "MAX_UNPACKED_BYTES", "ArchiveError", "Member", "read_archive"]
 
-MAX_MEMBERS = 20_000  # entries of any kind
-MAX_UNPACKED_BYTES = 512 << 20  # everything that comes out of the decompressor, headers and skipped files too
+MAX_MEMBERS = 10_000  # entries of any kind
+MAX_UNPACKED_BYTES = 256 << 20  # everything that comes out of the decompressor, headers and skipped files too
 _MAX_HEADER_BYTES = 64 << 10  # of one pax header or long name
 _BLOCK = 512
 _CHUNK_BYTES = 1 << 20

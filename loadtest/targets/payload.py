@@ -62,7 +62,7 @@ def load_payloads(source: PayloadSource) -> Payloads:
 
     Without a path: one small JSON body. Left out are empty files, and files and folders that hide (`.DS_Store`,
     `._x`), `__MACOSX` and `PaxHeader`. Raises SpecError with every problem: no such file, no body in it, a body over
-    6 MiB (6,291,456 bytes), more than 20,000 entries or 512 MiB, an archive that is damaged or holds links,
+    6 MiB (6,291,456 bytes), more than 10,000 entries or 256 MiB, an archive that is damaged or holds links,
     devices or names that lead out of it, a content type that is no header value.
     """
     problems = list(_content_type_problems(source.content_type))

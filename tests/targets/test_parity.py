@@ -39,26 +39,39 @@ AUTHORIZATION = re.compile(
 TOKEN = "IQoJb3JpZ2luX2VjEXAMPLE//////////token+with/odd=="
 
 Told = dict[str, tuple[dict[str, Any], dict[str, Any]]]
+Both = tuple[list[list[dict[str, Any]]], list[Request]]
 Case = tuple[str, dict[str, Any], dict[str, str]]  # endpoint name, options, environment
 
+HEADERS = {
+    "accept": "text/csv",
+    "custom_attributes": 'trace=1;  two  spaces, "quotes" \\ %20',
+    "inference_component_name": "component",
+    "inference_id": "id 1",
+    "session_id": "NEW_SESSION",
+    "target_container_hostname": "second",
+    "target_variant": "blue",
+}
 CASES: list[Case] = [
     ("ep", {}, {}),
-    ("a-rather-long-endpoint-name-2026-11-22-with-63-characters-in-all", {"region": "ap-southeast-2"}, {}),
-    ("ep", {"accept": "text/csv", "target_variant": "blue"}, {}),
-    ("ep", {"target_model": "models/a b+c.tar.gz", "target_container_hostname": "second"}, {}),
-    ("ep", {"custom_attributes": 'trace=1;  two  spaces, "quotes" \\ %20', "inference_id": "id 1"}, {}),
-    ("ep", {"inference_component_name": "component", "session_id": "NEW_SESSION"}, {}),
-    ("ep", {"enable_explanations": "`content_type != 'text/csv'`"}, {"AWS_SESSION_TOKEN": TOKEN}),
-    ("ep", {"stream": True}, {"AWS_SESSION_TOKEN": TOKEN}),
-    ("ep", {"stream": True, "accept": "application/json", "session_id": "s", "custom_attributes": "a"}, {}),
+    ("a1-" * 20 + "end", {"region": "ap-southeast-2", "accept": "text/csv"}, {"AWS_SESSION_TOKEN": TOKEN}),
+    ("ep", {**HEADERS, "target_model": "a b+c.tar.gz", "enable_explanations": "`content_type != 'text/csv'`"}, {}),
+    ("ep", {**HEADERS, "stream": True}, {"AWS_SESSION_TOKEN": TOKEN}),
     ("ep", {"endpoint_url": "/some/prefix/"}, {}),
 ]
+LATE = ("hang", "hang-in-body")
+STREAMED = [action for action in ACTIONS if action.startswith("stream")]
+GROUPS: list[tuple[list[str], dict[str, Any]]] = [
+    ([action for action in ACTIONS if action not in (*LATE, *STREAMED)], {"read_timeout_s": 30}),
+    (list(LATE), {"read_timeout_s": 0.3}),
+    ([*STREAMED, *RUNTIME_ERRORS], {"read_timeout_s": 30, "stream": True}),
+]
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
 CONTENT_TYPES = ("application/json", "text/csv", 'application/json; charset="utf-8"', "application/x-npy")
-SIZES = (0, 1, 100, 5000, 70_000)
+SIZES = (0, 1, 2, 55, 56, 64, 100, 1000, 5000, 70_000)
 
 
 def bodies(word: str) -> list[tuple[str, str]]:
-    """20 (hex body, content type) that the server answers as `word` says, one of them empty."""
+    """40 (hex body, content type) that the server answers as `word` says, one of them empty."""
     drawn = random.Random(1)
     made = [
         (f"{word} ".encode() + drawn.randbytes(size), content_type) for content_type in CONTENT_TYPES for size in SIZES
@@ -68,14 +81,15 @@ def bodies(word: str) -> list[tuple[str, str]]:
     return [(body.hex(), content_type) for body, content_type in made]
 
 
-def invoke(runs: Iterable[Mapping[str, Any]], env: Mapping[str, str]) -> list[list[dict[str, Any]]]:
+def invoke(runs: Iterable[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    nothing_else = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
     done = subprocess.run(
         [sys.executable, str(DRIVER)],
         input=json.dumps(list(runs)),
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, **env},
+        env={**os.environ, **nothing_else, **CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"},
     )
     assert (done.returncode, done.stderr) == (0, "")
     found: list[list[dict[str, Any]]] = json.loads(done.stdout)
@@ -86,7 +100,7 @@ def run_of(scheme: str, case: Case, url: str, payloads: list[tuple[str, str]]) -
     name, options, env = case
     given = {"region": "eu-west-1", **options, "endpoint_url": url + options.get("endpoint_url", "")}
     return {
-        "ref": f"{scheme}:{name[:63]}",
+        "ref": f"{scheme}:{name}",
         "options": given,
         "env": {"AWS_SESSION_TOKEN": "", **env},
         "payloads": payloads,
@@ -106,13 +120,13 @@ def comparable(request: Request) -> dict[str, Any]:
     }
 
 
-def botocore_signature(request: Request, env: Mapping[str, str]) -> str:
+def botocore_signature(request: Request) -> str:
     """What botocore's signer makes of a request as it arrived, at the time that it carries."""
     headers = {name.lower(): value for name, value in request.headers}
     found = AUTHORIZATION.fullmatch(headers["authorization"])
     assert found is not None
     region, service = found["scope"].split("/")[2:4]
-    signer = SigV4Auth(Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]), service, region)
+    signer = SigV4Auth(Credentials(*CREDENTIALS.values()), service, region)
     signed = {name: headers[name] for name in found["signed"].split(";")}
     url = f"http://{headers['host']}{request.target}"
     arrived = AWSRequest(request.method, url, signed, request.body, auth_path=None)
@@ -120,27 +134,45 @@ def botocore_signature(request: Request, env: Mapping[str, str]) -> str:
     return signer.signature(signer.string_to_sign(arrived, signer.canonical_request(arrived)), arrived)
 
 
-def test_the_same_two_hundred_requests(runtime: RuntimeServer, aws_env: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def both() -> Both:
+    """Everything at once, since a process and its clients take longer than the requests: (outcomes, requests)."""
+    server = RuntimeServer()
     runs = [
-        run_of(scheme, case, runtime.url, bodies("stream" if case[1].get("stream") else "ok"))
+        run_of(scheme, case, server.url, bodies("stream" if case[1].get("stream") else "ok"))
         for scheme in ("boto3", "sagemaker")
         for case in CASES
     ]
-    found = invoke(runs, aws_env)
-    assert {outcome["kind"] for outcomes in found for outcome in outcomes} == {"ok"}
+    for scheme in ("boto3", "sagemaker"):
+        for actions, options in GROUPS:
+            payloads = [(action.encode().hex(), "text/csv") for action in actions]
+            runs.append(run_of(scheme, ("ep", options, {}), server.url, payloads))
+    found = invoke(runs)
+    server.close()
+    return found, server.requests
+
+
+def test_the_same_two_hundred_requests(both: Both) -> None:
+    found, requests = both
     half = len(CASES)
-    for theirs, ours in zip(found[:half], found[half:], strict=True):
-        assert [o["bytes_in"] for o in ours] == [o["bytes_in"] for o in theirs]
-        assert {o["per_user"] for o in ours} == {True}
-    assert len(runtime.requests) == 400
-    theirs_sent, ours_sent = runtime.requests[:200], runtime.requests[200:]
-    for number, (their, our) in enumerate(zip(theirs_sent, ours_sent, strict=True)):
+    theirs, ours = found[:half], found[half : 2 * half]
+    assert {outcome["kind"] for outcomes in theirs + ours for outcome in outcomes} == {"ok"}
+    assert [[o["bytes_in"] for o in each] for each in ours] == [[o["bytes_in"] for o in each] for each in theirs]
+    assert {o["per_user"] for each in ours for o in each} == {True}
+    for number, (their, our) in enumerate(zip(requests[:200], requests[200:400], strict=True)):
         assert comparable(our) == comparable(their), f"request {number}"
         assert not ONLY_BOTO & {name.lower() for name, _ in our.headers}
         assert {name.lower() for name, _ in our.headers} >= DIFFERENT
-    for request in runtime.requests:
+
+
+def test_every_signature_is_the_one_that_botocore_makes(both: Both) -> None:
+    for request in both[1]:
         authorization = dict(request.headers)["Authorization"]
-        assert authorization.endswith(f"Signature={botocore_signature(request, aws_env)}")
+        assert authorization.endswith(f"Signature={botocore_signature(request)}")
+
+
+def test_one_invocation_is_one_request(both: Both) -> None:
+    assert len(both[1]) == 400 + 2 * sum(len(actions) for actions, _ in GROUPS)
 
 
 # Of answers that break the protocol the two see the same kind, but not always the same detail, and botocore overlooks
@@ -151,7 +183,6 @@ DIFFERENT_OUTCOMES = {
     "bad-chunks": (("malformed", 200, "bad chunk"), ("malformed", 200, "truncated")),
     "stream-truncated (stream)": (("malformed", 200, "truncated"), ("ok", 200, "")),
 }
-NEVER_ANSWERED = {"hang", "hang-in-body"}
 
 
 def _told(outcome: Mapping[str, Any]) -> tuple[str, int, str]:
@@ -159,25 +190,12 @@ def _told(outcome: Mapping[str, Any]) -> tuple[str, int, str]:
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
+def told(both: Both) -> Told:
     """Every action of the server -> (our outcome, boto3's)."""
-    env = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
-    plain = [action for action in ACTIONS if not action.startswith("stream") and action not in NEVER_ANSWERED]
-    late = sorted(NEVER_ANSWERED)
-    streamed = [action for action in ACTIONS if action.startswith("stream") or action in RUNTIME_ERRORS]
-    groups = [(plain, {"read_timeout_s": 30}), (late, {"read_timeout_s": 0.3}), (streamed, {"stream": True})]
-    server = RuntimeServer()
-    try:
-        runs = [
-            run_of(scheme, ("ep", options, {}), server.url, [(action.encode().hex(), "text/csv") for action in actions])
-            for scheme in ("sagemaker", "boto3")
-            for actions, options in groups
-        ]
-        found = invoke(runs, env)
-    finally:
-        server.close()
-    names = [*plain, *late, *[f"{action} (stream)" for action in streamed]]
-    ours, theirs = list(chain.from_iterable(found[:3])), list(chain.from_iterable(found[3:]))
+    theirs, ours = (list(chain.from_iterable(both[0][i:][:3])) for i in (-6, -3))
+    names = [
+        f"{action} (stream)" if "stream" in options else action for actions, options in GROUPS for action in actions
+    ]
     return {name: (our, their) for name, our, their in zip(names, ours, theirs, strict=True)}
 
 

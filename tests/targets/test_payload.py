@@ -195,8 +195,8 @@ HOSTILE: dict[str, tuple[Iterable[bytes], str]] = {
         [entry("l", size=b"\x80" + (1 << 40).to_bytes(11, "big"), kind=b"L")],
         "a header of the archive has 1,099,511,627,776 bytes",
     ),
-    "header chain": ([entry("l", b"name", b"L")] * (MAX_MEMBERS + 1), "more than 20,000 entries"),
-    "many files": ([entry("a", b"x")] * (MAX_MEMBERS + 1), "more than 20,000 entries"),
+    "header chain": ([entry("l", b"name", b"L")] * (MAX_MEMBERS + 1), "more than 10,000 entries"),
+    "many files": ([entry("a", b"x")] * (MAX_MEMBERS + 1), "more than 10,000 entries"),
     "only empty": ([entry("a"), entry("b/", kind=DIR), entry("._c", b"x")], "has no file with content"),
     "nothing": ([], "has no file with content"),
     "garbage": ([random.Random(1).randbytes(2048)], "the archive is damaged"),
@@ -231,17 +231,16 @@ def test_a_long_list_of_problems_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["zeros after the end", "folder content"])
 def test_a_bomb_costs_bounded_memory(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.tar.gz"
-    chunk = bytes(16 << 20)
-    with gzip.open(path, "wb", 1) as packed:
-        packed.write(entry("a", b"x"))
-        if kind == "folder content":
-            packed.write(entry("d", kind=DIR, size=7 << 30))
-        for _ in range((MAX_UNPACKED_BYTES >> 24) + 1):
-            packed.write(chunk)
+    start = entry("a", b"x")
+    if kind == "folder content":
+        start += entry("d", kind=DIR, size=7 << 30)
+    # Members of a gzip file simply follow each other.
+    zeros = gzip.compress(bytes(16 << 20))
+    path.write_bytes(gzip.compress(start) + zeros * ((MAX_UNPACKED_BYTES >> 24) + 1))
     assert path.stat().st_size < 4 << 20
     tracemalloc.start()
     try:
-        assert "unpacks to more than 512 MiB" in problems(path)
+        assert "unpacks to more than 256 MiB" in problems(path)
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
