@@ -18,7 +18,6 @@ import re
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
 
 from loadtest.emulator import protocol
 from loadtest.emulator.forward import Forwarder, Unreachable
@@ -101,11 +100,11 @@ class Application:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
         invocation = _INVOCATION.fullmatch(path) if method == "POST" else None
         if invocation is not None:
-            name = unquote(invocation[1].encode("latin-1").decode("utf-8", "replace"))
+            name = invocation[1].encode("latin-1").decode("utf-8", "replace")
             return self._invoke(name, bool(invocation[2]), environ, start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
-        operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", ""))
+        operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
         if operation is not None and (operation in JOB_OPERATIONS or operation in TAG_OPERATIONS):
             return self._control(operation, environ, start_response)
         return self._next_door(operation, environ, start_response)

@@ -8,6 +8,7 @@ the same code serves for moto in process and for `--upstream`.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ __all__ = ["InsideClients"]
 
 # Placeholders, so that no credentials of the user are looked up, used or logged.
 _KEY_ID, _SECRET = "loadtest", "loadtest"
+# botocore's (name in the file, variables, default, conversion) of what says where configuration is.
+_NO_CONFIGURATION: dict[str, tuple[Any, Any, Any, Any]] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class InsideClients:
@@ -43,11 +50,17 @@ class InsideClients:
 
     def _make(self, service: str) -> Any:
         import boto3
+        import botocore.session
         from botocore.config import Config
 
         if self._session is None:
+            # Neither the user's AWS_PROFILE nor their configuration files have a say here.
+            of_nobody = botocore.session.Session(session_vars=_NO_CONFIGURATION)
             self._session = boto3.Session(
-                aws_access_key_id=_KEY_ID, aws_secret_access_key=_SECRET, region_name=self._region
+                aws_access_key_id=_KEY_ID,
+                aws_secret_access_key=_SECRET,
+                region_name=self._region,
+                botocore_session=of_nobody,
             )
         # An explicit endpoint_url, because AWS_ENDPOINT_URL in our own environment may well point to this server.
         client = self._session.client(

@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 # A waitress thread is held for as long as an invocation that it forwards takes, up to a minute.
 _THREADS = 32
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a client on this machine calls them
 _CONNECTIONS = 1000
 _LAST_REQUESTS_S = 5
 _HEADER_BYTES = 64 * 1024
@@ -89,8 +90,8 @@ class EmulatorServer:
     @property
     def url(self) -> str:
         """The one address of everything: `http://127.0.0.1:4599`."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        host = _EVERY_ADDRESS.get(self._host, self._host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     @property
     def neighbour(self) -> str:

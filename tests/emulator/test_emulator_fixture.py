@@ -42,7 +42,8 @@ def test_the_fixture_is_found_and_isolated(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
     installed = any(entry.value == "loadtest.testing" for entry in entry_points(group="pytest11"))
     plugin = [] if installed else ["-p", "loadtest.testing"]
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *plugin, "-c", "/dev/null", str(tmp_path)]
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:hypothesispytest", *plugin, "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
