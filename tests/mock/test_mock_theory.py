@@ -63,7 +63,10 @@ def test_closed_loop_users_get_what_theory_says(users: int, servers: int) -> Non
 def test_throughput_is_within_two_percent_on_an_idle_machine(users: int, servers: int) -> None:
     with MockProcess(MockSettings(servers=servers, service_ms=100)) as process:
         found = drive(process, users, 4.0)
-    assert found["ok"] / found["uptime_s"] == pytest.approx(min(users, servers) / 0.1, rel=0.02)
+    limit_per_s = min(users, servers) / 0.1
+    # Besides the 2 %, one answer a server may fall on either side of the interval's ends.
+    allowed_per_s = 0.02 * limit_per_s + min(users, servers) / found["uptime_s"]
+    assert found["ok"] / found["uptime_s"] == pytest.approx(limit_per_s, abs=allowed_per_s)
 
 
 @pytest.mark.slow
