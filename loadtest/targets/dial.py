@@ -95,7 +95,7 @@ def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
     try:
         # An address needs no resolver, and no thread of its pool.
         return _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
-    except OSError:
+    except (OSError, UnicodeError):
         pass
     try:
         with gevent.Timeout(timeout_s, _Late):

@@ -10,7 +10,7 @@ import _socket
 import struct
 import sys
 
-__all__ = ["ANCILLARY_BYTES", "enable", "unpack"]
+__all__ = ["ANCILLARY_BYTES", "anchor", "enable", "unpack"]
 
 # asm-generic/socket.h: SO_TIMESTAMPNS_OLD, whose timespec is two longs. Python gives the name a constant from 3.14 on.
 _SO_TIMESTAMPNS = 35
@@ -29,3 +29,14 @@ def enable(sock: _socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def anchor() -> _socket.socket:
+    """A socket to hold open as long as receive times are wanted.
+
+    With the first socket that asks, the kernel begins to stamp packets, but a moment later (net_enable_timestamp
+    leaves it to a work queue); with the last one it stops. So the answers to the first requests would have no time.
+    """
+    sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    enable(sock)
+    return sock

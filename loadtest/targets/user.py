@@ -7,6 +7,7 @@ from time import CLOCK_REALTIME, clock_gettime_ns
 from typing import Literal, Protocol
 
 from loadtest.core.record import Kind, Outcome
+from loadtest.targets import timestamps
 from loadtest.targets.base import Payload
 from loadtest.targets.classify import classify, error_of
 from loadtest.targets.connection import Connection
@@ -40,6 +41,7 @@ class Shared:
         self._watchdog = Watchdog(route.read_timeout_s)
         self._heads: dict[bytes, Head] = {}
         self._users: set[User] = set()
+        self._anchor = timestamps.anchor()
 
     def user(self) -> User:
         """A user with a connection of its own, not yet open."""
@@ -59,6 +61,7 @@ class Shared:
         """Close every user's connection."""
         for user in list(self._users):
             user.close()
+        self._anchor.close()
 
 
 class User:

@@ -1,0 +1,303 @@
+"""What servers do to a connection, and what comes of it: every case on real sockets, every byte scripted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+OK = ("ok", 200, "")
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def keep_alive(peer: Any) -> None:
+    while True:
+        peer.read()
+        peer.answer()
+
+
+def once(*pieces: bytes, gap_s: float = 0.0) -> Callable[[Any], None]:
+    """The pieces to each request, on one connection."""
+
+    def script(peer: Any) -> None:
+        while True:
+            peer.read()
+            peer.send(*pieces, gap_s=gap_s)
+
+    return script
+
+
+def closing(data: bytes) -> Callable[[Any], None]:
+    """Read a request, send this, close in an orderly way."""
+
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.send(data)
+        peer.half_close()
+        peer.until_closed()
+
+    return script
+
+
+def resetting(data: bytes) -> Callable[[Any], None]:
+    def script(peer: Any) -> None:
+        peer.read()
+        if data:
+            peer.send(data)
+            peer.server.stopping.wait(0.1)  # a reset overtakes data that the client has not read
+        peer.reset()
+
+    return script
+
+
+def error(status: str, body: str, *headers: str) -> Callable[[Any], None]:
+    def script(peer: Any) -> None:
+        while True:
+            peer.read()
+            peer.answer(body.encode(), status, *headers)
+
+    return script
+
+
+CASES: list[tuple[str, Callable[[Any], None], list[tuple[str, int, str]], int]] = [
+    # (id, script, outcomes of consecutive invocations, connections that it took)
+    ("keep-alive", keep_alive, [OK] * 5, 1),
+    ("chunked", once(CHUNKED + b"2\r\n{}\r\n0\r\nX: y\r\n\r\n"), [OK] * 2, 1),
+    ("in pieces", once(PLAIN[:9], PLAIN[9:17], PLAIN[17:36], PLAIN[36:40], PLAIN[40:], gap_s=0.005), [OK] * 2, 1),
+    ("100-continue", once(b"HTTP/1.1 100 Continue\r\n\r\n", PLAIN, gap_s=0.005), [OK] * 2, 1),
+    ("100-continue at once", once(b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN), [OK] * 2, 1),
+    ("says close", closing(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"), [OK] * 3, 3),
+    ("until close", closing(b"HTTP/1.0 200 OK\r\n\r\n{}"), [OK] * 2, 2),
+    ("closes unsaid", lambda peer: (peer.read(), peer.close_with(PLAIN)), [OK] * 4, 4),
+    ("extra bytes", once(PLAIN + b"HTTP/1.1 200 OK\r\n"), [OK] * 2, 2),
+    ("no content", once(b"HTTP/1.1 204 No Content\r\n\r\n"), [("ok", 204, "")] * 2, 1),
+    ("closes without an answer", lambda peer: peer.read(), [("connection", 0, "closed")] * 2, 2),
+    ("resets without an answer", resetting(b""), [("connection", 0, "reset")] * 2, 2),
+    ("resets in the body", resetting(PLAIN[:-1]), [("connection", 200, "reset")] * 2, 2),
+    ("closes in the body", closing(PLAIN[:-1]), [("malformed", 200, "truncated")] * 2, 2),
+    ("closes in the head", closing(PLAIN[:20]), [("malformed", 0, "truncated")] * 2, 2),
+    ("closes in a chunk", closing(CHUNKED + b"5\r\nhe"),
+     [("malformed", 200, "truncated")], 1),
+    ("garbage", once(b"SSH-2.0-OpenSSH_9.2\r\n"), [("malformed", 0, "bad head")] * 2, 2),
+    ("bad chunk", once(CHUNKED + b"zz\r\n"),
+     [("malformed", 200, "bad chunk")], 1),
+    ("endless head", once(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000), [("malformed", 0, "head too long")], 1),
+    ("model error", error("424 Failed Dependency", '{"OriginalStatusCode": 500}', "x-amzn-ErrorType: ModelError"),
+     [("model_error", 424, "424/500")] * 2, 1),
+    ("not ready", error("429 Too Many", "", "x-amzn-ErrorType: ModelNotReadyException"),
+     [("throttled", 429, "ModelNotReadyException")], 1),
+    ("throttling", error("400 Bad", '{"__type": "ThrottlingException"}'),
+     [("throttled", 400, "ThrottlingException")], 1),
+    ("validation", error("400 Bad", '{"code": "ValidationError"}'), [("client_error", 400, "ValidationError")], 1),
+    ("internal", error("500 X", "<html>", "x-amzn-ErrorType: InternalFailure:http://x/"),
+     [("server_error", 500, "InternalFailure")], 1),
+    ("unavailable", error("503 X", ""), [("server_error", 503, "503")], 1),
+    ("dependency", error("530 X", "", "x-amzn-ErrorType: InternalDependencyException"),
+     [("server_error", 530, "InternalDependencyException")], 1),
+    ("redirect", error("302 Found", "", "Location: http://127.0.0.1:1/"), [("malformed", 302, "302")], 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "expected", "connections"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_what_comes_of_an_invocation(drive: Any, serve: Any, script: Any, expected: Any, connections: int) -> None:
+    server = serve(script)
+    rows = drive("http", f"{server.url}/invocations", invokes=len(expected))
+    assert [(row.kind, row.status, row.detail) for row in rows] == expected
+    assert server.connections == connections
+    for row in rows:
+        assert row.sent_ns <= row.first_byte_ns <= row.done_ns
+        assert row.kernel_clock == (row.kind not in ("connection", "malformed") or row.status == 302)
+        assert row.bytes_in == (2 if row.kind == "ok" and row.status == 200 else row.bytes_in)
+
+
+def test_a_request_arrives_as_it_was_meant(drive: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    drive("http", f"{server.url}/invocations?a=b", bodies=["hello"], type="text/csv", options={"accept": "text/plain"})
+    (seen,) = server.seen
+    assert seen.line == "POST /invocations?a=b HTTP/1.1"
+    assert seen.body == b"hello"
+    assert seen.headers.pop("user-agent").startswith("loadtest/")
+    assert seen.headers == {
+        "host": f"127.0.0.1:{server.port}",
+        "accept": "text/plain",
+        "content-type": "text/csv",
+        "content-length": "5",
+    }
+
+
+def test_a_request_that_was_read_is_never_sent_again(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.answer()
+        peer.read()  # and no answer
+
+    server = serve(script)
+    rows = drive("http", f"{server.url}/", invokes=4, bodies=["a", "b", "c", "d"])
+    assert [row.detail for row in rows] == ["", "closed", "", "closed"]
+    assert [seen.body for seen in server.seen] == [b"a", b"b", b"c", b"d"]
+
+
+def test_a_connection_that_ended_while_idle_is_opened_anew(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.answer()
+        if peer.index == 1:
+            peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        if peer.index == 2:
+            peer.reset()
+
+    server = serve(script)
+    rows = drive("http", f"{server.url}/", invokes=4, pause_s=0.1)
+    assert [row.kind for row in rows] == ["ok"] * 4
+    assert server.connections == 4
+
+
+def test_an_idle_connection_is_used_again(drive: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    assert [row.kind for row in drive("http", f"{server.url}/", invokes=3, pause_s=0.02)] == ["ok"] * 3
+    assert server.connections == 1
+
+
+def test_no_answer_in_time_is_a_timeout_and_the_next_request_has_a_new_connection(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        if peer.index == 0:
+            peer.until_closed()
+        peer.answer()
+
+    server = serve(script)
+    rows = drive("http", f"{server.url}/", invokes=2, options={"read_timeout_s": 0.3})
+    assert [(row.kind, row.detail) for row in rows] == [("timeout", "read timeout"), ("ok", "")]
+    assert rows[0].done_ns - rows[0].sent_ns >= 300_000_000
+
+
+def test_an_answer_that_trickles_is_a_timeout_too(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", *[b"x"] * 2000, gap_s=0.02)
+
+    server = serve(script)
+    (row,) = drive("http", f"{server.url}/", options={"read_timeout_s": 0.3})
+    assert (row.kind, row.status, row.detail) == ("timeout", 200, "read timeout")
+    assert 0 < row.bytes_in < 2000
+
+
+def test_first_and_last_byte_are_the_kernels_times(drive: Any, serve: Any) -> None:
+    server = serve(once(PLAIN[:-1], PLAIN[-1:], gap_s=0.08))
+    (row,) = drive("http", f"{server.url}/")
+    assert row.kernel_clock
+    assert row.done_ns - row.first_byte_ns >= 75_000_000
+
+
+def test_the_servers_own_time_is_taken_over(drive: Any, serve: Any) -> None:
+    server = serve(once(b"HTTP/1.1 200 OK\r\nX-Loadtest-Model-Latency-Us: 1234\r\nContent-Length: 0\r\n\r\n"))
+    (row,) = drive("http", f"{server.url}/")
+    assert row.model_latency_us == 1234
+
+
+def test_large_bodies_go_both_ways_whole(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        while True:
+            peer.answer(peer.read().body)
+
+    server = serve(script)
+    size = 6 * 1024 * 1024
+    rows = drive("http", f"{server.url}/", bodies=[size, 3, 200_000], invokes=3)
+    assert [(row.kind, row.bytes_in) for row in rows] == [("ok", size), ("ok", 3), ("ok", 200_000)]
+    assert [seen.body == b"x" * len(seen.body) for seen in server.seen] == [True] * 3
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("end", ["half_close", "until_closed"])
+def test_an_answer_before_the_request_is_read_counts(drive: Any, serve: Any, end: str) -> None:
+    def script(peer: Any) -> None:
+        peer.receive()
+        peer.answer(b"", "413 Too Large", "Connection: close")
+        getattr(peer, end)()
+        peer.until_closed()
+
+    server = serve(script)
+    (row,) = drive("http", f"{server.url}/", bodies=[20_000_000])
+    assert (row.kind, row.status) == ("client_error", 413)
+
+
+def test_users_have_a_connection_each(drive: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    rows = drive("http", f"{server.url}/", users=8, invokes=5)
+    assert [row.kind for row in rows] == ["ok"] * 40
+    assert server.connections == 8
+
+
+def test_a_killed_user_leaves_a_usable_target(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        while True:
+            if peer.read().body == b"killed":
+                peer.until_closed()
+            peer.answer()
+
+    server = serve(script)
+    rows = drive("http", f"{server.url}/", kill_s=0.1, invokes=2)
+    assert [row.kind for row in rows] == ["ok", "ok"]
+    assert server.connections == 2
+
+
+def test_ipv6(drive: Any, serve: Any) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    try:
+        server = serve(keep_alive, host="::1")
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    (row,) = drive("http", f"{server.url}/x")
+    assert row.kind == "ok"
+    assert server.seen[0].headers["host"] == f"[::1]:{server.port}"
+
+
+def test_a_name_is_resolved(drive: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    rows = drive("http", f"http://localhost:{server.port}/x", invokes=2)
+    assert [row.kind for row in rows] == ["ok", "ok"]
+
+
+def test_no_server(drive: Any) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        (row,) = drive("http", f"http://127.0.0.1:{bound.getsockname()[1]}/")
+    assert (row.kind, row.status, row.detail, row.kernel_clock) == ("connection", 0, "refused", False)
+    (row,) = drive("http", "http://no..such..name/")
+    assert (row.kind, row.detail) == ("connection", "name not resolved")
+
+
+def test_a_server_that_accepts_nobody_is_a_connect_timeout(drive: Any) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        (row,) = drive("http", f"http://127.0.0.1:{full.getsockname()[1]}/", options={"connect_timeout_s": 0.3})
+        for each in waiting:
+            each.close()
+    assert (row.kind, row.detail) == ("connection", "connect timeout")
+    assert row.done_ns - row.sent_ns >= 290_000_000
+
+
+@pytest.mark.parametrize(
+    ("ref", "options", "words"),
+    [
+        (
+            "http://127.0.0.1:1/",
+            {"acept": "x", "read_timeout_s": -1},
+            ["acept", "did you mean accept", "read_timeout_s"],
+        ),
+        ("https://127.0.0.1:1/", {"ca_file": "/no/such/file"}, ["TargetError", "/no/such/file"]),
+        ("ftp://127.0.0.1/", {}, ["SpecError"]),
+    ],
+)
+def test_wrong_options_are_refused(drive: Any, ref: str, options: dict[str, Any], words: list[str]) -> None:
+    told = drive.error("http", ref, options=options)
+    assert [word for word in words if word not in told] == []
