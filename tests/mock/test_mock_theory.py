@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +41,7 @@ def drive(process: MockProcess, users: int, length_s: float) -> dict[str, Any]:
     return {name: after[name] - before[name] for name in ("ok", "busy_s", "uptime_s")} | {"p50_ms": after["p50_ms"]}
 
 
-@pytest.mark.parametrize(("users", "servers"), [(2, 4), (12, 4)])
+@pytest.mark.parametrize(("users", "servers"), [(2, 4), (20, 4)])
 def test_closed_loop_users_get_what_theory_says(users: int, servers: int) -> None:
     service_s = 0.1
     with MockProcess(MockSettings(servers=servers, service_ms=service_s * 1000)) as process:
@@ -58,11 +60,29 @@ def test_closed_loop_users_get_what_theory_says(users: int, servers: int) -> Non
     assert found["p50_ms"] >= service_s * 1000 * max(1, users / servers) * 0.98
 
 
+def drive_alone(settings: MockSettings, users: int, length_s: float) -> dict[str, Any]:
+    """`drive`, skipping the test if others used more than a sixth of a core in the meantime."""
+    with MockProcess(settings) as process:
+        started_s, before_s = time.monotonic(), _others_s(process.pid)
+        found = drive(process, users, length_s)
+        others = (_others_s(process.pid) - before_s) / (time.monotonic() - started_s)
+    if others > 1 / 6:
+        pytest.skip(f"the machine is not idle: others use {others:.0%} of a core")
+    return found
+
+
+def _others_s(pid: int) -> float:
+    """CPU time that neither this process nor `pid` used, stolen time included."""
+    tick = os.sysconf("SC_CLK_TCK")
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    mock = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    return (user + nice + system + irq + softirq + steal - mock) / tick - time.process_time()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("users", "servers"), [(1, 4), (4, 4), (40, 4)])
 def test_throughput_is_within_two_percent_on_an_idle_machine(users: int, servers: int) -> None:
-    with MockProcess(MockSettings(servers=servers, service_ms=100)) as process:
-        found = drive(process, users, 4.0)
+    found = drive_alone(MockSettings(servers=servers, service_ms=100), users, 4.0)
     limit_per_s = min(users, servers) / 0.1
     # Besides the 2 %, one answer a server may fall on either side of the interval's ends.
     allowed_per_s = 0.02 * limit_per_s + min(users, servers) / found["uptime_s"]
@@ -71,6 +91,5 @@ def test_throughput_is_within_two_percent_on_an_idle_machine(users: int, servers
 
 @pytest.mark.slow
 def test_a_fixed_service_time_is_kept_to_half_a_millisecond_on_an_idle_machine() -> None:
-    with MockProcess(MockSettings(servers=50, service_ms=20)) as process:
-        found = drive(process, 50, 4.0)
+    found = drive_alone(MockSettings(servers=50, service_ms=20), 50, 4.0)
     assert found["p50_ms"] == pytest.approx(20, abs=0.5)
