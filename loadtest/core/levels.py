@@ -16,15 +16,16 @@ from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
+from loadtest.core.response import merged_response
 
 __all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
 
-MIN_WINDOWS = 3  # a level has at least this many windows, so that its figures do not rest on a single one
+MIN_WINDOWS = 2  # of a level, so that it holds at least one whole window wherever its bounds lie
 SLACK_S = 1e-6  # window bounds are sums of floats
 
 
 def plan_levels(plan: Plan) -> tuple[Level, ...]:
-    """The levels of a plan's traffic up to `plan.end_s`, each at least three windows long if the traffic is."""
+    """The levels of a plan's traffic up to `plan.end_s`, each at least two windows long if the traffic is."""
     curve = plan.curve
     if plan.end_s < curve.end_s:
         curve = TrafficCurve(tuple(Step(s.at_s, s.users) for s in curve.steps if s.at_s < plan.end_s), plan.end_s)
@@ -49,6 +50,7 @@ class LevelResult:
     in_flight, active: means over the measured time; None if nothing was measured.
     *_ms: client's clock, successes only, None without a success; model_*: the endpoint's own time (S4).
     over: requests over the latency threshold on the threshold's clock, failures included.
+    response_*_ms: of an open workload, latency from the intended send time; None in a closed one.
     latency, model_latency: the level's HDR histograms (us), V2 compressed base64; "" without a success.
     """
 
@@ -76,6 +78,10 @@ class LevelResult:
     over: int = 0
     latency: str = ""
     model_latency: str = ""
+    response_p50_ms: float | None = None
+    response_p95_ms: float | None = None
+    response_p99_ms: float | None = None
+    response_max_ms: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -103,6 +109,7 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     ok = sum(window.ok for window in windows)
     client = merged(window.latency for window in windows)
     model = merged(window.model_latency for window in windows)
+    response = merged_response((window.response, window.response_max_ms) for window in windows)
     max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
     p50, p95, p99 = percentiles_ms(client, max_ms=max_ms)
     model_p50, model_p95, model_p99 = percentiles_ms(model)
@@ -134,6 +141,10 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         over=sum(window.over for window in windows),
         latency=client.encode() if client.total else "",
         model_latency=model.encode() if model.total else "",
+        response_p50_ms=response.response_p50_ms,
+        response_p95_ms=response.response_p95_ms,
+        response_p99_ms=response.response_p99_ms,
+        response_max_ms=response.response_max_ms,
     )
 
 

@@ -37,7 +37,7 @@ STAIRS = ((0.0, 2), (10.0, 4), (20.0, 6))
         pytest.param(plan_of(*STAIRS, end_s=30, limit_s=15), [(0, 10, 2, 2), (10, 15, 4, 4)], id="limit cuts a level"),
         pytest.param(plan_of(*STAIRS, end_s=30, limit_s=10), [(0, 10, 2, 2)], id="limit on a border"),
         pytest.param(plan_of(*STAIRS, end_s=30, limit_s=21), [(0, 10, 2, 2), (10, 21, 6, 4)], id="short rest joins"),
-        pytest.param(plan_of(*STAIRS, end_s=30, window_s=4.0), [(0, 30, 6, 2)], id="three windows at least"),
+        pytest.param(plan_of(*STAIRS, end_s=30, window_s=6.0), [(0, 30, 6, 2)], id="two windows at least"),
         pytest.param(plan_of((0.0, 1), end_s=0.5), [(0, 0.5, 1, 1)], id="shorter than a window"),
     ],
 )
