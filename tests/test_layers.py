@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "cli": ({"errors", "version", "core", "targets", "mock", "engine", "aws", "jobs", "emulator", "report", "runoptions", "jobfile", "api"}, {"click", "rich"}),
 }
 # Modules of a patched process: nothing of the parent's side may import them.
-PATCHED_NAMES = ("child", "generator", "link", "master", "probe", "session", "swarm", "worker")
+PATCHED_NAMES = ("alarm", "arrival_swarm", "child", "generator", "link", "master", "probe", "session", "swarm", "worker")
 PATCHED = {f"loadtest.engine.{name}" for name in PATCHED_NAMES}
 # Inside a layer, some packages are for these modules alone.
 ONLY_IN = {

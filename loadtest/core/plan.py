@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from loadtest.core.arrivals import Arrivals, most_in_flight
 from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.spec import LatencyThreshold, RunOptions, StopConditions
+from loadtest.core.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
 
-__all__ = ["PayloadSource", "Plan", "TargetRef"]
+__all__ = ["PayloadSource", "Plan", "TargetRef", "open_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Plan:
 
     curve: how many users at which time. limit_s: hard end of the traffic, seconds from start (T10);
         None: the curve's end is the end. workers: generator processes.
+    arrivals: requests are sent at their own times (an open workload), and the curve is the limit of requests in flight;
+        None: the curve's users send one after another (a closed one). `open_plan` makes the former of the latter.
     """
 
     curve: TrafficCurve
@@ -51,6 +54,7 @@ class Plan:
     options: RunOptions = RunOptions()
     limit_s: float | None = None
     workers: int = 1
+    arrivals: Arrivals | None = None
 
     @property
     def end_s(self) -> float:
@@ -73,9 +77,29 @@ class Plan:
             options=RunOptions(**values["options"]),
             limit_s=values["limit_s"],
             workers=values["workers"],
+            arrivals=Arrivals(**values["arrivals"]) if values.get("arrivals") else None,
         )
 
     def digest(self) -> str:
         """Hex SHA-256 of the plan's canonical JSON: two processes with the same digest run the same test."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_plan(plan: Plan, arrivals: Arrivals, in_flight_limit: int | None = None) -> Plan:
+    """`plan` with `arrivals` in place of its users, the same in all else; they end it, not the end of its curve.
+
+    in_flight_limit: of requests at once, 1 or more; one more is dropped. None: `most_in_flight` of the rate.
+    Latencies are judged on the client's clock, from the intended time on, unless the model's was asked for: what a
+    request waits before it is sent is no part of the endpoint's own time. Flat throughput ends nothing, since the rate
+    is constant.
+    """
+    limit = most_in_flight(arrivals.rate_per_s) if in_flight_limit is None else in_flight_limit
+    clock: LatencyClock = "model" if plan.options.latency_clock == "model" else "client"
+    return replace(
+        plan,
+        curve=TrafficCurve((Step(0.0, limit),), arrivals.duration_s),
+        stop=replace(plan.stop, flat_stops=False),
+        options=replace(plan.options, latency_clock=clock),
+        arrivals=arrivals,
+    )

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from loadtest.core.arrivals import Sends
 from loadtest.core.histogram import Histogram, Int64s
+from loadtest.core.response import Response, merged_response, response_of
 from loadtest.core.spec import LatencyClock
 
 __all__ = ["Frame", "Kind", "Outcome", "Recorder", "Window", "merge_windows"]
@@ -88,6 +90,9 @@ class Window:
     cpu: CPU time of the generator / length, 1.0 is one core. steal: share of CPU time the host took away.
     clock_step_s: how far the wall clock moved against the monotonic one.
     workers, lost_workers: generator processes that took part, and that were lost so far.
+    intended, late, very_late, dropped: of an open workload, as in `Sends`; 0 in a closed one.
+    response, response_*_ms: successes' latency from the time they were intended to be sent; "" and None in a closed
+        workload, where that is the latency itself. It is what `over` then counts, on the client's clock.
     """
 
     index: int
@@ -127,6 +132,15 @@ class Window:
     lost_workers: int = 0
     first_byte: str = ""
     gap: str = ""
+    intended: int = 0
+    late: int = 0
+    very_late: int = 0
+    dropped: int = 0
+    response: str = ""
+    response_p50_ms: float | None = None
+    response_p95_ms: float | None = None
+    response_p99_ms: float | None = None
+    response_max_ms: float | None = None
 
     @property
     def length_s(self) -> float:
@@ -178,6 +192,7 @@ class Frame:
     clock_step_s: float = 0.0
     workers: int = 1
     lost_workers: int = 0
+    sends: Sends = Sends()
 
 
 class Recorder:
@@ -201,6 +216,7 @@ class Recorder:
         self._model_us = array("q")
         self._first_ns = array("q")
         self._gap_ns = array("q")
+        self._response_ns = array("q")  # of an open workload, in step with the latencies
         self._failures: Counter[Kind] = Counter()
         self._details: Counter[str] = Counter()
         self._failed_ns = 0
@@ -226,6 +242,11 @@ class Recorder:
         if not kernel:
             self._user_clock += 1
 
+    def record_response(self, outcome: Outcome, response_ns: int) -> None:
+        """`record` for an open workload. response_ns: from the intended send time to the last byte."""
+        self._response_ns.append(response_ns if outcome.kind is Kind.OK else FAILED)
+        self.record(outcome)
+
     def take(self, frame: Frame) -> Window:
         """Everything recorded since the last take, as the window that `frame` describes; starts the next one."""
         order_ns = np.frombuffer(self._latency_ns, np.int64)
@@ -240,7 +261,9 @@ class Recorder:
         busy_s = (float(latency_ns.sum(dtype=np.float64)) + self._failed_ns) / 1e9
         length_s = frame.end_s - frame.start_s
         in_flight = (busy_s + frame.age_sum_s - self._age_sum_s) / length_s if length_s > 0 else 0.0
-        over, batches = self._over(order_ns, model_us)
+        response_ns = np.frombuffer(self._response_ns, np.int64) if self._response_ns else order_ns
+        over, batches = self._over(response_ns, model_us)
+        response = response_of(response_ns[success]) if self._response_ns else Response()
         p50, p95, p99 = (_ms(us) for us in client.percentiles_us([0.50, 0.95, 0.99]))
         model_p50, model_p95, model_p99 = (_ms(us) for us in model.percentiles_us([0.50, 0.95, 0.99]))
         window = Window(
@@ -281,6 +304,8 @@ class Recorder:
             lost_workers=frame.lost_workers,
             first_byte=_encoded(self._first_ns),
             gap=_encoded(self._gap_ns),
+            **asdict(frame.sends),
+            **asdict(response),
         )
         self._age_sum_s = frame.age_sum_s
         self._reset()
@@ -353,6 +378,11 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         lost_workers=max(part.lost_workers for part in parts),
         first_byte=_merged(part.first_byte for part in parts),
         gap=_merged(part.gap for part in parts),
+        intended=sum(part.intended for part in parts),
+        late=sum(part.late for part in parts),
+        very_late=sum(part.very_late for part in parts),
+        dropped=sum(part.dropped for part in parts),
+        **asdict(merged_response((part.response, part.response_max_ms) for part in parts)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import percentiles_ms
 from loadtest.core.record import Kind, Window
+from loadtest.core.response import merged_response
 
 __all__ = ["Totals", "totals_of"]
 
@@ -25,6 +26,8 @@ class Totals:
     over: requests over the latency threshold, failures included.
     clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: answers without kernel timestamp.
     lost_workers: generator processes that were lost.
+    intended, late, very_late, dropped: of an open workload, as in `Sends`. response_*_ms: successes' latency from the
+        time they were intended to be sent; None in a closed workload.
     """
 
     ok: int = 0
@@ -50,6 +53,14 @@ class Totals:
     clamped: int = 0
     user_clock: int = 0
     lost_workers: int = 0
+    intended: int = 0
+    late: int = 0
+    very_late: int = 0
+    dropped: int = 0
+    response_p50_ms: float | None = None
+    response_p95_ms: float | None = None
+    response_p99_ms: float | None = None
+    response_max_ms: float | None = None
 
     @property
     def completed(self) -> int:
@@ -77,6 +88,7 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
     ok = sum(window.ok for window in windows)
     kinds = _sum(window.errors for window in windows)
     length_s = max((window.end_s for window in windows), default=0.0)
+    response = merged_response((window.response, window.response_max_ms) for window in windows)
     shares = (0.50, 0.95, 0.99, 0.999)
     max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
     p50, p95, p99, p999 = percentiles_ms(client, shares, max_ms)
@@ -105,6 +117,14 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         clamped=sum(window.clamped for window in windows),
         user_clock=sum(window.user_clock for window in windows),
         lost_workers=max((window.lost_workers for window in windows), default=0),
+        intended=sum(window.intended for window in windows),
+        late=sum(window.late for window in windows),
+        very_late=sum(window.very_late for window in windows),
+        dropped=sum(window.dropped for window in windows),
+        response_p50_ms=response.response_p50_ms,
+        response_p95_ms=response.response_p95_ms,
+        response_p99_ms=response.response_p99_ms,
+        response_max_ms=response.response_max_ms,
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import gevent
 
+from loadtest.core.arrivals import Sends
 from loadtest.core.curve import TrafficCurve
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.plan import Plan
 from loadtest.core.record import Frame, Recorder, Window
+from loadtest.engine.arrival_swarm import ArrivalSwarm
 from loadtest.engine.probe import Probe
 from loadtest.engine.swarm import Swarm, new_environment
 from loadtest.targets.base import Target
@@ -41,8 +43,13 @@ class Generator:
         self._probe = Probe()
         latency = plan.stop.latency
         self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
-        runner = runner or new_environment().create_local_runner()
-        self._swarm = Swarm(runner, target, payloads, self._recorder, self._probe, plan.options.seed, numbers)
+        seed = plan.options.seed
+        self._swarm: Swarm | ArrivalSwarm
+        if plan.arrivals is not None:
+            self._swarm = ArrivalSwarm(plan.arrivals, target, payloads, self._recorder, seed, numbers)
+        else:
+            runner = runner or new_environment().create_local_runner()
+            self._swarm = Swarm(runner, target, payloads, self._recorder, self._probe, seed, numbers)
         self._start_s = 0.0
         self._window_start_s = 0.0
         self._released = False
@@ -109,6 +116,7 @@ class Generator:
             cpu=readings.cpu,
             steal=readings.steal,
             clock_step_s=readings.clock_step_s,
+            sends=self._swarm.take_sends() if isinstance(self._swarm, ArrivalSwarm) else Sends(),
         )
         return self._recorder.take(frame), {"starts": starts, "stops": stops}
 

@@ -1,0 +1,91 @@
+"""Latency from the intended send time: kept beside the service latency, judged in its place, merged exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from loadtest.core.arrivals import Arrivals, Sends
+from loadtest.core.curve import Step, TrafficCurve
+from loadtest.core.histogram import Histogram
+from loadtest.core.levels import level_results
+from loadtest.core.plan import Plan, TargetRef, open_plan
+from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window, merge_windows
+from loadtest.core.response import Response, merged_response, response_of
+from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.totals import totals_of
+
+MS = 1_000_000
+FRAME = Frame(0, 0.0, 1.0, 0, 1, 1, 1.0)
+
+
+def _window(responses_ms: list[int], sends: Sends = Sends()) -> Window:
+    recorder = Recorder(threshold_ns=50 * MS, clock="client")
+    for response_ms in responses_ms:
+        recorder.record_response(Outcome(Kind.OK, 200, 0, 0, 0, 10 * MS, 1), response_ms * MS)
+    recorder.record_response(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 10 * MS), 5 * MS)
+    return recorder.take(replace(FRAME, sends=sends))
+
+
+def test_a_window_holds_both_latencies_and_judges_the_response() -> None:
+    window = _window(list(range(1, 101)), Sends(110, 5, 2, 3))
+    assert window.p99_ms == pytest.approx(10, rel=0.001)
+    assert (window.response_p50_ms, window.response_p95_ms, window.response_p99_ms) == pytest.approx(
+        (50, 95, 99), rel=0.001
+    )
+    assert window.response_max_ms == 100
+    assert (window.intended, window.late, window.very_late, window.dropped) == (110, 5, 2, 3)
+    # 51 .. 100 ms and the failure, although every service latency is 10 ms.
+    assert window.over == 51
+    assert Window.from_dict(window.to_dict()) == window
+
+
+def test_a_closed_workload_has_none() -> None:
+    recorder = Recorder(threshold_ns=5 * MS)
+    recorder.record(Outcome(Kind.OK, 200, 0, 0, 0, 10 * MS))
+    window = recorder.take(FRAME)
+    assert (window.response, window.response_p99_ms, window.response_max_ms, window.intended) == ("", None, None, 0)
+    assert window.over == 1
+
+
+def test_the_next_window_starts_empty() -> None:
+    recorder = Recorder()
+    recorder.record_response(Outcome(Kind.OK, 200, 0, 0, 0, MS), 2 * MS)
+    recorder.take(FRAME)
+    recorder.record(Outcome(Kind.OK, 200, 0, 0, 0, MS))
+    assert recorder.take(FRAME).response == ""
+
+
+def test_parts_levels_and_totals_are_the_exact_sum() -> None:
+    parts = [_window(list(range(first, 101, 2)), Sends(60, 4, 1, 2)) for first in (1, 2)]
+    whole = _window(list(range(1, 101)))
+    merged = merge_windows(parts)
+    assert (Histogram.decode(merged.response).counts == Histogram.decode(whole.response).counts).all()
+    assert (merged.intended, merged.late, merged.very_late, merged.dropped) == (120, 8, 2, 4)
+    assert (merged.response_p99_ms, merged.response_max_ms) == (whole.response_p99_ms, 100)
+    (level,) = level_results(TrafficCurve((Step(0.0, 1),), 1.0).levels(0.1), parts)
+    totals = totals_of(parts, Histogram(), Histogram())
+    for figures in (level, totals):
+        assert (figures.response_p95_ms, figures.response_max_ms) == (whole.response_p95_ms, 100)
+    assert (totals.intended, totals.late, totals.very_late, totals.dropped) == (120, 8, 2, 4)
+
+
+def test_nothing_measured_is_nothing_reported() -> None:
+    assert response_of(np.array([], np.int64)) == Response()
+    assert merged_response([("", None)]) == Response()
+
+
+@pytest.mark.parametrize(("asked", "clock"), [("auto", "client"), ("client", "client"), ("model", "model")])
+def test_an_open_plan_keeps_what_is_not_traffic(asked: str, clock: str) -> None:
+    curve = TrafficCurve((Step(0.0, 3), Step(5.0, 6)), 10.0)
+    closed = Plan(curve, StopConditions(), TargetRef("null:"), options=RunOptions(latency_clock=asked))  # type: ignore[arg-type]
+    plan = open_plan(closed, Arrivals(50, 2))
+    assert (plan.curve, plan.end_s) == (TrafficCurve((Step(0.0, 500),), 2.0), 2.0)
+    assert plan.stop == StopConditions(flat_stops=False)
+    assert plan.options.latency_clock == clock
+    assert (plan.target, plan.workers) == (closed.target, closed.workers)
+    assert Plan.from_dict(plan.to_dict()) == plan
+    assert plan.digest() != closed.digest()
+    assert open_plan(closed, Arrivals(50, 2), in_flight_limit=7).curve.peak == 7
