@@ -9,6 +9,7 @@ from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 from loadtest.core.result import RunResult, build_result
+from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.jobs.signal import StopSignal
 
@@ -52,8 +53,6 @@ class SimEngine:
 
     def run(self, plan: Plan, on_window: OnWindow, signal: StopSignal) -> RunResult:
         """Looks at the signal after every simulated window."""
-        from loadtest.engine.sim import simulate
-
         windows: list[Window] = []
 
         def heed(window: Window) -> None:
