@@ -1,8 +1,10 @@
-"""A scripted server, and an AWS environment that looks at nothing of this machine."""
+"""A scripted server, an AWS environment that looks at nothing of this machine, and a plug-in to be found."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from runtime_server import RuntimeServer
@@ -31,3 +33,70 @@ def aws_env(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for name, value in AWS_ENV.items():
         monkeypatch.setenv(name, value)
     return AWS_ENV
+
+
+PLUGIN = """
+from loadtest.core.record import Kind, Outcome
+
+class Good:
+    def __init__(self, **options):
+        self.options = options
+    def invoke(self, payload):
+        return Outcome(Kind.OK, 200, 0, 1, 2, 3)
+    def close(self):
+        pass
+
+class Deaf(Good):
+    def invoke(self):
+        return None
+
+class Slow(Good):
+    async def invoke(self, payload):
+        return None
+
+class Endless:
+    def invoke(self, payload):
+        return None
+
+class Strict(Good):
+    def __init__(self):
+        pass
+
+class Broken(Good):
+    def __init__(self):
+        raise RuntimeError("no luck")
+
+class Choosy(Good):
+    def __init__(self):
+        from loadtest.errors import TargetError
+        raise TargetError("needs a model")
+
+class Inner:
+    Target = Good
+
+def make(rest="", **options):
+    return Good(rest=rest, **options)
+
+def make_nothing():
+    return None
+
+instance = Good()
+number = 7
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module `plugged` on the path, and a distribution whose entry point `plug` names its `make`."""
+    (tmp_path / "plugged.py").write_text(PLUGIN)
+    (tmp_path / "plugged_badly.py").write_text("import a_module_that_is_nowhere")
+    info = tmp_path / "plugged-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[loadtest.targets]\nplug = plugged:make\nplug-gone = plugged:gone\nnull = plugged:make\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield str(tmp_path)
+    sys.modules.pop("plugged", None)
+    sys.modules.pop("plugged_badly", None)
