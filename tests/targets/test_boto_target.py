@@ -32,14 +32,21 @@ def open_boto(server: RuntimeServer, **options: Any) -> BotoTarget:
 
 
 @pytest.fixture(scope="module")
-def target(shared_runtime: RuntimeServer) -> Iterator[BotoTarget]:
+def targets(shared_runtime: RuntimeServer) -> Iterator[dict[bool, BotoTarget]]:
+    """Streamed or not -> a target."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "a")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "b")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        plain = open_boto(shared_runtime)
-        yield plain
-        plain.close()
+        opened = {stream: open_boto(shared_runtime, stream=stream) for stream in (False, True)}
+        yield opened
+        for each in opened.values():
+            each.close()
+
+
+@pytest.fixture
+def target(targets: dict[bool, BotoTarget]) -> BotoTarget:
+    return targets[False]
 
 
 EXPECTED: dict[str, tuple[Kind, int, str]] = {
@@ -180,16 +187,19 @@ def test_tls_with_a_server_that_does_not_speak_it(runtime: RuntimeServer) -> Non
         ("close", Kind.CONNECTION, 0, "closed", 0),
     ],
 )
-@pytest.mark.usefixtures("aws_env")
 def test_a_streamed_answer(
-    action: str, kind: Kind, status: int, detail: str, bytes_in: int | None, runtime: RuntimeServer
+    action: str,
+    kind: Kind,
+    status: int,
+    detail: str,
+    bytes_in: int | None,
+    targets: dict[bool, BotoTarget],
+    shared_runtime: RuntimeServer,
 ) -> None:
-    target = open_boto(runtime, stream=True)
-    outcome = target.invoke(Payload(action.encode()))
-    target.close()
+    outcome = targets[True].invoke(Payload(action.encode()))
     assert (outcome.kind, outcome.status, outcome.detail) == (kind, status, detail)
     assert bytes_in is None or outcome.bytes_in == bytes_in
-    assert runtime.requests[0].target == "/endpoints/ep/invocations-response-stream"
+    assert shared_runtime.requests[-1].target == "/endpoints/ep/invocations-response-stream"
     assert (outcome.gaps_ns is not None) == outcome.ok
     assert len(outcome.gaps_ns or ()) == (2 if action == "stream" else 0)
     assert outcome.sent_ns + sum(outcome.gaps_ns or ()) < outcome.done_ns
