@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from loadtest.core.confirmation import Confirmation
 from loadtest.core.counters import merged
 from loadtest.core.decision import REASONS, Reason, Stop
 from loadtest.core.histogram import Histogram
@@ -66,6 +67,7 @@ class RunResult:
     best: the highest rate while the conditions held; None: there was none.
     changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
     problems: what went wrong besides failed requests; log_tail: the generator's last lines if it was lost.
+    confirmation: whether the best rate held as an open workload; None: that was not asked.
     """
 
     plan: Plan
@@ -90,6 +92,7 @@ class RunResult:
     not_run: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     log_tail: tuple[str, ...] = ()
+    confirmation: Confirmation | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -135,6 +138,7 @@ class RunResult:
             "not_run": list(self.not_run),
             "problems": list(self.problems),
             "log_tail": list(self.log_tail),
+            "confirmation": self.confirmation and plain(asdict(self.confirmation)),
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -167,6 +171,7 @@ class RunResult:
             not_run=tuple(values["not_run"]),
             problems=tuple(values["problems"]),
             log_tail=tuple(values["log_tail"]),
+            confirmation=Confirmation.from_dict(values["confirmation"]) if values.get("confirmation") else None,
         )
 
 
@@ -188,6 +193,7 @@ def build_result(
     not_run: Sequence[str] = (),
     problems: Sequence[str] = (),
     log_tail: Sequence[str] = (),
+    confirmation: Confirmation | None = None,
 ) -> RunResult:
     """The result of a run that ended with `stop`.
 
@@ -224,6 +230,7 @@ def build_result(
         not_run=tuple(not_run),
         problems=tuple(problems),
         log_tail=tuple(log_tail),
+        confirmation=confirmation,
     )
 
 
@@ -242,8 +249,10 @@ def _latency(
     on_model = plan.options.latency_clock != "client" and model.total > 0
     judged = model if on_model else client
     if best is not None:
-        stretch = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
-        judged = merged(w.model_latency if on_model else w.latency for w in stretch)
+        traffic = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
+        judged = merged(w.model_latency if on_model else w.latency for w in traffic)
+    if plan.arrivals is not None and not on_model:
+        judged = merged(w.response for w in traffic)
     percentile = DEFAULT_PERCENTILE if threshold is None else threshold.percentile
     value_us = judged.percentile_us(percentile)
     measured_ms = None if value_us is None else value_us / 1000
@@ -260,8 +269,8 @@ def _latency(
 def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
 
-    gate: a latency threshold that was not met is 99. strict: a result that cannot be trusted, or a threshold that is
-    undecided, is 3; it comes before 99, because a verdict of such a run says nothing.
+    gate: a latency threshold that was not met, or a rate that did not hold when confirmed, is 99. strict: a result that
+    cannot be trusted, or a threshold or a confirmation that is undecided, is 3; it comes before 99, because a verdict of such a run says nothing.
     """
     code = REASONS[result.reason].exit_code
     if code:
@@ -269,8 +278,11 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     answer = None if result.overall is None else result.overall.answer
     if strict and (not result.trust.valid or result.trust.client_limited or result.totals.lost_workers):
         return EXIT_UNTRUSTED
-    if gate and (answer == "not met" or result.reason is Reason.LATENCY):
+    held = None if result.confirmation is None else result.confirmation.answer
+    if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held"):
         return EXIT_NOT_MET
     if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
+        return EXIT_UNTRUSTED
+    if strict and held == "undecided":
         return EXIT_UNTRUSTED
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from loadtest.core.confirmation import Confirmation
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
 from loadtest.core.record import Window
@@ -74,4 +75,5 @@ def _end(summary: dict[str, Any]) -> dict[str, Any]:
         "not_run": summary["not_run"],
         "problems": summary["problems"],
         "log_tail": summary["log_tail"],
+        "confirmation": Confirmation.from_dict(summary["confirmation"]) if summary.get("confirmation") else None,
     }

@@ -40,8 +40,18 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "not_run": list(result.not_run),
         "problems": list(result.problems),
         "log_tail": list(result.log_tail),
+        "workload": _workload(result),
+        "confirmation": result.confirmation and plain(asdict(result.confirmation)),
     }
 
 
 def _level(level: LevelResult) -> dict[str, Any]:
     return {name: value for name, value in level.to_dict().items() if name not in BULK}
+
+
+def _workload(result: RunResult) -> dict[str, Any]:
+    """Closed: so many users, each waiting for its answer. Open: requests at their own times."""
+    arrivals, peak = result.plan.arrivals, result.plan.curve.peak
+    if arrivals is None:
+        return {"kind": "closed", "peak_users": peak}
+    return {"kind": "open", **asdict(arrivals), "in_flight_limit": peak}
