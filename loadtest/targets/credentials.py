@@ -30,7 +30,8 @@ class CredentialSource:
         self._source = source
         self._lock = threading.Lock()
         self._refreshing = False
-        self._not_before_s = 0
+        self._next_early_s = 0
+        self._next_late_s = 0
         self.current = self._read()
 
     def check(self, now_s: int) -> Credentials:
@@ -43,9 +44,9 @@ class CredentialSource:
             return self.current
         if needed(refresh_in=0):
             self._refresh_expired(now_s)
-        elif needed() and now_s >= self._not_before_s and not self._refreshing:
+        elif needed() and now_s >= self._next_early_s and not self._refreshing:
             self._refreshing = True
-            self._not_before_s = now_s + _RETRY_S
+            self._next_early_s = now_s + _RETRY_S
             threading.Thread(target=self._refresh_beside, name="loadtest-credentials", daemon=True).start()
         return self.current
 
@@ -54,13 +55,13 @@ class CredentialSource:
             if not self._source.refresh_needed(refresh_in=0):
                 self._take()
                 return
-            if now_s < self._not_before_s:
+            if now_s < self._next_late_s:
                 raise NoCredentials
             try:
                 self._take()
             except Exception as problem:
                 # Else every request of every user would ask a service that is down.
-                self._not_before_s = now_s + _EXPIRED_RETRY_S
+                self._next_late_s = now_s + _EXPIRED_RETRY_S
                 _log.warning("credentials have expired and cannot be refreshed: %s", problem)
                 raise NoCredentials from problem
 

@@ -149,7 +149,8 @@ def _tunnel(sock: _socket.socket, route: Route, authorization: str | None) -> No
         lines.append(f"Proxy-Authorization: {authorization}")
     _send(sock, "\r\n".join([*lines, "", ""]).encode("latin-1"))
     parser = ResponseParser(connect=True)
-    while not parser.feed(_receive(sock)):
+    # Of a refusal the head is enough: its body may last as long as the proxy likes.
+    while not parser.feed(_receive(sock)) and not parser.head.status:
         pass
     if parser.fault or not 200 <= parser.head.status < 300 or not parser.reusable:
         raise Failed(Kind.CONNECTION, "proxy")

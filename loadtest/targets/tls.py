@@ -66,20 +66,18 @@ class TlsStream:
             data = self._object.read(_READ_BYTES)
         except ssl.SSLWantReadError:
             return b""
-        except ssl.SSLZeroReturnError:
-            self.ended = True
-            return b""
         # A record holds 16 KiB at most; an answer in one record needs no second read, which would raise.
-        if not self._incoming.pending:
+        if data and not self._incoming.pending:
             return data
-        return self._rest([data])
+        return self._rest(data)
 
-    def _rest(self, parts: list[bytes]) -> bytes:
+    def _rest(self, data: bytes) -> bytes:
+        parts = []
         try:
-            while data := self._object.read(_READ_BYTES):
+            while data:
                 parts.append(data)
+                data = self._object.read(_READ_BYTES)
+            self.ended = True  # empty: the peer's close_notify
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.ended = True
         return b"".join(parts)
