@@ -127,7 +127,7 @@ def confirmation_of(replay: RunResult, share: float, found_per_min: float) -> Co
 def backlog_of(windows: Sequence[Window]) -> Backlog | None:
     """Whether the requests in flight grow: all of the last third is clearly above all of the first. None: too short.
 
-    A slope fitted through them would vanish exactly at capacity and be turned by one pause; extremes of the outer thirds
+    A slope fitted through them would vanish exactly at capacity and be turned by one pause; extremes of outer thirds
     are neither. "Clearly" is by 0.5 % of all arrivals, and by three deviations of a Poisson count.
     """
     if len(windows) < MIN_WINDOWS:

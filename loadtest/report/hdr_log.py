@@ -31,14 +31,19 @@ def log_header(started_at: float | None) -> str:
 
 
 def log_line(window: Window, levels: Sequence[Level]) -> str:
-    """One interval; "" for a window without a success.
+    """One interval, and of an open workload a second one with the response latency; "" for a window without a success.
 
     An empty histogram is left out: hdrh's `add` of one sets the sum's minimum to 0, and a gap says the same.
     """
     if not window.latency:
         return ""
-    max_ms = window.max_ms or 0.0
-    return f"Tag={tag_of(window, levels)},{window.start_s:.3f},{window.length_s:.3f},{max_ms:.3f},{window.latency}\n"
+    tag, times = tag_of(window, levels), f"{window.start_s:.3f},{window.length_s:.3f}"
+    if not window.response:
+        return f"Tag={tag},{times},{window.max_ms or 0.0:.3f},{window.latency}\n"
+    return (
+        f"Tag=open-service,{times},{window.max_ms or 0.0:.3f},{window.latency}\n"
+        f"Tag=open-response,{times},{window.response_max_ms or 0.0:.3f},{window.response}\n"
+    )
 
 
 def tag_of(window: Window, levels: Sequence[Level]) -> str:

@@ -75,13 +75,20 @@ class LiveView:
     def _line(self, window: Window) -> Text:
         """Elapsed and planned time, users, and the window's rate and latencies; errors since the start."""
         rate = window.ok / window.length_s if window.length_s > 0 else 0.0
-        users = plural(window.users, "user") if window.users else f"draining {window.running}"
+        p50_ms, p95_ms = window.p50_ms, window.p95_ms
+        if not window.users:
+            users = f"draining {window.running}"
+        elif self._plan.arrivals is None:
+            users = plural(window.users, "user")
+        else:
+            users = f"{number(self._plan.arrivals.rate_per_s)}/s open"
+            p50_ms, p95_ms = window.response_p50_ms, window.response_p95_ms
         return Text.assemble(
             f"{clock(window.end_s)}/{clock(self._plan.end_s)}  ",
             (users, "bold"),
             "  ",
             (f"{number(rate)} req/s", "bold cyan"),
-            f"  p50 {milliseconds(window.p50_ms)}  p95 {milliseconds(window.p95_ms)} ms  ",
+            f"  p50 {milliseconds(p50_ms)}  p95 {milliseconds(p95_ms)} ms  ",
             (plural(self._errors, "error"), "bold red" if self._errors else ""),
             no_wrap=True,
             overflow="ellipsis",

@@ -20,6 +20,7 @@ from loadtest.core.result import RunResult
 from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.live import LiveView
 from loadtest.report.words import duration, evidence_words, milliseconds, number, percent, plural
+from loadtest.report.workload import confirmation_lines, latency_table, workload_lines
 
 __all__ = ["LiveView", "summary"]
 
@@ -32,7 +33,10 @@ MAX_DETAILS = 5
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
-    parts += [_verdict(result), *_why(result), *_figures(result), _level_table(result)]
+    is_open = result.plan.arrivals is not None
+    parts += [_verdict(result), *_why(result), *_figures(result)]
+    parts += [latency_table(result.totals) if is_open else _level_table(result)]
+    parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
     parts += [*_errors(result), *_trust(result), *_warnings(result)]
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
@@ -85,7 +89,8 @@ def _figures(result: RunResult) -> Iterator[Text]:
         yield Text("No rate of invocations held the conditions")
     else:
         level = next((level for level in result.levels if level.level == result.best.level), None)
-        users = "" if level is None else f" at {plural(level.users, 'user')}"
+        is_open = result.plan.arrivals is not None
+        users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
         estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
         yield Text.assemble(
             "Best rate ", (f"{number(result.best.per_min)} invocations/min", "bold"), f"{users}{estimate}"
@@ -96,10 +101,7 @@ def _figures(result: RunResult) -> Iterator[Text]:
         bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
         name = f"P{latency.percentile * 100:g}"
         yield Text(f"Latency {name} {milliseconds(latency.reported_ms)} ms{measured}, {latency.clock} clock{bound}")
-    peak = max((level.users for level in result.levels), default=0)
-    yield Text(
-        f"Closed workload, {plural(peak, 'user')}; {result.totals.ok:,} ok, {plural(result.totals.errors, 'error')}"
-    )
+    yield from workload_lines(result)
     schedule = result.schedule
     if schedule.started:
         yield Text(

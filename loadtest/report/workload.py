@@ -1,0 +1,105 @@
+"""What kind of load it was, in words: a closed loop of users or an open schedule of requests, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from loadtest.core.arrivals import Arrivals
+from loadtest.core.confirmation import Confirmation
+from loadtest.core.levels import LevelResult
+from loadtest.core.result import RunResult
+from loadtest.core.totals import Totals
+from loadtest.report.words import duration, milliseconds, number, percent, plural
+
+__all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "workload_lines"]
+
+STYLES = {"held": "bold green", "not held": "bold red", "undecided": "bold yellow"}
+MIN_OK = 100  # completions that a level's throughput rests on
+KNEE_GAIN = 0.10  # of what as many more users would bring if the endpoint had room for them
+
+
+def rate_words(arrivals: Arrivals) -> str:
+    """500/s constant - 12.5/s poisson."""
+    return f"{number(arrivals.rate_per_s)}/s {arrivals.law}"
+
+
+def workload_lines(result: RunResult) -> Iterator[Text]:
+    """Closed or open, how much of it, and what the latencies are of."""
+    totals, arrivals = result.totals, result.plan.arrivals
+    counts = f"{totals.ok:,} ok, {plural(totals.errors, 'error')}"
+    if arrivals is not None:
+        yield Text(f"Open workload, {rate_words(arrivals)} for {duration(arrivals.duration_s)}; {counts}")
+        yield Text(_sends(totals), style="yellow" if totals.dropped or totals.very_late else "")
+        return
+    peak = max((level.users for level in result.levels), default=0)
+    yield Text(f"Closed workload, {plural(peak, 'user')}; {counts}")
+    knee = knee_of(result.levels)
+    if knee is not None:
+        yield Text(
+            f"Above {plural(knee.users, 'user')} more users brought no more invocations: latencies there measure "
+            "the number of users, not the endpoint"
+        )
+
+
+def knee_of(levels: Sequence[LevelResult]) -> LevelResult | None:
+    """The level above which users only queue; None: the load never got past one.
+
+    From there on, throughput per added user is below 10 % of what each user brought at that level.
+    """
+    solid = [level for level in levels if level.throughput_per_s and level.ok >= MIN_OK and level.windows]
+    knee: LevelResult | None = None
+    for before, after in pairwise(solid):
+        if after.users <= before.users:
+            continue
+        before_per_s, after_per_s = before.throughput_per_s or 0.0, after.throughput_per_s or 0.0
+        flat = after_per_s - before_per_s < KNEE_GAIN * (before_per_s / before.users) * (after.users - before.users)
+        knee = (knee or before) if flat else None
+    return knee
+
+
+def latency_table(totals: Totals) -> Table:
+    """Both latencies of an open workload, in ms."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("latency, ms", "p50", "p95", "p99", "max"):
+        table.add_column(heading, justify="left" if heading.startswith("latency") else "right", no_wrap=True)
+    response = (totals.response_p50_ms, totals.response_p95_ms, totals.response_p99_ms, totals.response_max_ms)
+    service = (totals.p50_ms, totals.p95_ms, totals.p99_ms, totals.max_ms)
+    table.add_row("response (from the intended time)", *map(milliseconds, response))
+    table.add_row("service (from the time it was sent)", *map(milliseconds, service))
+    return table
+
+
+def confirmation_lines(confirmation: Confirmation) -> Iterator[Text]:
+    """The answer, then its figures."""
+    c = confirmation
+    what = f"{percent(c.share)} of the best rate"
+    if c.rate_per_s is None or c.duration_s is None:
+        yield Text.assemble("Confirmation: ", (c.answer, STYLES[c.answer]), f", {'; '.join(c.reasons)}")
+        return
+    yield Text.assemble(
+        "Confirmation: ",
+        (c.answer, STYLES[c.answer]),
+        f", {what} as an open workload, {number(c.rate_per_s)}/s {c.law} for {duration(c.duration_s)}",
+    )
+    for reason in c.reasons:
+        yield Text(f"  - {reason}")
+    achieved = "-" if c.achieved_per_s is None else number(c.achieved_per_s)
+    response = ", ".join(
+        f"{name} {milliseconds(value)}"
+        for name, value in (("p50", c.response_p50_ms), ("p95", c.response_p95_ms), ("p99", c.response_p99_ms))
+    )
+    yield Text(f"  {achieved}/s achieved, {plural(c.errors, 'error')}; response {response} ms")
+    facts = [f"service p99 {milliseconds(c.service_p99_ms)} ms", f"{c.late:,} late, {c.dropped:,} dropped"]
+    facts += [f"threshold {c.threshold}"] if c.threshold else []
+    facts += [f"backlog {c.backlog}"] if c.backlog else []
+    yield Text(f"  {'; '.join(facts)}")
+
+
+def _sends(totals: Totals) -> str:
+    late = f"{totals.late:,} over 1 ms late ({totals.very_late:,} over 10 ms)"
+    return f"{totals.intended:,} requests were due: {late}, {totals.dropped:,} dropped"
