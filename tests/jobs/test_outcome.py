@@ -163,9 +163,9 @@ def test_levels_with_failures_or_hardly_any_time_are_no_results() -> None:
 def test_the_load_is_raised_by_steps() -> None:
     curve = search_curve(FleetFile.load().search)
     assert curve.users_at(0) == 1
-    assert curve.peak == 64
-    assert [step.at_s for step in curve.steps[:3]] == [0, 30, 60]
-    assert curve.end_s == 360
+    assert curve.peak == 48
+    assert [step.at_s for step in curve.steps[:3]] == [0, 20, 40]
+    assert curve.end_s == 220
 
 
 def default_job(**container: Any) -> tuple[JobSpec, ModelFacts]:
@@ -180,7 +180,6 @@ def default_job(**container: Any) -> tuple[JobSpec, ModelFacts]:
 
 
 SERVERLESS = [
-    "serverless 1024 MB x 10",
     "serverless 2048 MB x 10",
     "serverless 4096 MB x 10",
     "serverless 6144 MB x 10",

@@ -1,0 +1,225 @@
+"""Whole jobs in virtual time: the published requests with the built-in fleet, and what only whole jobs show."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobkit import DATA, described, ended, job_request, steps_of
+
+from loadtest.core.decision import Reason
+from loadtest.jobs.service import JobService, open_service
+
+Services = Callable[..., JobService]
+
+# Ten endpoints and eleven levels each: some seconds.
+BIG = {"01-default-hf-bert-package", "03-default-existing-endpoint", "04-default-resnet18-containerconfig"}
+BIG |= {"20-default-xgboost-package"}
+JOBS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in BIG else [])
+    for path in sorted(DATA.glob("*.json"))
+    if path.name != "observed-results.json"
+]
+
+
+@pytest.fixture
+def virtual(services: Services) -> JobService:
+    return services(engine="sim", fleet_file=None)
+
+
+@pytest.fixture
+def leisurely(services: Services, tmp_path: Path) -> JobService:
+    """With a model so slow that there is little to compute."""
+    fleet = tmp_path / "leisurely.yaml"
+    fleet.write_text("model: {cpu_ms: 500}\n")
+    return services(engine="sim", fleet_file=fleet)
+
+
+@pytest.mark.parametrize("path", JOBS)
+def test_every_published_job_completes(virtual: JobService, path: Path) -> None:
+    request = json.loads(path.read_text())
+    virtual.create_inference_recommendations_job(request)
+    job = ended(virtual, request["JobName"])
+    assert job["Status"] == "COMPLETED"
+    assert job["CompletionTime"] > job["CreationTime"] + 60, "the job's clock is the virtual one"
+    recommendations = job["InferenceRecommendations"]
+    target = request.get("StoppingConditions", {}).get("MaxInvocations")
+    for each in recommendations:
+        metrics, configuration = each["Metrics"], each["EndpointConfiguration"]
+        assert metrics["MaxInvocations"] >= 1
+        assert (
+            0
+            < metrics["CostPerInference"]
+            == pytest.approx(metrics["CostPerHour"] / (metrics["MaxInvocations"] * 60), rel=1e-6)
+        )
+        assert each["InvocationStartTime"] < each["InvocationEndTime"] <= job["CompletionTime"]
+        if target is not None:
+            assert metrics["MaxInvocations"] >= target
+        assert ("InitialInstanceCount" in configuration) == ("InstanceType" in configuration)
+    costs = [each["Metrics"]["CostPerInference"] for each in recommendations]
+    assert costs == sorted(costs, reverse=True), "the cheapest is last (R7)"
+    asked = {c["InstanceType"] for c in request["InputConfig"].get("EndpointConfigurations", [])}
+    assert asked <= {each["EndpointConfiguration"].get("InstanceType") for each in recommendations}
+    assert ("EndpointPerformances" in job) == ("Endpoints" in request["InputConfig"])
+
+
+def test_the_same_job_gives_the_same_figures(leisurely: JobService) -> None:
+    found = []
+    for name in ("one", "two"):
+        leisurely.create_inference_recommendations_job(job_request(name, ("ml.c5.xlarge", "ml.m5.large")))
+        found.append([each["Metrics"] for each in ended(leisurely, name)["InferenceRecommendations"]])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
+def test_a_bigger_instance_is_found_to_serve_more(services: Services, tmp_path: Path) -> None:
+    """A Default job, at the plateau: twice the vCPUs serve twice as much."""
+    fleet = tmp_path / "small.yaml"
+    fleet.write_text(
+        "search: {users: [1, 2, 3, 4, 6, 8, 12], level_s: 20}\nmodel: {accelerator_ms: null, cpu_ms: 100}\n"
+    )
+    service = services(engine="sim", fleet_file=fleet)
+    request = job_request("default", JobDurationInSeconds=3600)
+    request["JobType"] = "Default"
+    config = request["InputConfig"]
+    del config["TrafficPattern"], config["EndpointConfigurations"], config["JobDurationInSeconds"]
+    config["ContainerConfig"] = {"SupportedInstanceTypes": ["ml.c5.2xlarge", "ml.c5.large", "ml.c5.xlarge"]}
+    service.create_inference_recommendations_job(request)
+    job = ended(service, "default")
+    rates = {
+        each["EndpointConfiguration"]["InstanceType"]: each["Metrics"]["MaxInvocations"]
+        for each in job["InferenceRecommendations"]
+    }
+    per_server = 60_000 / (101.5 * 1.02)  # median 101.5 ms, sigma 0.2: the mean is 2 % more
+    for name, servers in (("ml.c5.large", 2), ("ml.c5.xlarge", 4), ("ml.c5.2xlarge", 8)):
+        assert rates[name] == pytest.approx(servers * per_server, rel=0.05)
+    assert {each["EndpointConfiguration"]["InitialInstanceCount"] for each in job["InferenceRecommendations"]} == {1}
+
+
+def test_the_job_s_duration_is_a_hard_limit(leisurely: JobService) -> None:
+    instances = ("ml.c5.large", "ml.c5.xlarge", "ml.m5.large")
+    limits = {"MaxParallelOfTests": 1}
+    leisurely.create_inference_recommendations_job(
+        job_request("job", instances, JobDurationInSeconds=180, ResourceLimit=limits)
+    )
+    job = ended(leisurely, "job")
+    assert job["Status"] == "COMPLETED"
+    assert job["CompletionTime"] - job["CreationTime"] == pytest.approx(180, abs=5)
+    first, second, third = steps_of(leisurely, "job")
+    assert [step["Status"] for step in (first, second, third)] == ["COMPLETED", "COMPLETED", "STOPPED"]
+    assert "JobDurationInSeconds of 180" in third["InferenceBenchmark"]["FailureReason"]
+    reasons = [run.reason if (run := leisurely.run_result("job", i)) else None for i in range(3)]
+    assert reasons == [Reason.CURVE_END, Reason.JOB_DURATION, None]
+    assert second["InferenceBenchmark"]["Metrics"]["MaxInvocations"] > 0
+
+
+@pytest.mark.parametrize(("parallel", "length_s"), [(1, 480), (2, 240), (None, 120)])
+def test_parallel_tests_share_the_virtual_time(leisurely: JobService, parallel: int | None, length_s: float) -> None:
+    instances = ("ml.c5.large", "ml.c5.xlarge", "ml.m5.large", "ml.m5.xlarge")
+    limits = {} if parallel is None else {"ResourceLimit": {"MaxParallelOfTests": parallel}}
+    leisurely.create_inference_recommendations_job(job_request("job", instances, **limits))
+    job = ended(leisurely, "job")
+    assert job["CompletionTime"] - job["CreationTime"] == pytest.approx(length_s, abs=5)
+
+
+def test_a_running_job_can_be_stopped_and_keeps_what_it_has(virtual: JobService) -> None:
+    phases = [{"InitialNumberOfUsers": 3, "SpawnRate": 3, "DurationInSeconds": 3600}]
+    traffic = {"TrafficType": "PHASES", "Phases": phases}
+    request = job_request("job", ("ml.c5.large", "ml.c5.xlarge"), TrafficPattern=traffic)
+    request["StoppingConditions"] = {"FlatInvocations": "Continue"}
+    virtual.create_inference_recommendations_job(request)
+    while described(virtual, "job")["Status"] == "PENDING":
+        time.sleep(0.001)
+    virtual.stop_inference_recommendations_job({"JobName": "job"})
+    job = ended(virtual, "job")
+    assert job["Status"] == "STOPPED"
+    assert job["CompletionTime"] - job["CreationTime"] < 3000
+    assert {step["Status"] for step in steps_of(virtual, "job")} == {"STOPPED"}
+    run = virtual.run_result("job", 0)
+    assert run is None or (run.reason is Reason.USER and run.windows)
+
+
+def test_a_real_target_cannot_be_tested_in_virtual_time(services: Services) -> None:
+    service = services(engine="sim")  # with the fleet file whose instances are real targets
+    service.create_inference_recommendations_job(job_request())
+    job = ended(service, "job-1")
+    assert job["Status"] == "FAILED"
+    assert "only be tested in real time" in job["FailureReason"]
+
+
+def test_without_prices_there_are_no_costs(services: Services, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"ml.m5.large": 1.5}')
+    service = services(engine="sim", fleet_file=None, prices_file=prices)
+    service.create_inference_recommendations_job(job_request("job", ("ml.m5.large", "ml.c5.large")))
+    first, last = ended(service, "job")["InferenceRecommendations"]
+    assert first["EndpointConfiguration"]["InstanceType"] == "ml.c5.large"
+    assert not {"CostPerHour", "CostPerInference"} & set(first["Metrics"])
+    assert last["Metrics"]["CostPerHour"] == 1.5
+
+
+def test_a_model_that_does_not_fit_fails_its_test_only(virtual: JobService) -> None:
+    request = job_request()
+    request["InputConfig"]["EndpointConfigurations"] = [
+        {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}},
+        {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 4}},
+    ]
+    request["InputConfig"]["ContainerConfig"] = {"Domain": "COMPUTER_VISION", "Task": "IMAGE_CLASSIFICATION"}
+    virtual.create_inference_recommendations_job(request)
+    job = ended(virtual, "job-1")
+    assert job["Status"] == "COMPLETED"
+    failed, good = steps_of(virtual, "job-1")
+    assert "do not fit" in failed["InferenceBenchmark"]["FailureReason"]
+    metrics = good["InferenceBenchmark"]["Metrics"]
+    assert metrics["ModelSetupTime"] > 1_000_000
+    assert "CpuUtilization" not in metrics
+    assert "InitialInstanceCount" not in good["InferenceBenchmark"]["EndpointConfiguration"]
+
+
+def test_a_model_that_is_too_slow_for_its_threshold_has_no_figures(virtual: JobService) -> None:
+    """The latency condition held at no rate, so there is nothing to recommend; the job is complete all the same."""
+    request = job_request()
+    request["StoppingConditions"] = {"ModelLatencyThresholds": [{"Percentile": "P95", "ValueInMilliseconds": 1}]}
+    virtual.create_inference_recommendations_job(request)
+    job = ended(virtual, "job-1")
+    assert job["Status"] == "COMPLETED"
+    assert "InferenceRecommendations" not in job
+    assert "Metrics" not in steps_of(virtual, "job-1")[0]["InferenceBenchmark"]
+
+
+def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> None:
+    """The one test with processes: traffic runs, everyone can invoke the endpoint meanwhile, a stop is obeyed."""
+    from urllib.request import Request, urlopen
+
+    service = open_service(engine="live", profile="relaxed")
+    try:
+        phases = [{"InitialNumberOfUsers": 2, "SpawnRate": 0, "DurationInSeconds": 300}]
+        traffic: dict[str, Any] = {"TrafficType": "PHASES", "Phases": phases}
+        service.create_inference_recommendations_job(job_request("live", TrafficPattern=traffic))
+        while not (steps := steps_of(service, "live")):
+            time.sleep(0.01)
+        name = steps[0]["InferenceBenchmark"]["EndpointConfiguration"]["EndpointName"]
+        until_s = time.monotonic() + 60
+        while (url := service.endpoint_url(name)) is None:
+            assert time.monotonic() < until_s
+            time.sleep(0.01)
+        with urlopen(Request(f"{url}/endpoints/{name}/invocations", data=b"{}"), timeout=30) as answer:
+            assert answer.status == 200
+        # Until the traffic is really there.
+        while json.load(urlopen(f"{url}/loadtest/stats", timeout=30))["requests"] < 50:
+            assert time.monotonic() < until_s
+            time.sleep(0.05)
+        service.stop_inference_recommendations_job({"JobName": "live"})
+        job = ended(service, "live")
+        assert job["Status"] == "STOPPED"
+        run = service.run_result("live", 0)
+        assert run is not None
+        assert run.reason is Reason.USER
+        assert run.totals.ok >= 10
+        assert service.endpoint_url(name) is None
+    finally:
+        service.close()
