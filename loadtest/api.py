@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from loadtest.core.curve import curve_of
+from loadtest.core.arrivals import Arrivals
+from loadtest.core.curve import Step, TrafficCurve, curve_of
 from loadtest.core.parse import parse_job
-from loadtest.core.plan import PayloadSource, Plan, TargetRef
+from loadtest.core.plan import PayloadSource, Plan, TargetRef, open_plan
 from loadtest.core.record import Window
 from loadtest.core.result import RunResult
 from loadtest.core.spec import JobSpec, Profile, RunOptions
@@ -31,6 +32,7 @@ __all__ = ["Job", "Run", "parse", "plan", "run", "simulate", "start"]
 Job = Mapping[str, Any] | JobSpec | str | os.PathLike[str]
 
 DEFAULT_CONTENT_TYPE = "application/json"
+_ONE_USER = TrafficCurve((Step(0.0, 1),), 1.0)  # of a Default job, where arrivals take the place of users
 
 
 def parse(job: Job, *, profile: Profile = "relaxed") -> JobSpec:
@@ -51,6 +53,8 @@ def plan(
     options: RunOptions | None = None,
     workers: int = 1,
     profile: Profile = "relaxed",
+    arrivals: Arrivals | None = None,
+    in_flight_limit: int | None = None,
 ) -> Plan:
     """The load test of a job, ready to run.
 
@@ -58,10 +62,12 @@ def plan(
     payload: a file, folder or .tar.gz of request bodies; None: the scenario's, else one small JSON document.
     content_type: None: the scenario's, else the job's first SupportedContentTypes, else application/json.
     options: how ambiguous fields are read and how it is measured; None: the scenario's.
+    arrivals: an open workload in place of the job's traffic, with at most `in_flight_limit` requests at once; None: the
+        job's own users, and the default limit (see `open_plan`).
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
     spec, scenario = _read(job, profile)
-    if spec.traffic is None:
+    if spec.traffic is None and arrivals is None:
         raise SpecError(
             [
                 Problem(
@@ -75,8 +81,8 @@ def plan(
     chosen = scenario.options if options is None else options
     ratio = chosen.max_error_ratio
     path = payload if payload is not None else scenario.payload_path
-    return Plan(
-        curve=curve_of(spec.traffic, chosen),
+    made = Plan(
+        curve=_ONE_USER if spec.traffic is None else curve_of(spec.traffic, chosen),
         stop=spec.stop if ratio is None else replace(spec.stop, max_error_ratio=ratio),
         target=_target(target, spec, scenario),
         payload=PayloadSource(
@@ -87,6 +93,7 @@ def plan(
         limit_s=spec.duration_s,
         workers=workers,
     )
+    return made if arrivals is None else open_plan(made, arrivals, in_flight_limit)
 
 
 def start(

@@ -17,7 +17,9 @@ import click
 from rich.console import Console
 
 import loadtest.api as api
+from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
+from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Window
@@ -59,6 +61,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@open_loop_flags
 @target_flags
 def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
@@ -67,7 +70,7 @@ def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, pro
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow")
-    result, path = _run(plan, spec, given["output_dir"], console, quiet or as_json)
+    result, path = _run(plan, spec, given["output_dir"], confirm_of(given), console, quiet or as_json)
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
@@ -94,6 +97,8 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
         content_type=given["content_type"] or job.loadtest.content_type,
         options=options,
         workers=_workers(given["workers"]),
+        arrivals=arrivals_of(given, options.seed),
+        in_flight_limit=given["max_in_flight"],
     )
 
 
@@ -105,8 +110,31 @@ def _workers(text: str) -> int:
     raise SpecError([Problem("--workers", repr(text), "must be a number from 1 to 256, or auto")])
 
 
-def _run(plan: Plan, spec: JobSpec, output_dir: str | None, console: Console, quiet: bool) -> tuple[RunResult, Path]:
-    with _folder(plan, spec, output_dir) as folder, LiveView(plan, console=console, quiet=quiet) as view:
+def _run(
+    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, console: Console, quiet: bool
+) -> tuple[RunResult, Path]:
+    with _folder(plan, spec, output_dir) as folder:
+
+        def drive(plan: Plan, folder: RunFolder) -> RunResult:
+            return _drive(plan, spec, folder, console, quiet)
+
+        try:
+            result = drive(plan, folder)
+        except LoadtestError:
+            folder.discard()
+            raise
+        try:
+            if confirm is not None:
+                result = confirmed(result, confirm, folder.path, drive)
+            return result, folder.finish(result)
+        except OSError as problem:
+            raise SpecError([Problem("--output-dir", str(folder.path), f"cannot be written: {problem}")]) from problem
+
+
+def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, console: Console, quiet: bool) -> RunResult:
+    """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
+    labels = {"job": dict(spec.request), "label": spec.name, "info": _info(plan, spec), "not_run": _not_run(spec)}
+    with LiveView(plan, console=console, quiet=quiet) as view:
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
             folder.window(window)
@@ -115,18 +143,9 @@ def _run(plan: Plan, spec: JobSpec, output_dir: str | None, console: Console, qu
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
-        labels = {"job": dict(spec.request), "label": spec.name, "info": _info(plan, spec), "not_run": _not_run(spec)}
-        try:
-            run = spawn.start(plan, on_window=on_window, on_changes=on_changes, **labels)
-            with _signals(run, view):
-                result = _wait(run)
-        except LoadtestError:
-            folder.discard()
-            raise
-        try:
-            return result, folder.finish(result)
-        except OSError as problem:
-            raise SpecError([Problem("--output-dir", str(folder.path), f"cannot be written: {problem}")]) from problem
+        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, **labels)
+        with _signals(run, view):
+            return _wait(run)
 
 
 def _wait(run: spawn.Run) -> RunResult:
