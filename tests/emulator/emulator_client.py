@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
 REGION = "us-east-1"
 JOBS = Path(__file__).parents[1] / "data" / "jobs"
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/small/1"
 ENDED = ("COMPLETED", "FAILED", "STOPPED")
 
 
@@ -19,6 +22,37 @@ def job_request(name: str, **changes: Any) -> dict[str, Any]:
     """A request of tests/data/jobs by the beginning of its file's name, with other members in place of its own."""
     (path,) = JOBS.glob(f"{name}*.json")
     return {**json.loads(path.read_text(encoding="utf-8")), **changes}
+
+
+def small_job(name: str, **changes: Any) -> dict[str, Any]:
+    """An Advanced job of one short test, which virtual time takes a moment for."""
+    phase = {"InitialNumberOfUsers": 1, "SpawnRate": 0, "DurationInSeconds": 120}
+    config = {
+        "ModelPackageVersionArn": PACKAGE,
+        "TrafficPattern": {"TrafficType": "PHASES", "Phases": [phase]},
+        "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
+        "ContainerConfig": {"Domain": "MACHINE_LEARNING", "Task": "OTHER", "Framework": "XGBOOST"},
+    }
+    stopping = {"MaxInvocations": 1000}
+    return {
+        "JobName": name,
+        "JobType": "Advanced",
+        "RoleArn": "arn:aws:iam::123456789012:role/R",
+        "InputConfig": config,
+        "StoppingConditions": stopping,
+        **changes,
+    }
+
+
+def post(url: str, body: bytes, target: str, path: str = "/") -> tuple[int, dict[str, Any], Any]:
+    """(status, document, headers) of one request with these very bytes."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request("POST", path, body, {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}"), answer.headers
+    finally:
+        connection.close()
 
 
 def connect(url: str, service: str = "sagemaker", **config: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from emulator_client import connect, job_request, wait_for_end
+from emulator_client import connect, job_request, small_job, wait_for_end
 
 from loadtest.emulator.catalogue import Catalogue
 from loadtest.emulator.inside import InsideClients
@@ -68,17 +68,24 @@ def test_a_plain_model_says_nothing_and_an_unknown_one_is_none(catalogue: Catalo
     assert catalogue.model("arn:aws:sagemaker:us-east-1:123456789012:model-package/nobody/1") is None
 
 
+@pytest.mark.slow
 def test_a_default_job_takes_its_instances_from_the_package(sagemaker: Any, package_arn: str) -> None:
-    request = job_request("20", JobName="of-package", InputConfig={"ModelPackageVersionArn": package_arn})
+    request = job_request("20", JobName="by-default", InputConfig={"ModelPackageVersionArn": package_arn})
     sagemaker.create_inference_recommendations_job(**request)
-    job = wait_for_end(sagemaker, "of-package")
+    job = wait_for_end(sagemaker, "by-default", 180)
     assert job["Status"] == "COMPLETED", job.get("FailureReason")
-    found = [item["EndpointConfiguration"].get("InstanceType") for item in job["InferenceRecommendations"]]
-    assert {kind for kind in found if kind} <= {"ml.c5.xlarge", "ml.c5.2xlarge"}
-    (listed,) = sagemaker.list_inference_recommendations_jobs(ModelPackageVersionArnEquals=package_arn)[
-        "InferenceRecommendationsJobs"
-    ]
+    found = {item["EndpointConfiguration"].get("InstanceType") for item in job["InferenceRecommendations"]}
+    assert found - {None} == {"ml.c5.xlarge", "ml.c5.2xlarge"}
+
+
+def test_a_job_lists_the_payload_of_its_package(sagemaker: Any, package_arn: str) -> None:
+    config = {**small_job("")["InputConfig"], "ModelPackageVersionArn": package_arn}
+    sagemaker.create_inference_recommendations_job(**small_job("of-package", InputConfig=config))
+    assert wait_for_end(sagemaker, "of-package")["Status"] == "COMPLETED"
+    answer = sagemaker.list_inference_recommendations_jobs(NameContains="of-package")
+    (listed,) = answer["InferenceRecommendationsJobs"]
     assert listed["SamplePayloadUrl"] == "s3://payloads/a.tar.gz"
+    assert listed["ModelPackageVersionArn"] == package_arn
 
 
 @pytest.mark.parametrize(

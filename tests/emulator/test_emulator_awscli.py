@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emulator_client import ENDED, JOBS, connect
+from emulator_client import ENDED, connect, small_job
 
 from loadtest.emulator.server import EmulatorServer
 
@@ -46,9 +46,10 @@ def aws(emulator: EmulatorServer, tmp_path: Path) -> Aws:
     return run
 
 
-def test_a_job_with_the_aws_cli(aws: Aws) -> None:
-    path = JOBS / "13-advanced-devguide-two-phases.json"
-    name = json.loads(path.read_text())["JobName"]
+def test_a_job_with_the_aws_cli(aws: Aws, tmp_path: Path) -> None:
+    name = "of-the-cli"
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps(small_job(name)))
     created = aws("sagemaker", "create-inference-recommendations-job", "--cli-input-json", f"file://{path}")
     assert created["JobArn"].endswith(f":inference-recommendations-job/{name}")
     until_s = time.monotonic() + 60
@@ -60,7 +61,7 @@ def test_a_job_with_the_aws_cli(aws: Aws) -> None:
     listed = aws("sagemaker", "list-inference-recommendations-jobs", "--page-size", "1", "--name-contains", name)
     assert [item["JobName"] for item in listed["InferenceRecommendationsJobs"]] == [name]
     steps = aws("sagemaker", "list-inference-recommendations-job-steps", "--job-name", name, "--page-size", "1")
-    assert len(steps["Steps"]) >= 1
+    assert [step["Status"] for step in steps["Steps"]] == ["COMPLETED"]
     assert aws("sagemaker", "stop-inference-recommendations-job", "--job-name", name) is None
     errors = aws("sagemaker", "describe-inference-recommendations-job", "--job-name", "nobody", fails=True)
     assert "(ResourceNotFound)" in errors

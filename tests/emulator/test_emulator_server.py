@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import connect
+from emulator_client import connect, post
 
 from loadtest.emulator.neighbour import Nobody
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer, is_loopback
@@ -27,13 +27,7 @@ DESCRIBE = "SageMaker.DescribeInferenceRecommendationsJob"
 
 
 def _post(url: str, body: bytes, target: str = DESCRIBE, path: str = "/") -> tuple[int, dict[str, Any], Any]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    try:
-        connection.request("POST", path, body, {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}"), answer.headers
-    finally:
-        connection.close()
+    return post(url, body, target, path)
 
 
 def _raw(url: str, data: bytes) -> bytes:

@@ -33,6 +33,7 @@ def test_ten_jobs_at_once_while_the_api_stays_quick() -> None:
             sagemaker.create_inference_recommendations_job(**_request(number))
         took_ms: list[float] = []
         status: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         until_s = time.monotonic() + 240
         while len(status) < JOBS or not set(status.values()) <= set(ENDED):
             assert time.monotonic() < until_s, status
@@ -41,8 +42,9 @@ def test_ten_jobs_at_once_while_the_api_stays_quick() -> None:
                 job = sagemaker.describe_inference_recommendations_job(JobName=f"live-{number}")
                 took_ms.append((time.perf_counter() - started_s) * 1000)
                 status[job["JobName"]] = job["Status"]
+                reasons[job["JobName"]] = job.get("FailureReason", "")
             time.sleep(0.2)
-        assert set(status.values()) == {"COMPLETED"}
+        assert set(status.values()) == {"COMPLETED"}, reasons
         for number in range(JOBS):
             steps = sagemaker.list_inference_recommendations_job_steps(JobName=f"live-{number}")["Steps"]
             assert [step["Status"] for step in steps] == ["COMPLETED"] * 2

@@ -1,12 +1,13 @@
 """Run by test_sagemaker_sdk.py with the SageMaker SDK's own Python: Model.right_size to deploy() and one invocation.
 
-Usage: python right_size.py URL. Prints one JSON document.
+Usage: python right_size.py URL FILE. Writes one JSON document to FILE.
 """
 
 import json
 import os
 import sys
 import time
+from pathlib import Path
 
 URL = sys.argv[1]
 os.environ.update(
@@ -66,7 +67,7 @@ def main() -> None:
         EndpointName="deployed", Body=b"1,2", ContentType="text/csv"
     )
     result = {"recommendations": recommendations, "variant": variant, "body": answer["Body"].read().decode()}
-    print("RESULT " + json.dumps(result, default=str))
+    Path(sys.argv[2]).write_text(json.dumps(result, default=str))
 
 
 main()

@@ -25,7 +25,7 @@ def test_right_size_and_deploy(tmp_path: Path) -> None:
     environment["HOME"] = str(tmp_path)
     with recommender() as server:
         done = subprocess.run(
-            [SDK_PYTHON, "-W", "ignore", str(script), server.url],
+            [SDK_PYTHON, "-W", "ignore", str(script), server.url, str(tmp_path / "result.json")],
             env=environment,
             capture_output=True,
             text=True,
@@ -33,8 +33,7 @@ def test_right_size_and_deploy(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr[-4000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    result = json.loads(line.removeprefix("RESULT "))
+    result = json.loads((tmp_path / "result.json").read_text())
     assert 1 <= len(result["recommendations"]) <= 4
     cheapest = result["recommendations"][-1]
     assert result["variant"]["InstanceType"] == cheapest["EndpointConfiguration"]["InstanceType"]
@@ -42,4 +41,4 @@ def test_right_size_and_deploy(tmp_path: Path) -> None:
     costs = [item["Metrics"]["CostPerInference"] for item in result["recommendations"]]
     assert costs[-1] == min(costs)
     assert result["body"]
-    assert "COMPLETED" in done.stdout + done.stderr
+    assert "Job right-size COMPLETED" in done.stdout + done.stderr, "the SDK shows the job's log"
