@@ -133,7 +133,12 @@ def _run(
 
 def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, console: Console, quiet: bool) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
-    labels = {"job": dict(spec.request), "label": spec.name, "info": _info(plan, spec), "not_run": _not_run(spec)}
+    labels: dict[str, Any] = {
+        "job": dict(spec.request),
+        "label": spec.name,
+        "info": _info(plan, spec),
+        "not_run": _not_run(spec),
+    }
     with LiveView(plan, console=console, quiet=quiet) as view:
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:

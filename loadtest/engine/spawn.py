@@ -26,7 +26,7 @@ from loadtest.mock.process import MockProcess
 from loadtest.targets.mock_settings import MockSettings
 from loadtest.targets.open import check_target_ref
 
-__all__ = ["Progress", "Run", "Status", "start"]
+__all__ = ["MOCK_ENV", "Progress", "Run", "Status", "start"]
 
 Status = Literal["starting", "running", "draining", "finished"]
 Progress = Mapping[str, Any]
@@ -36,7 +36,7 @@ OPEN_S = 75.0  # to import, resolve credentials and open the target
 HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
 
 # The mock accepts any signature; botocore and our signer want some credentials to sign with.
-_MOCK_ENV = {
+MOCK_ENV = {
     "AWS_ACCESS_KEY_ID": "mock",
     "AWS_SECRET_ACCESS_KEY": "mock",
     "AWS_SESSION_TOKEN": "",
@@ -50,18 +50,20 @@ def start(
     *,
     on_window: Callable[[Window, Progress], None] | None = None,
     on_changes: Callable[[Sequence[UserChange]], None] | None = None,
+    env: Mapping[str, str] | None = None,
     **labels: Any,
 ) -> Run:
     """Start a load test in processes of its own and return at once.
 
     plan.target may be a `mock:` ref: then its endpoint runs in a process too, for as long as the run.
-    labels: what `build_result` takes besides (job, label, info, not_run, problems), kept in the result. on_window: called for each window, in order, with how near each
-        stop condition is; on_changes: with the users that started and stopped. Both on a thread of the run's; what
-        they raise ends the run in order and is raised by `Run.result`.
+    labels: what `build_result` takes besides (job, label, info, not_run, problems), kept in the result.
+    on_window: called for each window, in order, with how near each stop condition is; on_changes: with the users that
+        started and stopped. Both on a thread of the run's; what they raise ends the run in order and is raised by
+        `Run.result`. env: added to the environment of the run's processes (credentials of a mock endpoint, say).
     Raises SpecError if the target's name is not one. What fails later is raised by `Run.result`.
     """
     check_target_ref(plan.target)
-    return Run(plan, on_window, on_changes, labels)
+    return Run(plan, on_window, on_changes, labels, env or {})
 
 
 class Run:
@@ -73,8 +75,10 @@ class Run:
         on_window: Callable[[Window, Progress], None] | None,
         on_changes: Callable[[Sequence[UserChange]], None] | None,
         labels: Mapping[str, Any],
+        env: Mapping[str, str],
     ) -> None:
         self._plan = plan
+        self._env = env
         self._labels = labels
         self._on_window = on_window
         self._on_changes = on_changes
@@ -150,12 +154,12 @@ class Run:
 
     def _open(self, stack: ExitStack) -> GeneratorProcess:
         """The processes of the run, each reaped by `stack`."""
-        plan, env = self._plan, {}
+        plan, env = self._plan, dict(self._env)
         if plan.target.ref.split(":", 1)[0] == "mock":
             mock = MockProcess(MockSettings.parse(plan.target.ref.partition(":")[2]))
             mock.start()
             stack.callback(mock.stop)
-            plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), _MOCK_ENV
+            plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
         role = ("master", "127.0.0.1", "0", str(plan.workers)) if plan.workers > 1 else ()
         with self._lock:
             child = self._child = GeneratorProcess(*role, env=env)
