@@ -131,7 +131,7 @@ class Fleet:
             ref = stand_in.target or f"{url}/endpoints/{subject.endpoint_name}/invocations"
             if not self._live and not ref.startswith("mock:"):
                 raise TargetError(f"{ref} is real: it can only be tested in real time, not with the engine sim")
-            return OpenEndpoint(TargetRef(ref), instances=stand_in.instance_count)
+            return OpenEndpoint(TargetRef(ref, stand_in.options), instances=stand_in.instance_count)
         instance_type = stand_in.instance_type or subject.instance_type
         behaviour = self.behaviour(facts, instance_type, subject.serverless, subject.environment)
         # From the label, not the random endpoint name: the same job gives the same figures in virtual time.

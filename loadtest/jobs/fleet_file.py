@@ -10,16 +10,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from loadtest.core.plan import TargetRef
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
 from loadtest.jobs.models import ModelFacts
+from loadtest.targets.open import check_target_ref
 
 __all__ = ["Accelerator", "FleetFile", "SearchPlan", "ServerlessModel", "StandIn"]
 
@@ -57,9 +59,13 @@ class SearchPlan:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """What an instance type or an existing endpoint is: a real target, or an instance type; None: not given."""
+    """What an instance type or an existing endpoint is: a target, or an instance type; None: not given.
+
+    options: of the target, as in TargetRef (region, endpoint_url, target_variant, ...).
+    """
 
     target: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     instance_type: str | None = None
     instance_count: int = 1
 
@@ -191,6 +197,13 @@ class _Reader:
             return []
         return [self.mapping(f"{path}[{i}]", one) for i, one in enumerate(value)]
 
+    def target(self, path: str, ref: TargetRef) -> None:
+        try:
+            check_target_ref(ref)
+        except SpecError as found:
+            for problem in found.problems:
+                self.wrong(path, ref.ref, f"{problem.path}: {problem.rule}" if problem.path else problem.rule)
+
 
 def _checked(values: Mapping[str, Any], where: str) -> FleetFile:
     read = _Reader(where)
@@ -279,6 +292,9 @@ def _stand_ins(read: _Reader, path: str, value: object) -> dict[str, StandIn]:
         if not all(text is None or isinstance(text, str) for text in (target, instance_type)):
             read.wrong(where, entry, "target and instance_type must be texts")
             continue
+        options = read.mapping(f"{where}.options", members.get("options", {}))
+        if target is not None:
+            read.target(f"{where}.target", TargetRef(target, options))
         count = read.whole(f"{where}.instance_count", members.get("instance_count", 1))
-        found[name] = StandIn(target, instance_type, count)
+        found[name] = StandIn(target, options, instance_type, count)
     return found

@@ -193,7 +193,8 @@ class JobRun:
 
     def _ended(self, status: Status, reason: str | None = None) -> Ending:
         end_s = self._end_s if self._around.engine.virtual else self.now_s()
-        self._say(f"Job {self._job.name} {status.value}" + (f": {reason}" if reason else ""), end_s)
+        if not self._signal.asked:  # else it ends as STOPPED, and whoever asked says so
+            self._say(f"Job {self._job.name} {status.value}" + (f": {reason}" if reason else ""), end_s)
         return Ending(status, end_s, reason)
 
     def _say(self, text: str, time_s: float | None = None) -> None:
@@ -228,20 +229,26 @@ def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Ca
     """As many threads as slots take the tests in their order."""
     waiting = iter(pairs)
     lock = threading.Lock()
+    broken: list[Exception] = []
 
     def work() -> None:
         while True:
             with lock:
-                pair = next(waiting, None)
+                pair = None if broken else next(waiting, None)
             if pair is None:
                 return
-            one(*pair, now_s() - begin_s)
+            try:
+                one(*pair, now_s() - begin_s)
+            except Exception as problem:
+                broken.append(problem)
 
     threads = [threading.Thread(target=work, name="loadtest-test", daemon=True) for _ in range(min(slots, len(pairs)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if broken:
+        raise broken[0]
 
 
 def _hardware(configuration: EndpointConfiguration | None) -> dict[str, Any]:

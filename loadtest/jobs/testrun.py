@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.decision import REASONS, Reason
 from loadtest.core.plan import PayloadSource, Plan
+from loadtest.core.record import Window
 from loadtest.core.result import RunResult
 from loadtest.core.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.errors import LoadtestError
@@ -135,16 +136,23 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
         options=bench.load.options,
         limit_s=limit_s,
     )
-    variant = str(step.endpoint.get("VariantName", "AllTraffic"))
-    meter = Meter(
-        bench.events, bench.job_name, step.endpoint_name, variant, started_s, endpoint.behaviour, endpoint.instances
-    )
     if isinstance(bench.events, NoEvents):  # a minute's percentiles are not worth computing for nobody
         return bench.engine.run(plan, lambda window: None, bench.signal)
+    variant = str(step.endpoint.get("VariantName", "AllTraffic"))
+    meters: list[Meter] = []
+
+    def meter(window: Window) -> None:
+        if not meters:
+            begin_s = started_s if bench.engine.virtual else time.time() - window.end_s
+            target = (bench.job_name, step.endpoint_name, variant)
+            meters.append(Meter(bench.events, *target, begin_s, endpoint.behaviour, endpoint.instances))
+        meters[0].add(window)
+
     try:
-        return bench.engine.run(plan, meter.add, bench.signal)
+        return bench.engine.run(plan, meter, bench.signal)
     finally:
-        meter.flush()
+        for each in meters:
+            each.flush()
 
 
 def _finished(

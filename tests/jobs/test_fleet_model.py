@@ -7,6 +7,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from loadtest.core.plan import TargetRef
 from loadtest.core.spec import Serverless
 from loadtest.errors import SpecError, TargetError
 from loadtest.jobs.fleet import EndpointFacts, Fleet, Subject
@@ -189,6 +190,9 @@ def test_yaml_and_a_list_of_models(tmp_path: Path) -> None:
         ({"instances": {"ml.c5.xlarge": {"url": "x"}}}, "instances.ml.c5.xlarge.url"),
         ({"endpoints": {"e": {"instance_count": 0}}}, "endpoints.e.instance_count"),
         ({"endpoints": {"e": {"target": 5}}}, "must be texts"),
+        ({"endpoints": {"e": {"target": "what is this"}}}, "endpoints.e.target"),
+        ({"endpoints": {"e": {"target": "mock:servers=0"}}}, "servers"),
+        ({"endpoints": {"e": {"target": "sagemaker:e", "options": []}}}, "endpoints.e.options"),
         ({"candidates": [{"when": {}, "instances": "ml.c5.xlarge"}]}, "candidates[0].instances"),
         ({"queue": -1}, "queue"),
     ],
@@ -227,14 +231,16 @@ def test_stand_ins(tmp_path: Path) -> None:
     stand_ins = {
         "instances": {"ml.c5.xlarge": {"target": "http://127.0.0.1:9/invocations"}},
         "endpoints": {
-            "real": {"target": "sagemaker:real"},
+            "real": {"target": "sagemaker:real", "options": {"region": "eu-central-1"}},
             "twins": {"instance_type": "ml.c5.large", "instance_count": 2},
         },
     }
     path.write_text(json.dumps(stand_ins))
     live = Fleet.load(path, live=True)
     assert live.open(Subject("x", instance_type="ml.c5.xlarge"), UNKNOWN).target.ref == "http://127.0.0.1:9/invocations"
-    assert live.open(Subject("real", existing=True), UNKNOWN).target.ref == "sagemaker:real"
+    real = live.open(Subject("real", existing=True), UNKNOWN)
+    assert real.target == TargetRef("sagemaker:real", {"region": "eu-central-1"})
+    assert real.behaviour is None
     virtual = Fleet.load(path, live=False)
     with pytest.raises(TargetError, match="only be tested in real time"):
         virtual.open(Subject("x", instance_type="ml.c5.xlarge"), UNKNOWN)
