@@ -1,0 +1,231 @@
+"""Was it the endpoint that was measured, or the load generator? Each window by itself, and the run as a whole (S10).
+
+A generator that is out of breath sends less than it should and may read its clock late: throughput then levels out, and
+latencies grow, for reasons that are not the endpoint's. So every window carries what the generator knows of itself,
+and over a limit it is marked:
+
+    cpu         a generator process used 90 % of one core: a single-threaded loop cannot do more
+    loop-lag    the event loop came round 40 ms too late: users waited for the generator
+    steal       the host took away a tenth of the CPU time
+    spawn-lag   a user started a quarter of a second after its time
+    little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
+                throughput x latency, and without think time it equals the number of active users. Up to 5 % or a
+                millisecond per request is what any loop costs; more is the generator's doing
+    late-sends  an open workload's requests left more than a tenth of the time after they were due
+
+One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
+`client_limited`: "flat" and "not met" are withheld, because both would blame the endpoint. With kernel timestamps
+latencies stay true even then, but the load was not what was planned, so "not met" is withheld all the same.
+
+Other reasons make a result doubtful without limiting the load: clamped or clock-stepped samples, answers timed partly
+by the kernel and partly by the process, gaps between windows, lost workers. No clock, no I/O.
+Sources: Little (1961); MLPerf LoadGen's VALID and INVALID with reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.core.verdict import Trust, TrustReason
+
+__all__ = ["Limits", "assess", "client_limited", "persists"]
+
+IN_A_ROW = 3  # marked windows, or
+SHARE = 0.2  # of all windows, if that many are marked
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Over which figures a window is marked, or a run doubtful."""
+
+    cpu: float = 0.9
+    loop_lag_s: float = 0.04
+    steal: float = 0.1
+    spawn_lag_s: float = 0.25
+    little: float = 0.05
+    little_wait_s: float = 0.001
+    late_sends: float = 0.1
+    clock_step_s: float = 0.001
+    clamped: float = 0.001
+    mixed_clock: float = 0.01
+
+
+LIMITS = Limits()
+
+
+def client_limited(window: Window, limits: Limits = LIMITS) -> tuple[TrustReason, ...]:
+    """Why the generator, not the endpoint, set the pace of this window; () if it did not. Draining has no pace."""
+    if not window.users or window.length_s <= 0:
+        return ()
+    return tuple(reason for reason in _marks(window, limits) if reason is not None)
+
+
+def persists(marks: Iterable[bool]) -> bool:
+    """Three marked windows in a row, or three that are a fifth of all: more than hiccups."""
+    marked = total = row = longest = 0
+    for mark in marks:
+        total += 1
+        marked += mark
+        row = row + 1 if mark else 0
+        longest = max(longest, row)
+    return longest >= IN_A_ROW or (marked >= IN_A_ROW and marked >= SHARE * total)
+
+
+def assess(plan: Plan, windows: Sequence[Window], limits: Limits = LIMITS) -> Trust:
+    """How far a run's numbers can be trusted. windows: all, those of the draining included."""
+    traffic = [window for window in windows if window.users and window.length_s > 0]
+    if not any(window.completed for window in windows):
+        nothing = TrustReason("no-data", "no request completed", "check that the target answers at all")
+        return Trust(valid=False, client_limited=False, reasons=(nothing,), figures=_figures(traffic, windows))
+    marks = [client_limited(window, limits) for window in traffic]
+    codes = dict.fromkeys(reason.code for found in marks for reason in found)
+    limiting = [
+        _worst(code, marks)
+        for code in codes
+        if persists(any(reason.code == code for reason in found) for found in marks)
+    ]
+    if not limiting and persists(bool(found) for found in marks):
+        limiting = [_worst(code, marks) for code in codes]
+    doubts = tuple(_doubts(plan, windows, limits))
+    return Trust(
+        valid=not limiting and not doubts,
+        client_limited=bool(limiting),
+        reasons=(*limiting, *doubts),
+        figures=_figures(traffic, windows),
+    )
+
+
+def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
+    more = f"add --workers {window.workers + 1}, or use a larger machine"
+    yield _over("cpu", window.cpu, limits.cpu, f"the generator used {window.cpu:.0%} of one core", more)
+    yield _over(
+        "loop-lag",
+        window.loop_lag_s,
+        limits.loop_lag_s,
+        f"the generator's event loop was {1000 * window.loop_lag_s:.0f} ms late",
+        "give the generator a core of its own; a target plug-in must not block or compute for long",
+    )
+    yield _over(
+        "steal",
+        window.steal,
+        limits.steal,
+        f"the host took away {window.steal:.0%} of the CPU time",
+        "use a machine whose cores are its own",
+    )
+    yield _over(
+        "spawn-lag",
+        window.spawn_lag_max_s,
+        limits.spawn_lag_s,
+        f"a user started {1000 * window.spawn_lag_max_s:.0f} ms late",
+        more,
+    )
+    yield _little(window, limits, more)
+    if window.intended:
+        behind = (window.very_late + window.dropped) / window.intended
+        yield _over(
+            "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent late or not at all", more
+        )
+
+
+def _over(code: str, figure: float, limit: float, text: str, advice: str) -> TrustReason | None:
+    return TrustReason(code, text, advice) if figure >= limit else None
+
+
+def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
+    """Users without a request in flight; None in windows that are not steady, where the two means differ by nature."""
+    idle = _idle_users(window)
+    if idle is None or not window.completed or idle < limits.little * window.active:
+        return None
+    wait_s = idle * window.length_s / window.completed
+    if wait_s < limits.little_wait_s:
+        return None
+    share = idle / window.active
+    text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {share:.0%} of their time"
+    return TrustReason("little", text, advice)
+
+
+def _idle_users(window: Window) -> float | None:
+    """Mean number of active users without a request in flight; None: not steady, or an open workload."""
+    if (
+        window.level is None
+        or window.intended
+        or window.active <= 0
+        or window.spawned
+        or window.running != window.users
+    ):
+        return None
+    return window.active - window.in_flight
+
+
+def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
+    """The reason of the middle marked window, as an example that is neither the best nor the worst; with how often."""
+    found = [reason for reasons in marks for reason in reasons if reason.code == code]
+    example = sorted(found, key=lambda reason: (len(reason.text), reason.text))[len(found) // 2]
+    often = f"{example.text} (in {len(found)} of {len(marks)} windows)"
+    return TrustReason(code, often, example.advice)
+
+
+def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[TrustReason]:
+    completed = sum(window.completed for window in windows)
+    lost = max(window.lost_workers for window in windows)
+    if lost:
+        yield TrustReason(
+            "lost-workers",
+            f"{lost} generator process{'es were' if lost > 1 else ' was'} lost",
+            "what they had sent last is missing; look for the reason in their logs and run again",
+        )
+    clamped = sum(window.clamped for window in windows)
+    if clamped > limits.clamped * completed:
+        yield TrustReason(
+            "clamped",
+            f"{clamped} latencies were outside 1 us to 1 h and count at the border",
+            "check the machine's clock",
+        )
+    by_process = sum(window.user_clock for window in windows) / completed
+    if limits.mixed_clock < by_process < 1 - limits.mixed_clock:
+        yield TrustReason(
+            "user-clock",
+            f"{by_process:.0%} of the answers had no kernel timestamp and were timed by the process",
+            "their latencies include the generator's own delays",
+        )
+    if persists(abs(window.clock_step_s) > limits.clock_step_s for window in windows):
+        worst_s = max((window.clock_step_s for window in windows), key=abs)
+        yield TrustReason(
+            "clock-step",
+            f"the wall clock moved against the monotonic one, by {1000 * worst_s:.1f} ms in a window",
+            "let the machine's clock settle (NTP) before the test",
+        )
+    missing_s = _gaps_s(windows)
+    if missing_s > 1.5 * plan.options.window_s:
+        yield TrustReason(
+            "gap", f"{missing_s:.1f} s of the run are in no window", "windows were lost on their way; run again"
+        )
+
+
+def _gaps_s(windows: Sequence[Window]) -> float:
+    ordered = sorted(windows, key=lambda window: window.start_s)
+    return sum(max(0.0, later.start_s - earlier.end_s) for earlier, later in pairwise(ordered))
+
+
+def _figures(traffic: Sequence[Window], windows: Sequence[Window]) -> dict[str, float]:
+    steady = [(window, idle) for window in traffic if (idle := _idle_users(window)) is not None]
+    active = sum(window.active * window.length_s for window, _ in steady)
+    spawned = sum(window.spawned for window in windows)
+    completed = sum(window.completed for window in windows)
+    marked = sum(bool(client_limited(window)) for window in traffic)
+    return {
+        "cpu_max": max((window.cpu for window in traffic), default=0.0),
+        "loop_lag_max_s": max((window.loop_lag_s for window in traffic), default=0.0),
+        "steal_max": max((window.steal for window in traffic), default=0.0),
+        "spawn_lag_max_s": max((window.spawn_lag_max_s for window in windows), default=0.0),
+        "spawn_lag_mean_s": sum(window.spawn_lag_sum_s for window in windows) / spawned if spawned else 0.0,
+        "little_gap": sum(idle * window.length_s for window, idle in steady) / active if active else 0.0,
+        "marked_windows": float(marked),
+        "windows": float(len(traffic)),
+        "user_clock_share": sum(window.user_clock for window in windows) / completed if completed else 0.0,
+        "clock_step_max_s": max((abs(window.clock_step_s) for window in windows), default=0.0),
+    }
