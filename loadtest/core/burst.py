@@ -5,8 +5,9 @@ pause of the garbage collector, a noisy neighbour), neighbours resemble each oth
 that: the n requests say no more than n / DEFF independent ones. DEFF, the design effect, is estimated from the
 variance between batches of consecutive requests over what independence would give:
 
-    DEFF = sum_i (over_i - p n_i)^2 / (p (1 - p) sum_i n_i) x k / (k - 1)        k batches of n_i requests
+    DEFF = sum_i (over_i - p n_i)^2 / (p (1 - p) sum_i n_i) x k / (k - 3)        k batches of n_i requests
 
+The factor makes n / DEFF, not DEFF, free of bias: the mean of 1 / chi-squared with k - 1 degrees is 1 / (k - 3).
 Batches shorter than a burst underestimate it, so they are doubled as long as there are enough of them, and a longer
 batch's estimate is taken where it is clearly larger. Sources: Kish, "Survey Sampling" (1965), design effect; batch
 means as in Law, "Simulation Modeling and Analysis". No clock, no I/O.
@@ -61,10 +62,12 @@ def tally_of(windows: Iterable[Window]) -> Tally:
     return tally
 
 
-def design_effect(batches: Pairs, size: int) -> float | None:
-    """DEFF, at least 1, from batches of at least `size` requests; None: there are fewer than ENOUGH of them."""
-    pairs = np.array(batches, np.float64).reshape(-1, 2)
-    pairs = _grouped(pairs, size)
+def design_effect(batches: Pairs, size: int, *, longer: int = ENOUGH_LONGER, clearly: float = CLEARLY) -> float | None:
+    """DEFF, at least 1, from batches of about `size` requests; None: there are fewer than ENOUGH of them.
+
+    longer, clearly: how many longer batches may replace the estimate, if theirs is so many times larger.
+    """
+    pairs = _grouped(np.array(batches, np.float64).reshape(-1, 2), size)
     if len(pairs) < ENOUGH:
         return None
     n, over = pairs.sum(axis=0)
@@ -72,11 +75,11 @@ def design_effect(batches: Pairs, size: int) -> float | None:
     if share in (0.0, 1.0):
         return 1.0
     found = _ratio(pairs, share)
-    while len(pairs) >= 2 * ENOUGH_LONGER:
+    while len(pairs) >= 2 * longer:
         pairs = pairs[: len(pairs) // 2 * 2].reshape(-1, 2, 2).sum(axis=1)
-        longer = _ratio(pairs, share)
-        if longer > CLEARLY * found:
-            found = longer
+        ratio = _ratio(pairs, share)
+        if ratio > clearly * found:
+            found = ratio
     return found
 
 
@@ -84,16 +87,16 @@ def _ratio(pairs: NDArray[np.float64], share: float) -> float:
     n, over = pairs[:, 0], pairs[:, 1]
     spread = float(((over - share * n) ** 2).sum())
     count = len(pairs)
-    return max(1.0, spread / (share * (1 - share) * float(n.sum())) * count / (count - 1))
+    return max(1.0, spread / (share * (1 - share) * float(n.sum())) * count / (count - 3))
 
 
 def _grouped(pairs: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Neighbours joined until each batch has `size` requests; the rest that has fewer is left out."""
+    if not len(pairs):
+        return pairs
     ends = np.floor(np.cumsum(pairs[:, 0]) / size)
     group = np.concatenate(([0.0], ends[:-1]))
     starts = np.flatnonzero(np.diff(group, prepend=-1.0))
-    if not starts.size:
-        return pairs[:0]
     joined: NDArray[np.float64] = np.add.reduceat(pairs, starts, axis=0)
     return joined if joined[-1, 0] >= size else joined[:-1]
 

@@ -11,7 +11,7 @@ and over a limit it is marked:
     little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
                 throughput x latency, and without think time it equals the number of active users. Up to 5 % or a
                 millisecond per request is what any loop costs; more is the generator's doing
-    late-sends  an open workload's requests left more than a tenth of the time after they were due
+    late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
 
 One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
 `client_limited`: "flat" and "not met" are withheld, because both would blame the endpoint. With kernel timestamps
@@ -125,9 +125,9 @@ def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
     )
     yield _little(window, limits, more)
     if window.intended:
-        behind = (window.very_late + window.dropped) / window.intended
+        behind = window.very_late / window.intended
         yield _over(
-            "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent late or not at all", more
+            "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent over 10 ms late", more
         )
 
 
