@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from jobkit import HandEngine, ended, job_request, steps_of
+from jobkit import NOWHERE, HandEngine, awaited, ended, job_request, steps_of
 
+from loadtest.jobs.events import NoEvents
+from loadtest.jobs.fleet import Fleet
+from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.launch import Launcher
+from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.rows import JobRow
 from loadtest.jobs.service import JobService
+from loadtest.jobs.status import Status
+from loadtest.jobs.store import JobStore
 
 VICTIM = """
 import sys
@@ -85,3 +95,30 @@ def test_results_of_finished_tests_outlive_the_service(
     assert second.run_result("job-1", 0) == run
     assert second.run_result("job-1", 1) is None
     assert run.max_invocations_per_min == 600
+
+
+class FullStore(JobStore):
+    """A disk that has no room for results."""
+
+    def put_run(self, name: str, index: int, result: Mapping[str, Any]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_disk_that_is_full_fails_the_job_and_not_the_launcher(engine: HandEngine, fleet_file: Path) -> None:
+    engine.release()
+    store = FullStore()
+    fleet = Fleet.load(fleet_file, live=True)
+    launcher = Launcher(Surroundings(store=store, fleet=fleet, engine=engine, events=NoEvents()))
+    try:
+        for name in ("one", "two"):
+            request = job_request(name, ("ml.c5.large", "ml.c5.xlarge"))
+            store.add(JobRow(name, f"arn:{name}", request, "aws", ModelFacts(), 1.0, 1.0))
+            launcher.submit(name)
+            job = awaited(lambda name=name: store.get(name), lambda job: job is not None and job.status.final)
+            assert job.status is Status.FAILED
+            assert job.failure_reason == "InternalFailure: OperationalError: database or disk is full"
+            assert all(step.status.final for step in store.steps(name))
+    finally:
+        launcher.close()
+        store.close()
+    assert NOWHERE in {plan.target.ref for plan in iter(engine.started.queue)}

@@ -18,7 +18,7 @@ Services = Callable[..., JobService]
 
 # Ten endpoints and eleven levels each: some seconds.
 BIG = {"01-default-hf-bert-package", "03-default-existing-endpoint", "04-default-resnet18-containerconfig"}
-BIG |= {"20-default-xgboost-package"}
+BIG |= {"02-default-tgi-containerconfig", "20-default-xgboost-package"}
 JOBS = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in BIG else [])
     for path in sorted(DATA.glob("*.json"))
@@ -154,7 +154,9 @@ def test_a_real_target_cannot_be_tested_in_virtual_time(services: Services) -> N
 def test_without_prices_there_are_no_costs(services: Services, tmp_path: Path) -> None:
     prices = tmp_path / "prices.json"
     prices.write_text('{"ml.m5.large": 1.5}')
-    service = services(engine="sim", fleet_file=None, prices_file=prices)
+    fleet = tmp_path / "fleet.json"
+    fleet.write_text('{"model": {"cpu_ms": 500}}')
+    service = services(engine="sim", fleet_file=fleet, prices_file=prices)
     service.create_inference_recommendations_job(job_request("job", ("ml.m5.large", "ml.c5.large")))
     first, last = ended(service, "job")["InferenceRecommendations"]
     assert first["EndpointConfiguration"]["InstanceType"] == "ml.c5.large"
