@@ -44,7 +44,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.argument("file", type=click.Path())
 @click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
 @click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
-@click.option("--output-dir", type=click.Path(file_okay=False), help="The run folder.  [default: a dated one in runs/]")
+@click.option("--output-dir", type=click.Path(file_okay=False), help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]")
 @click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
 @click.option("--payload", type=click.Path(), help="File, folder or .tar.gz of request bodies; one file is one body.")
 @click.option("--content-type", help="Content-Type of every request.")
@@ -190,7 +190,7 @@ def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
             output_dir or DEFAULT_DIR,
             plan,
             created_at=time.time(),
-            exact=output_dir is not None,
+            exact=output_dir is not None and not _holds_something(Path(output_dir)),
             job=dict(spec.request),
             label=spec.name,
             info=_info(plan, spec),
@@ -199,6 +199,10 @@ def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
     except OSError as problem:
         where = output_dir or DEFAULT_DIR
         raise SpecError([Problem("--output-dir", where, f"cannot be written: {problem.strerror}")]) from problem
+
+
+def _holds_something(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())
 
 
 def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:

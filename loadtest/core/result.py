@@ -21,18 +21,13 @@ from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 from loadtest.core.schedule import Schedule, UserChange, audit
 from loadtest.core.totals import Totals, totals_of
+from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 
 SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
 DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
-
-NOT_ASSESSED = Trust(
-    valid=False,
-    client_limited=False,
-    reasons=(TrustReason("not-assessed", "the run's trust was not assessed", "assess it before using its numbers"),),
-)
 
 EXIT_UNTRUSTED = 3
 EXIT_NOT_MET = 99
@@ -182,7 +177,7 @@ def build_result(
     *,
     verdicts: Sequence[LatencyVerdict] = (),
     overall: LatencyVerdict | None = None,
-    trust: Trust = NOT_ASSESSED,
+    trust: Trust | None = None,
     starts: Sequence[UserChange] = (),
     job: Mapping[str, Any] | None = None,
     label: str = "",
@@ -216,7 +211,7 @@ def build_result(
         totals=totals_of(ordered, client, model),
         latency=_latency(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
-        trust=trust,
+        trust=assess(plan, ordered) if trust is None else trust,
         best=best,
         verdicts=tuple(verdicts),
         overall=overall,
@@ -269,8 +264,9 @@ def _latency(
 def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
 
-    gate: a latency threshold that was not met, or a rate that did not hold when confirmed, is 99. strict: a result that
-    cannot be trusted, or a threshold or a confirmation that is undecided, is 3; it comes before 99, because a verdict of such a run says nothing.
+    gate: a latency threshold that was not met, or a rate that did not hold when confirmed, is 99. strict: a result
+    that cannot be trusted, or a threshold or a confirmation that is undecided, is 3; it comes before 99, because a
+    verdict of such a run says nothing.
     """
     code = REASONS[result.reason].exit_code
     if code:

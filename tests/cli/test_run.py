@@ -78,8 +78,10 @@ def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", steps=1)
     assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
     before = (tmp_path / "out/summary.json").read_text()
-    assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode in (0, 2)
+    assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
     assert (tmp_path / "out/summary.json").read_text() == before
+    (second,) = (path for path in (tmp_path / "out").iterdir() if path.is_dir())
+    assert {path.name for path in second.iterdir()} == FILES
 
 
 def test_without_an_output_dir_the_run_goes_to_a_dated_folder(tmp_path: Path) -> None:
