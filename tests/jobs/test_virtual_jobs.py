@@ -100,6 +100,24 @@ def test_a_bigger_instance_is_found_to_serve_more(services: Services, tmp_path: 
     assert {each["EndpointConfiguration"]["InitialInstanceCount"] for each in job["InferenceRecommendations"]} == {1}
 
 
+def test_as_many_instances_as_the_target_needs(leisurely: JobService) -> None:
+    """R2 to R4 on a whole job: one instance does not reach the target, so several are recommended and paid for."""
+    phases = [{"InitialNumberOfUsers": 1, "SpawnRate": 3, "DurationInSeconds": 180}]
+    request = job_request("job", ("ml.c5.large",), TrafficPattern={"TrafficType": "PHASES", "Phases": phases})
+    request["StoppingConditions"] = {"MaxInvocations": 1000}
+    leisurely.create_inference_recommendations_job(request)
+    (found,) = ended(leisurely, "job")["InferenceRecommendations"]
+    run = leisurely.run_result("job", 0)
+    assert run is not None
+    per_instance = run.max_invocations_per_min
+    assert per_instance is not None
+    assert per_instance == pytest.approx(2 * 60 / 0.51, rel=0.05)  # two vCPUs, 510 ms each on average
+    count = found["EndpointConfiguration"]["InitialInstanceCount"]
+    assert count == -(-1000 // int(per_instance)) == 5
+    assert found["Metrics"]["MaxInvocations"] == int(per_instance) * count
+    assert found["Metrics"]["CostPerHour"] == pytest.approx(0.102 * count, rel=1e-6)
+
+
 def test_the_job_s_duration_is_a_hard_limit(leisurely: JobService) -> None:
     instances = ("ml.c5.large", "ml.c5.xlarge", "ml.m5.large")
     limits = {"MaxParallelOfTests": 1}
