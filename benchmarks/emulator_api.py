@@ -134,7 +134,7 @@ def running(*command: str) -> Iterator[int]:
 
 SERVERS = {
     "emulator": (
-        ("-c", "from loadtest.cli.serve import serve; serve()", "--port", "PORT", "--engine", "sim"),
+        ("-c", "from loadtest.cli import main; main()", "serve", "--port", "PORT", "--engine", "sim"),
         prepare_emulator,
         {"Describe": describe_job, "Create": create_job},
     ),

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from loadtest.core.spec import Profile
-from loadtest.errors import EngineError, SpecError
 
 if TYPE_CHECKING:
     from loadtest.emulator.server import EmulatorServer
 
-__all__ = ["serve"]
+__all__ = ["command"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=4599, show_default=True, help="Port; 0 takes a free one."
@@ -50,7 +49,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--quota", type=click.IntRange(min=1), help="Jobs that may be active at once [any number].")
 @click.option("--region", default="us-east-1", show_default=True, help="Region in the jobs' ARNs.")
 @click.option("--account", default="123456789012", show_default=True, help="Account in the jobs' ARNs.")
-def serve(
+def command(
     host: str,
     port: int,
     engine: Literal["live", "sim"],
@@ -91,12 +90,7 @@ def serve(
             fg="yellow",
             err=True,
         )
-    try:
-        server = EmulatorServer(options)
-    except (SpecError, EngineError) as problem:
-        click.echo(f"Error: {problem}", err=True)
-        sys.exit(2 if isinstance(problem, SpecError) else 1)
-    _serve(server)
+    _serve(EmulatorServer(options))
 
 
 def _serve(server: EmulatorServer) -> None:

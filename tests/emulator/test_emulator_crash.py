@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from emulator_client import connect, job_request, wait_for_end
 
-SERVE = "from loadtest.cli.serve import serve; serve()"
+MAIN = "from loadtest.cli import main; main()"
 
 
 @contextlib.contextmanager
 def _serving(state: Path, engine: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [sys.executable, "-c", SERVE, "--port", "0", "--state", str(state), "--engine", engine]
+    command = [sys.executable, "-c", MAIN, "serve", "--port", "0", "--state", str(state), "--engine", engine]
     with (state.parent / "serve.log").open("a") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
@@ -30,7 +30,7 @@ def _serving(state: Path, engine: str) -> Iterator[tuple[subprocess.Popen[str], 
         yield process, line.strip().partition("=")[2]
     finally:
         process.terminate()
-        process.wait(60)
+        process.communicate(timeout=60)
 
 
 def _until(condition: Callable[[], Any], limit_s: float = 60.0) -> None:

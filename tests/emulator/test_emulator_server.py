@@ -207,7 +207,7 @@ def test_loopback(host: str, expected: bool) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> None:
-    command = [sys.executable, "-c", "from loadtest.cli.serve import serve; serve()", "--port", "0", "--engine", "sim"]
+    command = [sys.executable, "-c", "from loadtest.cli import main; main()", "serve", "--port", "0", "--engine", "sim"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
