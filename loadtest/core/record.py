@@ -41,6 +41,9 @@ class Kind(str, enum.Enum):
     EXCEPTION = "exception"  # the target plug-in raised: a bug in it, counted and shown
 
 
+_OK = Kind.OK  # reached in one step, unlike a member through its class
+
+
 class Outcome(NamedTuple):
     """One invocation. Times are ns of one clock of the target's choice; done - sent is the latency.
 
@@ -226,7 +229,7 @@ class Recorder:
     def record(self, outcome: Outcome) -> None:
         """Add one finished invocation to the current window."""
         kind, _, bytes_in, sent_ns, first_ns, done_ns, model_us, detail, kernel, gaps_ns = outcome
-        if kind is Kind.OK:
+        if kind is _OK:
             self._latency_ns.append(done_ns - sent_ns)
             self._model_us.append(-1 if model_us is None else model_us)
             if gaps_ns is not None:

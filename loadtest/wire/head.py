@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["FOLD", "TEXT", "TOKEN", "Head", "read_head"]
+__all__ = ["FOLD", "TEXT", "TOKEN", "Head", "HeadReader", "read_head"]
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
@@ -16,6 +16,15 @@ FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _HEAD = re.compile(
     rb"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: " + TEXT + rb")?\r\n(?:" + TOKEN + rb":" + TEXT + rb"\r\n)*\r\n"
 )
+_STATUS_LINE = re.compile(rb"HTTP/1\.[1-9] ([1-9][0-9][0-9])(?: " + TEXT + rb")?")
+_LINE = re.compile(TOKEN + rb":" + TEXT)
+
+_MAX_HEADS = 256
+_MAX_LINES = 1024
+_MAX_KEPT_BYTES = 2048
+# What a line says, as one number: a status or length as it is, a latency above this, or one of two markers.
+_LATENCY = 1 << 60
+_NOTHING, _UNUSUAL = -1, -2
 
 
 class Head(NamedTuple):
@@ -23,6 +32,7 @@ class Head(NamedTuple):
 
     length: of the body, by Content-Length; -1: not given, or overruled by `chunked`. close: the connection ends with
     this answer. model_latency_us: X-Loadtest-Model-Latency-Us; None: not told. fault: why it is malformed, "" if not.
+    whole_bytes: head and body together, of a 2xx answer delimited by its length that ends no connection; -1: any other.
     """
 
     status: int = 0
@@ -31,6 +41,7 @@ class Head(NamedTuple):
     close: bool = False
     model_latency_us: int | None = None
     fault: str = ""
+    whole_bytes: int = -1
 
 
 def read_head(raw: bytes) -> Head:
@@ -56,7 +67,91 @@ def read_head(raw: bytes) -> Head:
         # Both framings at once, or one in HTTP/1.0, is how messages are smuggled: read it, then part.
         close = close or length >= 0 or match[1] == b"0"
         chunked, length = codings[-1:] == [b"chunked"], -1
-    return Head(int(match[2]), length, chunked, close, _model_latency_us(low))
+    status = int(match[2])
+    whole_bytes = len(raw) + length if _is_plain(status) and length >= 0 and not close else -1
+    return Head(status, length, chunked, close, _model_latency_us(low), "", whole_bytes)
+
+
+def _is_plain(status: int) -> bool:
+    return 200 <= status < 300 and status != 204
+
+
+class HeadReader:
+    """`read_head` for many answers of one server, whose heads repeat wholly or line by line.
+
+    A head that differs from those before in a date or a request id costs a look-up for each of its other lines.
+    What is not an ordinary 2xx answer with one Content-Length is left to `read_head`. Bounded in memory.
+
+    heads: those that came before, byte for byte.
+    """
+
+    __slots__ = ("_lines", "heads")
+
+    def __init__(self) -> None:
+        self.heads: dict[bytes, Head] = {}
+        self._lines: dict[bytes, int] = {}
+
+    def read(self, raw: bytes) -> Head:
+        """The head from its status line to its empty line. Never raises."""
+        head = self._by_lines(raw) or read_head(raw)
+        if len(self.heads) >= _MAX_HEADS:
+            self.heads.clear()
+        if len(raw) < _MAX_KEPT_BYTES:
+            self.heads[raw] = head
+        return head
+
+    def _by_lines(self, raw: bytes) -> Head | None:
+        lines = raw.split(b"\r\n")
+        known = self._lines
+        length, latency_us = -1, None
+        status = known.get(lines[0])
+        if status is None:
+            status = self._learn_status(lines[0])
+        if status < 0:
+            return None
+        for line in lines[1:-2]:
+            told = known.get(line)
+            if told is None:
+                told = self._learn(line)
+            if told == _NOTHING:
+                continue
+            if told >= _LATENCY and latency_us is None:
+                latency_us = told - _LATENCY
+            elif 0 <= told < _LATENCY and length < 0:
+                length = told
+            else:
+                return None
+        if length < 0:
+            return None
+        return Head(status, length, False, False, latency_us, "", len(raw) + length)
+
+    def _learn_status(self, line: bytes) -> int:
+        match = _STATUS_LINE.fullmatch(line)
+        status = int(match[1]) if match is not None else _UNUSUAL
+        return self._keep(line, status if _is_plain(status) else _UNUSUAL)
+
+    def _learn(self, line: bytes) -> int:
+        """What a header line says: a length, a latency, nothing of interest, or something unusual."""
+        if not _LINE.fullmatch(line):
+            return _UNUSUAL
+        name, _, value = line.lower().partition(b":")
+        value = value.strip(b" \t")
+        if name == b"x-loadtest-model-latency-us":
+            # It hardly ever repeats, so it is not kept.
+            return _LATENCY + int(value) if value.isdigit() and len(value) <= 15 else _NOTHING
+        if name == b"content-length":
+            usual = value.isdigit() and len(value) <= 18
+            return self._keep(line, int(value) if usual and int(value) < _LATENCY else _UNUSUAL)
+        if name == b"transfer-encoding" or (name == b"connection" and value != b"keep-alive"):
+            return self._keep(line, _UNUSUAL)
+        return self._keep(line, _NOTHING)
+
+    def _keep(self, line: bytes, told: int) -> int:
+        if len(self._lines) >= _MAX_LINES:
+            self._lines.clear()
+        if len(line) < _MAX_KEPT_BYTES:
+            self._lines[line] = told
+        return told
 
 
 def _values(low: bytes, name: bytes) -> list[bytes]:

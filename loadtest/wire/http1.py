@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import re
 
-from loadtest.wire.head import FOLD, TEXT, TOKEN, Head, read_head
+from loadtest.wire.head import FOLD, TEXT, TOKEN, Head, HeadReader
 
 __all__ = ["KEPT_BYTES", "MAX_HEAD_BYTES", "MAX_INTERIM", "ResponseParser"]
 
@@ -21,8 +21,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_INTERIM = 32  # 1xx answers before the final one
 KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: enough for any error message
 _MAX_SIZE_LINE_BYTES = 4 * 1024
-_REMEMBERED_HEADS = 256
-_MAX_REMEMBERED_BYTES = 2048
 
 _START = b"HTTP/1."
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -50,26 +48,27 @@ _START_STATE, _DONE_STATE = _State.START, _State.DONE  # names that the fast pat
 class ResponseParser:
     """Reads one response after another from one connection; `reset` before each.
 
-    feed(data), eof(): true when the response is complete or faulty. Then, until `reset`:
+    whole(data), feed(data), eof(): true when the response is complete or faulty. Then, until `reset`:
     head: its Head; of 1xx answers only the final one's. fault: why it is malformed, "" if it is not.
     body_bytes: received, chunk framing taken off. reusable: the connection can take another request.
 
-    heads: remembered heads, to be shared by all connections to one server. keep: hold the body of 2xx answers until
-    `take`; of others only the first 64 KiB are held. connect: the request was CONNECT, whose 2xx answer has
-    no body whatever its head says.
+    heads: reads heads and remembers them, to be shared by all connections to one server. keep: hold the body of 2xx
+    answers until `take`; of others only the first 64 KiB are held. connect: the request was CONNECT, whose 2xx answer
+    has no body whatever its head says.
     """
 
     __slots__ = (
         "_at",
         "_buffer",
         "_connect",
-        "_heads",
         "_held",
         "_interim",
         "_keep",
         "_kept_bytes",
+        "_known",
         "_left",
         "_raw",
+        "_read",
         "_special",
         "_state",
         "body_bytes",
@@ -78,8 +77,9 @@ class ResponseParser:
         "reusable",
     )
 
-    def __init__(self, heads: dict[bytes, Head] | None = None, *, keep: bool = False, connect: bool = False) -> None:
-        self._heads = {} if heads is None else heads
+    def __init__(self, heads: HeadReader | None = None, *, keep: bool = False, connect: bool = False) -> None:
+        reader = heads or HeadReader()
+        self._known, self._read = reader.heads.get, reader.read
         self._keep = keep
         self._connect = connect
         self._special = keep or connect
@@ -99,23 +99,32 @@ class ResponseParser:
         self.fault = ""
         self.reusable = False
 
+    def whole(self, data: bytes) -> bool:
+        """The common case, fast: `data` is one whole 2xx answer with its length given, and the connection goes on.
+
+        False: it is something else, or nothing; then nothing has happened, and `feed` takes it.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4 or self._state is not _START_STATE or self._special:
+            return False
+        raw = data[:end]
+        head = self._known(raw) or self._read(raw)
+        if head.whole_bytes != len(data) or end > MAX_HEAD_BYTES:
+            return False
+        self.head = head
+        self.body_bytes = head.length
+        self.reusable = True
+        self.fault = ""
+        self._raw = raw
+        self._held = []
+        self._state = _DONE_STATE
+        return True
+
     def feed(self, data: bytes) -> bool:
         """Take the bytes of one read. The end of the stream is not an empty read but `eof`."""
         if self._state is _START_STATE:
-            # The common case: the whole answer in one read, its length given.
-            end = data.find(b"\r\n\r\n") + 4
-            if 3 < end <= MAX_HEAD_BYTES and not self._special:
-                raw = data[:end]
-                head = self._heads.get(raw) or self._remember(raw)
-                if head.length == len(data) - end and 200 <= head.status < 300 and head.status != 204:
-                    self.head = head
-                    self.body_bytes = head.length
-                    self.reusable = not head.close
-                    self.fault = ""
-                    self._raw = raw
-                    self._held = []
-                    self._state = _DONE_STATE
-                    return True
+            if self.whole(data):
+                return True
             self._begin()
         self._buffer = self._buffer + data if self._buffer else data
         step = _STEPS.get(self._state)
@@ -152,15 +161,6 @@ class ResponseParser:
         pairs = (line.partition(":") for line in lines)
         return {name.lower(): value.strip(" \t") for name, _, value in pairs}
 
-    def _remember(self, raw: bytes) -> Head:
-        """Read a head; servers repeat theirs, so the next time it is looked up."""
-        head = read_head(raw)
-        if len(self._heads) >= _REMEMBERED_HEADS:
-            self._heads.clear()
-        if len(raw) < _MAX_REMEMBERED_BYTES:
-            self._heads[raw] = head
-        return head
-
     def _fail(self, fault: str) -> bool:
         self.fault = fault
         self.reusable = False
@@ -193,7 +193,7 @@ class ResponseParser:
             return len(buffer) - at > MAX_HEAD_BYTES and self._fail("head too long")
         raw = buffer[at:end]
         self._at = end
-        head = self._heads.get(raw) or self._remember(raw)
+        head = self._known(raw) or self._read(raw)
         if head.fault:
             return self._fail(head.fault)
         if head.status < 200:

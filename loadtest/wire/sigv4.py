@@ -103,7 +103,7 @@ class SignedTemplate:
         inner.update(canonical.hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (self._before, outer.hexdigest().encode(), size)
+        return self._before + outer.hexdigest().encode() + b"\r\nContent-Length: %d\r\n\r\n" % size
 
     def _roll(self, epoch_s: int) -> None:
         """Prepare what all requests of one second share."""

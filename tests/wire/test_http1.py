@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from loadtest.wire.head import Head, read_head
+from loadtest.wire.head import Head, HeadReader, read_head
 from loadtest.wire.http1 import KEPT_BYTES, MAX_HEAD_BYTES, MAX_INTERIM, ResponseParser
 
 CORPUS = json.loads((Path(__file__).parent.parent / "data" / "http1_responses.json").read_text())
@@ -293,16 +293,26 @@ def test_headers_by_lower_case_name() -> None:
     assert parser.headers() == {"x-amzn-errortype": "InternalFailure", "a": "2", "b": "x y", "content-length": "0"}
 
 
-def test_remembered_heads_are_shared_and_bounded() -> None:
-    heads: dict[bytes, Head] = {}
-    one, other = ResponseParser(heads), ResponseParser(heads)
-    for i in range(2000):
+def test_a_reader_of_heads_is_shared_and_bounded() -> None:
+    reader = HeadReader()
+    one, other = ResponseParser(reader), ResponseParser(reader)
+    for i in range(3000):
         assert one.feed(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % i)
         one.reset()
-    assert 0 < len(heads) <= 256
-    known = next(iter(heads))
+    assert 0 < len(reader.heads) <= 256
+    assert 0 < len(reader._lines) <= 1024
+    known = next(iter(reader.heads))
     assert other.feed(known)
-    assert other.head is heads[known]
+    assert other.head is reader.heads[known]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(responses().map(lambda made: made[0]), damaged()), max_size=8))
+def test_what_a_reader_remembers_changes_no_verdict(seen: list[bytes]) -> None:
+    reader = HeadReader()
+    for data in [*seen, *seen, *(text(case) for case in CORPUS)]:
+        raw = data[: data.find(b"\r\n\r\n") + 4]
+        assert reader.read(raw) == read_head(raw)
 
 
 @given(st.binary(max_size=200))
