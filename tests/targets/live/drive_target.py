@@ -1,7 +1,9 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}.
+"kill_s", "clock_off_ns", "no_stamps"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion,
+or {"error": "..."}. clock_off_ns: how far the target's wall clock is from the kernel's; no_stamps: the kernel has no
+receive times to give.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ monkey.patch_all()
 import json  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import timestamps  # noqa: E402
+from loadtest.targets import connection, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, Target  # noqa: E402
 
 
@@ -39,6 +42,9 @@ def main() -> None:
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
+    off_ns = job.get("clock_off_ns", 0)
+    connection.clock_gettime_ns = lambda clock: time.clock_gettime_ns(clock) + off_ns  # type: ignore[assignment]
+    timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     target = open_target(job)
     outcomes: list[Any] = []
     try:

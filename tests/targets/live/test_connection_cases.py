@@ -192,6 +192,24 @@ def test_first_and_last_byte_are_the_kernels_times(drive: Any, serve: Any) -> No
     assert row.done_ns - row.first_byte_ns >= 75_000_000
 
 
+@pytest.mark.parametrize("job", [{"clock_off_ns": 10**10}, {"clock_off_ns": -(10**10)}, {"no_stamps": True}])
+@pytest.mark.parametrize("pieces", [(PLAIN,), (PLAIN[:-1], PLAIN[-1:])])
+def test_a_clock_that_was_set_or_is_absent_falsifies_no_latency(
+    drive: Any, serve: Any, job: dict[str, Any], pieces: tuple[bytes, ...]
+) -> None:
+    def script(peer: Any) -> None:
+        while True:
+            peer.read()
+            peer.server.stopping.wait(0.05)
+            peer.send(*pieces, gap_s=0.03)
+
+    rows = drive("http", f"{serve(script).url}/", invokes=2, **job)
+    for row in rows:
+        assert (row.kind, row.kernel_clock) == ("ok", False)
+        assert 48_000_000 <= row.first_byte_ns - row.sent_ns <= row.done_ns - row.sent_ns < 9 * 10**9
+        assert row.done_ns - row.first_byte_ns >= (28_000_000 if len(pieces) > 1 else 0)
+
+
 def test_the_servers_own_time_is_taken_over(drive: Any, serve: Any) -> None:
     server = serve(once(b"HTTP/1.1 200 OK\r\nX-Loadtest-Model-Latency-Us: 1234\r\nContent-Length: 0\r\n\r\n"))
     (row,) = drive("http", f"{server.url}/")
