@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.decision import REASONS, Reason
+from loadtest.core.info import info_of
+from loadtest.core.plain import plain
 from loadtest.core.plan import PayloadSource, Plan
 from loadtest.core.record import Window
 from loadtest.core.result import RunResult
@@ -93,7 +96,8 @@ def run_test(
             log.say(started_s, f"Endpoint in service. {_configuration(bench.load)}")
             if limit_s is not None and not bench.engine.virtual:
                 limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
-            result = _run(bench, step, endpoint, started_s, limit_s)
+            run = _run(bench, step, endpoint, started_s, limit_s)
+            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test))
             finished = _finished(bench, test, step, endpoint, result, ended_s(result))
     except LoadtestError as problem:
         finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
@@ -113,6 +117,14 @@ class _Log:
 
     def say(self, time_s: float, text: str) -> None:
         self._events.log(self._stream, text, time_s)
+
+
+def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:
+    """What a report says of the test besides its label."""
+    instance_type = None if test.configuration is None else test.configuration.instance_type
+    price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
+    info: dict[str, Any] = plain(info_of(test, price))
+    return info
 
 
 def _subject(test: LoadTest, step: StepRow) -> Subject:

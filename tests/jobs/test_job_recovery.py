@@ -95,6 +95,10 @@ def test_results_of_finished_tests_outlive_the_service(
     assert second.run_result("job-1", 0) == run
     assert second.run_result("job-1", 1) is None
     assert run.max_invocations_per_min == 600
+    assert run.label == "ml.c5.xlarge"
+    assert run.info == {"test": 0, "instance_type": "ml.c5.xlarge", "price_per_hour_usd": 0.204}
+    assert run.job is not None
+    assert run.job["InputConfig"] == before["InputConfig"]
 
 
 class FullStore(JobStore):
