@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from loadtest.core.record import Window
 
-__all__ = ["Tally", "design_effect", "tally_of"]
+__all__ = ["ENOUGH", "Tally", "design_effect", "tally_of"]
 
-ENOUGH = 8  # batches, for a first estimate
+ENOUGH = 10  # batches, for a first estimate
 ENOUGH_LONGER = 16  # batches, for one that may replace it: it is the more doubtful the fewer they are
 CLEARLY = 1.5  # times the shorter batches' estimate
 MAX_KEPT = 512  # batches; beyond that neighbours are joined
@@ -62,13 +62,15 @@ def tally_of(windows: Iterable[Window]) -> Tally:
     return tally
 
 
-def design_effect(batches: Pairs, size: int, *, longer: int = ENOUGH_LONGER, clearly: float = CLEARLY) -> float | None:
-    """DEFF, at least 1, from batches of about `size` requests; None: there are fewer than ENOUGH of them.
+def design_effect(
+    batches: Pairs, size: int, *, enough: int = ENOUGH, longer: int = ENOUGH_LONGER, clearly: float = CLEARLY
+) -> float | None:
+    """DEFF, at least 1, from batches of about `size` requests; None: there are fewer than `enough` of them.
 
     longer, clearly: how many longer batches may replace the estimate, if theirs is so many times larger.
     """
     pairs = _grouped(np.array(batches, np.float64).reshape(-1, 2), size)
-    if len(pairs) < ENOUGH:
+    if len(pairs) < enough:
         return None
     n, over = pairs.sum(axis=0)
     share = over / n

@@ -11,23 +11,30 @@ the end of time (JOB_DURATION, CURVE_END). Once stopped it stays stopped, for th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loadtest.core.decision import Decision, Hold, Reason, Stop
 from loadtest.core.plan import Plan
+from loadtest.core.rates import RateHistory
 from loadtest.core.record import Window
 from loadtest.core.stop.duration import Duration
 from loadtest.core.stop.errors import ErrorBudget, TargetDown
+from loadtest.core.stop.flat import FlatRule
+from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.stop.max_invocations import MaxInvocations
+from loadtest.core.watch import LatencyWatch
 
 __all__ = ["Controller", "Event"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the audit log. kind: "stop", "withheld" or "verdict"; facts: JSON values, units in the names."""
+    """One line of the audit log. facts: JSON values, units in the names.
+
+    kind: "stop"; "withheld", a stop that the generator's own state forbids (S10); "verdict", on a level's latency.
+    """
 
     at_s: float
     kind: str
@@ -45,22 +52,29 @@ class Controller:
         self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio)
         target = stop.max_invocations_per_min
         self._rate = None if target is None else MaxInvocations(target, options.rate_window_s)
+        self._watch = None if stop.latency is None else LatencyWatch(plan, LatencyRule(stop.latency))
+        self._flat = FlatRule(options.seed) if stop.flat_stops else None
+        self._rates = RateHistory(plan)
         self._kept_s = max(60.0, self._down.silent_s, options.rate_window_s) + 2 * options.window_s
         self._recent: deque[Window] = deque()
         self._stop: Stop | None = None
         self._now_s = 0.0
         self._events: list[Event] = []
+        self._said: dict[str, bool] = {}
+        self._answered: tuple[int | None, str] | None = None
 
     def observe(self, window: Window) -> None:
         """Take the next window, in order. After a stop windows are of the draining and decide nothing."""
         if self._stop is not None:
             return
         self._now_s = max(self._now_s, window.end_s)
-        # The encoded histograms are a thousand times what the rules need.
-        self._recent.append(replace(window, latency="", model_latency=""))
+        # The encoded histograms are most of a window, and no rule needs them.
+        light = replace(window, latency="", model_latency="", first_byte="", gap="", response="")
+        self._rates.observe(light)
+        self._recent.append(replace(light, over_batches=()))
         while self._recent[-1].end_s - self._recent[0].end_s > self._kept_s:
             self._recent.popleft()
-        decision = next(self._decisions(), None)
+        decision = next(self._decisions(light), None)
         if decision is not None:
             self._end(decision, window.end_s)
 
@@ -90,18 +104,58 @@ class Controller:
         near: dict[str, Any] = {"time": self._duration.progress(self._now_s)}
         if self._rate is not None:
             near["max_invocations"] = self._rate.progress(self._recent)
+        if self._watch is not None:
+            near["latency"] = self._watch.progress()
+        if self._flat is not None:
+            near["flat"] = {"levels": len(self._rates.rates()), "withheld": self._said.get("flat", False)}
         if self._budget is not None:
             near["errors"] = self._budget.progress(self._recent)
         return near
 
-    def _decisions(self) -> Iterator[Decision]:
+    def _decisions(self, window: Window) -> Iterator[Decision]:
         """Every condition that holds now, the most important first."""
-        found = [self._down.check(self._recent)]
-        if self._budget is not None:
-            found.append(self._budget.check(self._recent))
-        if self._rate is not None:
-            found.append(self._rate.check(self._recent))
+        # The watch must see every window, so it is asked before anything else can win.
+        latency = self._latency(window)
+        found = [
+            self._down.check(self._recent),
+            None if self._budget is None else self._budget.check(self._recent),
+            latency,
+            None if self._rate is None else self._rate.check(self._recent),
+            self._plateau(window.end_s),
+        ]
         return (decision for decision in found if decision is not None)
+
+    def _latency(self, window: Window) -> Decision | None:
+        if self._watch is None:
+            return None
+        decision = self._watch.observe(window)
+        opinion = self._watch.opinion
+        if opinion is not None:
+            self._say("latency", window.end_s, opinion.withheld, self._watch.evidence)
+            self._say_answer(window.end_s, opinion.level, opinion.judgement.answer)
+        return decision
+
+    def _plateau(self, at_s: float) -> Decision | None:
+        # One level shows nothing: most windows of a long one cost nothing here.
+        rule = self._flat
+        if rule is None or not self._rates.closed:
+            return None
+        rates = self._rates.rates()
+        plateau = rule.find(rates)
+        limited = plateau is not None and rule.limited(rates, plateau)
+        self._say("flat", at_s, limited, lambda: {} if plateau is None else rule.evidence(rates, plateau))
+        return rule.check(rates)
+
+    def _say(self, rule: str, at_s: float, withheld: bool, facts: Callable[[], Mapping[str, Any]]) -> None:
+        """Log once when a rule's stop begins to be withheld because the generator set the pace (S10)."""
+        if withheld and not self._said.get(rule):
+            self._events.append(Event(at_s, "withheld", {"rule": rule, **facts()}))
+        self._said[rule] = withheld
+
+    def _say_answer(self, at_s: float, level: int | None, answer: str) -> None:
+        if (level, answer) != self._answered:
+            self._answered = (level, answer)
+            self._events.append(Event(at_s, "verdict", {"level": level, "answer": answer}))
 
     def _end(self, decision: Decision, at_s: float) -> None:
         self._stop = Stop(decision.reason, decision.evidence)

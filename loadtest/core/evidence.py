@@ -5,10 +5,11 @@ Each of n requests is "over" or not; is the share of those over above q? For a s
     L(s) = (s / q)^over ((1 - s) / (1 - q))^(n - over)
 
 is a martingale of mean 1 if the true share is q, and a supermartingale if it is lower. So is every average of L over
-a prior on s, whatever the prior. By Ville's inequality such an average ever reaches 1 / alpha with a probability of at
-most alpha: no matter how often, or when, one looks. The prior here is a Beta distribution cut off at q, which makes
-the average a quotient of incomplete beta functions; `log_over` is its logarithm, and `log_under` the mirror image for
-"the share is below q".
+a prior on s, whatever the prior: it decides how soon, not how surely. By Ville's inequality such an average ever
+reaches 1 / alpha with a probability of at most alpha, no matter how often, or when, one looks. The prior here is a
+Beta distribution cut off at q, which makes the average a quotient of incomplete beta functions: Beta(2, 1/q - 2) above
+q, whose mean is 2 q, and Beta(1, 1/(2 q) - 1) below it. `log_over` is the average's logarithm, and `log_under` the
+mirror image for "the share is below q".
 
 Sources: Ville (1939); Robbins, "Statistical methods related to the law of the iterated logarithm" (1970); Howard,
 Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences" (arXiv 1810.08240), the
@@ -32,14 +33,12 @@ _MAX_TERMS = 100_000
 
 def log_over(n: float, over: float, share: float) -> float:
     """Natural logarithm of the evidence that more than `share` (0 < share < 1) of the requests are over."""
-    a, b = _prior(share)
-    return _log_mixture(n, over, share, a, b, upper=True)
+    return _log_mixture(n, over, share, 2.0, max(1.0, 1 / share - 2), upper=True)
 
 
 def log_under(n: float, over: float, share: float) -> float:
     """Natural logarithm of the evidence that less than `share` of the requests are over."""
-    a, b = _prior(share)
-    return _log_mixture(n, over, share, a, b, upper=False)
+    return _log_mixture(n, over, share, 1.0, max(1.0, 0.5 / share - 1), upper=False)
 
 
 def interval(n: float, over: float, alpha: float) -> tuple[float, float]:
@@ -59,11 +58,6 @@ def log_beta_ratio(a: float, b: float, x: float) -> float:
         return _log_front(a, b, x) + math.log(_fraction(a, b, x) / a)
     complement = math.exp(_log_front(b, a, 1 - x)) * _fraction(b, a, 1 - x) / b
     return math.log1p(-min(complement, 1 - 1e-16))
-
-
-def _prior(share: float) -> tuple[float, float]:
-    """Beta(1, 1 / (2 share) - 1): its mean is twice the limit; Beta(1, 9) for a P95."""
-    return 1.0, max(1.0, 0.5 / share - 1.0)
 
 
 def _log_mixture(n: float, over: float, share: float, a: float, b: float, *, upper: bool) -> float:

@@ -19,6 +19,8 @@ from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
+from loadtest.core.trust import assess
+from loadtest.core.watch import overall, verdicts
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
 from loadtest.targets.latency import Answer, LatencyModel
@@ -56,7 +58,18 @@ def simulate(
     label, info, not_run, problems). Raises SpecError if the target is not a mock.
     """
     run = run_virtual(plan, server_of(plan.target), on_window=on_window)
-    return build_result(plan, run.windows, run.stop, starts=run.changes, stopped_at_s=run.stopped_at_s, **labels)
+    levels = verdicts(plan, run.windows)
+    return build_result(
+        plan,
+        run.windows,
+        run.stop,
+        verdicts=levels,
+        overall=overall(plan, run.windows, levels),
+        trust=assess(plan, run.windows),
+        starts=run.changes,
+        stopped_at_s=run.stopped_at_s,
+        **labels,
+    )
 
 
 def server_of(target: TargetRef) -> Server:

@@ -20,7 +20,7 @@ Confidence sequence, honest at every look (`loadtest.core.evidence`), alpha = 0.
     "Met" needs evidence on the corrected counts that the share is below q. Neither: undecided.
 
 A level of constant users is judged on all its requests; a ramp on its last 60 s, at alpha / 10, since a rolling window
-is a new sample again and again. With fewer than eight batches of 50 requests the second rule says nothing.
+is a new sample again and again. With fewer than ten batches of 50 requests the second rule says nothing.
 
 The interval of the percentile is the distribution-free one of order statistics, on the effective size.
 Sources: MLPerf inference rules, "Early Stopping Criterion"; Howard and Ramdas (arXiv 1906.09712); Kish (1965);
@@ -33,7 +33,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtest.core.burst import Tally, design_effect, tally_of
+from loadtest.core.burst import ENOUGH, Tally, design_effect, tally_of
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.evidence import interval, log_beta_ratio, log_over, log_under
 from loadtest.core.record import Window
@@ -51,6 +51,7 @@ GROSS_STRETCHES = 3
 GROSS_REQUESTS = 30  # in each of them
 GROSS_TIMES = 4  # times the allowed share
 GROSS_TAIL = 1e-6
+GROSS_BATCH = 10
 
 MOST_REQUESTS = 10_000_000  # further ahead no estimate is made
 
@@ -119,7 +120,7 @@ class LatencyRule:
         if not tally.n:
             return None
         effect = design_effect(tally.batches, BATCH) or 1.0
-        share, least = tally.share, 8 * BATCH
+        share, least = tally.share, ENOUGH * BATCH
         needed = max(tally.n, least)
         while not self._would_decide(needed, share, effect):
             needed = math.ceil(needed * 1.1)
@@ -178,7 +179,7 @@ class LatencyRule:
         else:
             return None
         tally = tally_of(window for stretch in reversed(stretches) for window in stretch)
-        effect = design_effect(tally.batches, 10, longer=4, clearly=1.0)
+        effect = design_effect(tally.batches, GROSS_BATCH, enough=6, longer=4, clearly=1.0)
         if effect is None or _tail(tally.n / effect, self.allowed, tally.over / effect) > GROSS_TAIL:
             return None
         return Judgement("not met", GROSS_RULE, tally.n, tally.over, tally.n / effect)

@@ -1,0 +1,140 @@
+"""Throughput of each level while users rise, with what it is uncertain by: what the plateau is looked for in.
+
+The standard error is that of batch means: windows are joined to at most 20 batches, whose means are nearly independent
+of each other even where neighbouring windows are not. No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from loadtest.core.curve import Level
+from loadtest.core.levels import plan_levels
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.core.trust import client_limited, persists
+
+__all__ = ["LevelRate", "RateHistory"]
+
+BATCHES = 20
+ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
+ENOUGH_WINDOWS = 3
+RECENT = 120  # windows whose marks are kept
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRate:
+    """One level, or a few thin ones joined. users: mean number of active ones.
+
+    per_s: successes per second; error_per_s: its standard error, from `freedom` + 1 batches.
+    latency_s: mean of successes, 0 without one. error_ratio: failures / all. limited: the generator set the pace.
+    """
+
+    users: float
+    per_s: float
+    error_per_s: float
+    freedom: int
+    latency_s: float
+    error_ratio: float
+    ok: int
+    limited: bool = False
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What is counted of the levels under way, window by window."""
+
+    last: Level
+    end_s: float = 0.0
+    ok: array[int] = field(default_factory=lambda: array("q"))
+    failed: int = 0
+    length_s: array[float] = field(default_factory=lambda: array("d"))
+    user_s: array[float] = field(default_factory=lambda: array("d"))
+    latency_s: array[float] = field(default_factory=lambda: array("d"))
+    marks: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
+    completed: int = 0
+
+    def add(self, window: Window) -> None:
+        self.ok.append(window.ok)
+        self.failed += window.failed
+        self.length_s.append(window.length_s)
+        self.user_s.append(window.active * window.length_s)
+        self.latency_s.append(window.latency_sum_s)
+        self.marks.append(bool(client_limited(window)))
+        self.completed += window.completed
+        self.end_s = window.end_s
+
+    def rate(self) -> LevelRate | None:
+        """None: too little to say."""
+        # The first window still feels the level before: users that have just started have completed nothing yet.
+        skip = 1 if len(self.ok) > ENOUGH_WINDOWS else 0
+        ok, length_s = np.array(self.ok[skip:]), np.array(self.length_s[skip:])
+        total, total_s = int(ok.sum()), float(length_s.sum())
+        if len(ok) < ENOUGH_WINDOWS or self.completed < ENOUGH_REQUESTS or not total_s:
+            return None
+        per_s = total / total_s
+        starts = np.unique(np.linspace(0, len(ok), min(BATCHES, len(ok)), endpoint=False).astype(np.int64))
+        counts, lengths = np.add.reduceat(ok, starts), np.add.reduceat(length_s, starts)
+        spread = float(((counts - per_s * lengths) ** 2).sum()) * len(starts) / (len(starts) - 1)
+        # Counting cannot be finer than one request, however regular they come.
+        error = max(spread**0.5, 1.0) / total_s
+        return LevelRate(
+            users=float(np.sum(self.user_s[skip:])) / total_s,
+            per_s=per_s,
+            error_per_s=error,
+            freedom=len(starts) - 1,
+            latency_s=float(np.sum(self.latency_s[skip:])) / total if total else 0.0,
+            error_ratio=self.failed / self.completed,
+            ok=total,
+            limited=persists(self.marks),
+        )
+
+
+class RateHistory:
+    """The levels of one run since users last fell, in order."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._levels = plan_levels(plan)
+        self._closed: list[LevelRate] = []
+        self._stretch: _Stretch | None = None
+
+    def observe(self, window: Window) -> None:
+        """Take the next window; those that straddle two levels, or drain, count nowhere."""
+        if window.level is None or not window.users:
+            return
+        level = self._levels[window.level]
+        stretch = self._stretch
+        if stretch is None or level.index != stretch.last.index:
+            stretch = self._enter(level, stretch)
+        stretch.add(window)
+
+    @property
+    def closed(self) -> int:
+        """How many levels are over."""
+        return len(self._closed)
+
+    def rates(self) -> Sequence[LevelRate]:
+        """Every level that says enough, the one under way included once half of it is over."""
+        stretch = self._stretch
+        if stretch is None:
+            return ()
+        half_s = (stretch.last.start_s + stretch.last.end_s) / 2
+        rate = stretch.rate() if stretch.end_s >= half_s - 1e-6 else None
+        return (*self._closed, rate) if rate is not None else self._closed
+
+    def _enter(self, level: Level, before: _Stretch | None) -> _Stretch:
+        if before is not None:
+            if level.users <= before.last.users:
+                self._closed = []
+            elif (rate := before.rate()) is not None:
+                self._closed.append(rate)
+            else:
+                before.last = level
+                return before
+        self._stretch = _Stretch(level)
+        return self._stretch

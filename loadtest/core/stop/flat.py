@@ -1,0 +1,166 @@
+"""FlatInvocations: stop when more users bring no more invocations (S6).
+
+Levels are compared while users rise. Over the last k + 1 of them, k >= 2, the gain per added user is the slope of
+throughput over users. It is flat if
+
+    - the slope and the upper end of its 95 % confidence interval are below 10 % of what one user alone gets, and
+    - latency rose by at least half of what Little's law gives when throughput stands still (R = N / X): otherwise the
+      added users did not reach the endpoint, and
+
+    - the share of failures did not rise by a percentage point: a throttled endpoint is another matter.
+
+Throughput that falls significantly (99 %, and by at least 5 %) below an earlier level's, with more users, is past its
+peak and fires too. k is the smallest that shows it: two flat steps if the throughput is steady, more if it is noisy.
+The uncertainty is that of batch means (`loadtest.core.rates`). Constant users (SpawnRate 0) have no second level, so
+they are never flat; neither is anything with fewer than 100 requests a level, or that the generator limited.
+
+Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978); Welch (1947) for the degrees of freedom;
+Hill, CACM algorithm 396 (1970), Abramowitz and Stegun 26.7.5 for Student's t. No clock, no state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from loadtest.core.decision import Decision, Reason
+from loadtest.core.rates import LevelRate
+from loadtest.core.scaling import knee_users, operating_point, usl
+
+__all__ = ["FlatRule", "Plateau"]
+
+GAIN = 0.1  # of the single-user rate, per added user
+LATENCY_RISE = 0.5  # of what Little's law gives for a throughput that stands still
+ERROR_RISE = 0.01
+LEAST_STEPS = 2
+MOST_STEPS = 12
+FALL = 0.05
+Z_975 = 1.959963984540054
+Z_99 = 2.3263478740408408
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """Throughput stopped growing. kind: "flat" or "falling". steps: of users that showed it.
+
+    gain_share, gain_share_high: gain per added user over the single-user rate, and the upper end of its interval;
+    "falling": negative, of the fall since the peak.
+    """
+
+    kind: str
+    steps: int
+    gain_share: float
+    gain_share_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlatRule:
+    """seed: of the bootstrap of the fitted curve in the evidence."""
+
+    seed: int = 1
+
+    def find(self, rates: Sequence[LevelRate]) -> Plateau | None:
+        """rates: of levels with rising users, in order, the last one under way or over."""
+        if len(rates) < 2:
+            return None
+        single = max(rate.per_s / rate.users for rate in rates)
+        if single <= 0:
+            return None
+        falling = _falling(rates, single)
+        if falling is not None:
+            return falling
+        for steps in range(LEAST_STEPS, min(MOST_STEPS, len(rates) - 1) + 1):
+            found = _flat(rates[-steps - 1 :], single)
+            if found is not None:
+                return found
+        return None
+
+    def check(self, rates: Sequence[LevelRate]) -> Decision | None:
+        """None also while the generator limited any of the levels that would show it."""
+        plateau = self.find(rates)
+        if plateau is None or self.limited(rates, plateau):
+            return None
+        return Decision(Reason.FLAT, self.evidence(rates, plateau))
+
+    def limited(self, rates: Sequence[LevelRate], plateau: Plateau) -> bool:
+        """The generator set the pace in one of the levels."""
+        return any(rate.limited for rate in rates[-plateau.steps - 1 :])
+
+    def evidence(self, rates: Sequence[LevelRate], plateau: Plateau) -> dict[str, object]:
+        """What is known of the plateau: JSON values."""
+        peak = max(rates, key=lambda rate: rate.per_s)
+        best, fit = operating_point(rates), usl(rates, self.seed)
+        return {
+            "kind": plateau.kind,
+            "steps": plateau.steps,
+            "gain_share": round(plateau.gain_share, 4),
+            "gain_share_high": round(plateau.gain_share_high, 4),
+            "limit_share": GAIN,
+            "throughput_per_s": round(rates[-1].per_s, 3),
+            "users": round(rates[-1].users, 2),
+            "peak_per_s": round(peak.per_s, 3),
+            "peak_users": round(peak.users, 2),
+            "knee_users": _rounded(knee_users(rates)),
+            "operating_users": None if best is None else round(best.users, 2),
+            "operating_per_s": None if best is None else round(best.per_s, 3),
+            "usl": None if fit is None else {name: _rounded(value, 6) for name, value in asdict(fit).items()},
+        }
+
+
+def _flat(rates: Sequence[LevelRate], single: float) -> Plateau | None:
+    first, last = rates[0], rates[-1]
+    if last.error_ratio > first.error_ratio + ERROR_RISE or not first.latency_s:
+        return None
+    needed = 1 + LATENCY_RISE * (last.users / first.users - 1)
+    if last.latency_s < needed * first.latency_s:
+        return None
+    mean = sum(rate.users for rate in rates) / len(rates)
+    spread = sum((rate.users - mean) ** 2 for rate in rates)
+    if not spread:
+        return None
+    shares = [(rate.users - mean) / spread for rate in rates]
+    slope = sum(share * rate.per_s for share, rate in zip(shares, rates, strict=True))
+    parts = [((share * rate.error_per_s) ** 2, rate.freedom) for share, rate in zip(shares, rates, strict=True)]
+    high = slope + _student(Z_975, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
+    if slope >= GAIN * single or high >= GAIN * single:
+        return None
+    return Plateau("flat", len(rates) - 1, slope / single, high / single)
+
+
+def _falling(rates: Sequence[LevelRate], single: float) -> Plateau | None:
+    last = rates[-1]
+    peak = max(range(len(rates) - 1), key=lambda i: rates[i].per_s)
+    top = rates[peak]
+    if last.error_ratio > top.error_ratio + ERROR_RISE or last.users <= top.users or last.latency_s <= top.latency_s:
+        return None
+    fall = top.per_s - last.per_s
+    parts = [(rate.error_per_s**2, rate.freedom) for rate in (top, last)]
+    margin = _student(Z_99, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
+    if fall < FALL * top.per_s or fall <= margin:
+        return None
+    added = last.users - top.users
+    return Plateau("falling", len(rates) - 1 - peak, -fall / added / single, (margin - fall) / added / single)
+
+
+def _freedom(parts: Sequence[tuple[float, int]]) -> float:
+    """Degrees of freedom of a sum of estimated variances (Welch and Satterthwaite)."""
+    total = sum(variance for variance, _ in parts)
+    return total**2 / sum(variance**2 / freedom for variance, freedom in parts) if total else math.inf
+
+
+def _student(z: float, freedom: float) -> float:
+    """Student's t quantile of the normal quantile z: exact for two degrees, an expansion above (1 % off at three)."""
+    if freedom < 3:
+        share = math.erf(z / math.sqrt(2))
+        return share * math.sqrt(2 / (1 - share**2))
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / freedom ** (i + 1) for i, term in enumerate(terms))
+
+
+def _rounded(value: float | None, digits: int = 2) -> float | None:
+    return round(value, digits) if isinstance(value, float) else value
