@@ -8,10 +8,12 @@ from typing import Any, cast, get_args
 
 import click
 
+from loadtest.cli.calibrate import fit_line
 from loadtest.core.chart import draw
 from loadtest.core.curve import TrafficCurve, curve_of
+from loadtest.core.plan import TargetRef
 from loadtest.core.spec import JobSpec, Profile, RunOptions, SpawnReading, Stairs, StairsReading
-from loadtest.jobfile import load_job
+from loadtest.jobfile import JobFile, load_job
 
 __all__ = ["command"]
 
@@ -49,7 +51,7 @@ def command(file: str, as_json: bool, profile: str, stairs_duration: str | None,
     if as_json:
         click.echo(json.dumps(_summary(spec, curve, options, profile), indent=2))
     else:
-        click.echo("\n".join(_text(spec, curve, options)))
+        click.echo("\n".join([*_text(spec, curve, options), *_machine(job, spec, curve)]))
 
 
 def _summary(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions, profile: str) -> dict[str, Any]:
@@ -87,6 +89,16 @@ def _text(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions) -> lis
     if spec.warnings:
         lines += ["", "warnings", *(f"  {warning}" for warning in spec.warnings)]
     return lines
+
+
+def _machine(job: JobFile, spec: JobSpec, curve: TrafficCurve | None) -> list[str]:
+    """Whether this machine is enough for the traffic, where that can be said."""
+    if curve is None:
+        return []
+    ref = job.loadtest.target or next((f"sagemaker:{name}" for name in spec.endpoints), None)
+    target = None if ref is None else TargetRef(ref, job.loadtest.target_options)
+    line = fit_line(target, curve.peak, spec.stop)
+    return ["", f"machine {line}"] if line else []
 
 
 def _tests(spec: JobSpec) -> list[str]:

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 import loadtest.api as api
+from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
@@ -44,7 +45,11 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.argument("file", type=click.Path())
 @click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
 @click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
-@click.option("--output-dir", type=click.Path(file_okay=False), help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]")
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False),
+    help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]",
+)
 @click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
 @click.option("--payload", type=click.Path(), help="File, folder or .tar.gz of request bodies; one file is one body.")
 @click.option("--content-type", help="Content-Type of every request.")
@@ -70,6 +75,9 @@ def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, pro
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow")
+    enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
+    if enough and not quiet:
+        console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
     result, path = _run(plan, spec, given["output_dir"], confirm_of(given), console, quiet or as_json)
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))

@@ -110,6 +110,7 @@ def test_a_rate_alone(job: Path, tmp_path: Path) -> None:
     assert RunResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
+@pytest.mark.slow
 def test_the_best_rate_is_confirmed(job: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     done = _run(job, "--confirm=50%", "--confirm-for", "2s", "--output-dir", folder, "--quiet")

@@ -75,6 +75,7 @@ def test_a_closed_loop_of_one_user_hides_that_freeze() -> None:
     assert result.totals.p99_ms < 500
 
 
+@pytest.mark.slow
 def test_requests_wait_for_no_answer_and_one_too_many_is_dropped_not_delayed() -> None:
     result = start(_plan(40, 2, "plugin_targets:Slow", limit=10)).result(60)
     totals = result.totals
