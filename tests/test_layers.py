@@ -23,17 +23,48 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "engine": ({"errors", "version", "core", "targets", "mock"}, {"gevent", "locust"}),
     "aws": ({"errors", "core"}, {"boto3", "botocore"}),
     "jobs": ({"errors", "core", "targets", "mock", "engine", "aws"}, {"yaml"}),
-    "emulator": ({"errors", "version", "core", "jobs", "mock", "targets", "wire"}, {"botocore", "boto3", "moto", "waitress", "regex", "werkzeug", "urllib3"}),
+    "emulator": (
+        {"errors", "version", "core", "jobs", "mock", "targets", "wire"},
+        {"botocore", "boto3", "moto", "waitress", "regex", "werkzeug", "urllib3"},
+    ),
     "report": ({"errors", "version", "core"}, {"rich", "hdrh", "numpy"}),
     "document": ({"errors", "core"}, {"yaml"}),
     "runoptions": ({"errors", "core"}, set()),
     "jobfile": ({"errors", "core", "document", "runoptions"}, set()),
     "api": ({"errors", "core", "targets", "engine", "aws", "jobs", "jobfile"}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
-    "cli": ({"errors", "version", "core", "targets", "mock", "engine", "aws", "jobs", "emulator", "report", "runoptions", "jobfile", "api"}, {"click", "rich"}),
+    "cli": (
+        {
+            "errors",
+            "version",
+            "core",
+            "targets",
+            "mock",
+            "engine",
+            "aws",
+            "jobs",
+            "emulator",
+            "report",
+            "runoptions",
+            "jobfile",
+            "api",
+        },
+        {"click", "rich"},
+    ),
 }
 # Modules of a patched process: nothing of the parent's side may import them.
-PATCHED_NAMES = ("alarm", "arrival_swarm", "child", "generator", "link", "master", "probe", "session", "swarm", "worker")
+PATCHED_NAMES = (
+    "alarm",
+    "arrival_swarm",
+    "child",
+    "generator",
+    "link",
+    "master",
+    "probe",
+    "session",
+    "swarm",
+    "worker",
+)
 PATCHED = {f"loadtest.engine.{name}" for name in PATCHED_NAMES}
 # Inside a layer, some packages are for these modules alone.
 ONLY_IN = {
@@ -43,7 +74,6 @@ ONLY_IN = {
 }
 CORE_FORBIDDEN = {"time", "socket", "threading", "os", "subprocess", "asyncio", "random", "select"}
 FILES = sorted(PACKAGE.rglob("*.py"))
-
 
 
 def _imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -87,7 +117,9 @@ def test_imports_point_downward(path: Path) -> None:
             assert _layer(module) in layers | {layer}, f"{_name(path)} imports {module}"
         elif top not in sys.stdlib_module_names:
             assert top in packages, f"{_name(path)} imports {module}"
-            assert _name(path) in ONLY_IN.get(top, {_name(path)}) or layer not in ("engine",), f"{_name(path)}: {module}"
+            assert _name(path) in ONLY_IN.get(top, {_name(path)}) or layer not in ("engine",), (
+                f"{_name(path)}: {module}"
+            )
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.relative_to(PACKAGE).parts[0] == "core"], ids=_name)
@@ -115,7 +147,8 @@ def test_nothing_imports_the_child_and_only_patched_modules_import_each_other() 
 
 @pytest.mark.parametrize("statement", ["import loadtest", "import loadtest.api", "import loadtest.cli"])
 def test_a_fresh_import_loads_nothing_heavy(statement: str) -> None:
-    code = f"import sys; {statement}; print(' '.join(m for m in ('gevent', 'locust', 'boto3', 'botocore', 'moto') if m in sys.modules))"
+    heavy = ("gevent", "locust", "boto3", "botocore", "moto")
+    code = f"import sys; {statement}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

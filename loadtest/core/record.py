@@ -329,9 +329,9 @@ class Recorder:
 def merge_windows(parts: Sequence[Window]) -> Window:
     """One window from the same window of several generators: every count and every counter is the exact sum.
 
-    Bounds are the parts' mean (each generator closes its windows by its own clock, a millisecond apart); lags, loop lag,
-    CPU and steal are the worst of the parts; the rest follows the fields' meaning. Raises ValueError on no parts or parts
-    of different windows.
+    Bounds are the parts' mean (each generator closes its windows by its own clock, a millisecond apart); lags, loop
+    lag, CPU and steal are the worst of the parts; the rest follows the fields' meaning. Raises ValueError on no parts
+    or parts of different windows.
     """
     if len({part.index for part in parts}) != 1:
         raise ValueError("only parts of one window can be merged")

@@ -42,7 +42,7 @@ class LatencyVerdict:
 
 @dataclass(frozen=True, slots=True)
 class TrustReason:
-    """One thing that makes a result doubtful. code: stable, for scripts; text: the measured fact; advice: what helps."""
+    """One thing that makes a result doubtful. code: stable, for scripts; text: the fact; advice: what helps."""
 
     code: str
     text: str

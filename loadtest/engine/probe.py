@@ -1,4 +1,4 @@
-"""What the generator knows about itself: is its loop late, its core busy, its host stealing time, its clock stepping?"""
+"""What the generator knows about itself: a late loop, a busy core, a host that steals time, a clock that steps."""
 
 from __future__ import annotations
 

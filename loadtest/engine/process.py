@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -95,17 +96,13 @@ class GeneratorProcess:
 
     def kill(self) -> None:
         """End it and whatever it started, at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def close(self) -> int:
         """Close our ends and reap it, by force if need be. Returns its exit code (negative: a signal)."""
-        try:
+        with contextlib.suppress(OSError):
             self._pipe(self._popen.stdin).close()
-        except OSError:
-            pass
         try:
             self._popen.wait(TERM_S)
         except subprocess.TimeoutExpired:

@@ -28,7 +28,9 @@ FILES = {
 }
 
 
-def _job(path: Path, *, steps: int = 2, step_s: int = 1, per_step: int = 1, threshold_ms: int | None = None, **loadtest: Any) -> Path:
+def _job(
+    path: Path, *, steps: int = 2, step_s: int = 1, per_step: int = 1, threshold_ms: int | None = None, **loadtest: Any
+) -> Path:
     stairs = {"DurationInSeconds": steps * step_s, "NumberOfSteps": steps, "UsersPerStep": per_step}
     job: dict[str, Any] = {
         "JobName": path.stem,
@@ -43,7 +45,9 @@ def _job(path: Path, *, steps: int = 2, step_s: int = 1, per_step: int = 1, thre
         "Loadtest": {"target": "mock:servers=4,service_ms=10", "options": {"window_s": 0.25, "drain_s": 5}, **loadtest},
     }
     if threshold_ms is not None:
-        job["StoppingConditions"]["ModelLatencyThresholds"] = [{"Percentile": "P95", "ValueInMilliseconds": threshold_ms}]
+        job["StoppingConditions"]["ModelLatencyThresholds"] = [
+            {"Percentile": "P95", "ValueInMilliseconds": threshold_ms}
+        ]
     path.write_text(json.dumps(job))
     return path
 
@@ -163,7 +167,11 @@ def test_one_signal_ends_in_order_with_results(tmp_path: Path, number: signal.Si
 
 def test_two_signals_end_at_once_with_results(tmp_path: Path) -> None:
     job = _job(
-        tmp_path / "job.json", steps=1, step_s=60, target="mock:servers=1,service_ms=30000", options={"window_s": 0.25, "drain_s": 60}
+        tmp_path / "job.json",
+        steps=1,
+        step_s=60,
+        target="mock:servers=1,service_ms=30000",
+        options={"window_s": 0.25, "drain_s": 60},
     )
     with _start(job, tmp_path / "out") as run:
         _await_window(tmp_path / "out")

@@ -13,7 +13,11 @@ from loadtest.core.spec import RunOptions, StopConditions
 
 
 def plan_of(
-    *steps: tuple[float, int], end_s: float, target: str = "plugin_targets:Sleeper", stop: StopConditions | None = None, **options: object
+    *steps: tuple[float, int],
+    end_s: float,
+    target: str = "plugin_targets:Sleeper",
+    stop: StopConditions | None = None,
+    **options: object,
 ) -> Plan:
     """A plan with short windows, for tests that take seconds."""
     return Plan(

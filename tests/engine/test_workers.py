@@ -90,7 +90,9 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
 
     run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
     assert ready.wait(40)
-    victim = next(pid for pid in descendants(os.getpid()) - before if "worker" in Path(f"/proc/{pid}/cmdline").read_text())
+    victim = next(
+        pid for pid in descendants(os.getpid()) - before if "worker" in Path(f"/proc/{pid}/cmdline").read_text()
+    )
     os.kill(victim, signal.SIGKILL)
     result = run.result(60)
     assert result.reason is Reason.CURVE_END
