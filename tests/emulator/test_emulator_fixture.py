@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
 from emulator_client import connect, wait_for_end
 
 from loadtest.testing import recommender
@@ -49,6 +50,7 @@ def test_the_fixture_is_found_and_isolated(tmp_path: Path) -> None:
     assert "3 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_job_of_the_documentation_ends_with_a_table() -> None:
     path = Path(__file__).parents[2] / "docs" / "emulator-job.json"
     with recommender() as server:

@@ -15,7 +15,6 @@ import pytest
 from botocore.exceptions import ClientError
 from emulator_client import JOBS, PACKAGE, connect, job_request, post, small_job, wait_for_end
 
-from loadtest.emulator.server import EmulatorServer
 from loadtest.testing import recommender
 
 ADVANCED = "06"
@@ -109,7 +108,7 @@ def test_pages_stay_correct_while_jobs_are_added() -> None:
     with recommender() as server:
         sagemaker = connect(server.url)
         for number in range(5):
-            _ran(sagemaker, f"job-{number}")
+            sagemaker.create_inference_recommendations_job(**small_job(f"job-{number}"))
         seen: list[str] = []
         token: dict[str, str] = {}
         for page in range(3):
@@ -117,7 +116,7 @@ def test_pages_stay_correct_while_jobs_are_added() -> None:
             seen += [job["JobName"] for job in answer["InferenceRecommendationsJobs"]]
             if page < 2:
                 token = {"NextToken": answer["NextToken"]}
-                _ran(sagemaker, f"newer-{page}")
+                sagemaker.create_inference_recommendations_job(**small_job(f"newer-{page}"))
         assert "NextToken" not in answer
         assert seen == ["job-4", "job-3", "job-2", "job-1", "job-0"]
         paginator = sagemaker.get_paginator("list_inference_recommendations_jobs")
@@ -185,15 +184,14 @@ def test_stopping_an_ended_job_changes_nothing(sagemaker: Any) -> None:
     assert again["LastModifiedTime"] == job["LastModifiedTime"]
 
 
-def test_one_of_ten_creators_of_a_name_wins(emulator: EmulatorServer) -> None:
+def test_one_of_ten_creators_of_a_name_wins(sagemaker: Any) -> None:
     barrier = threading.Barrier(10)
 
     def create(_: int) -> str:
-        client = connect(emulator.url)
         barrier.wait(30)
         try:
-            client.create_inference_recommendations_job(**small_job("contested"))
-        except client.exceptions.ResourceInUse:
+            sagemaker.create_inference_recommendations_job(**small_job("contested"))
+        except sagemaker.exceptions.ResourceInUse:
             return "in use"
         return "created"
 
