@@ -7,11 +7,13 @@ else the watcher may fire too: then it disarms itself, and the next request look
 
 from __future__ import annotations
 
+import _socket
 import fcntl
 import ssl
 import struct
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from time import CLOCK_REALTIME, clock_gettime_ns, monotonic_ns
 from typing import Any, Protocol
 
@@ -130,7 +132,7 @@ class Connection:
             self._read_on(start_ns, data, ancillary)
             return True
         except (Failed, OSError) as problem:
-            if not fresh and not parser.started and self._unheard(queued, len(request)):
+            if not (fresh or parser.started or self._expired) and self._unheard(queued, len(request)):
                 self.close()
                 return self.exchange(head, body)
             return self._fail(problem)
@@ -298,7 +300,13 @@ class Connection:
         self._switch()
 
     def close(self) -> None:
-        """End the connection; a later `exchange` opens a new one."""
+        """End the connection; a later `exchange` opens a new one. An exchange of another greenlet fails as `closed`."""
+        if self.since_ns and self._sock is not None and getcurrent() is not self._adopted:
+            # Its read then ends, it wakes and tidies up; closing under its feet would let it wait for ever.
+            self._expired = True
+            with suppress(OSError):  # already ended, so it is about to wake
+                self._sock.shutdown(_socket.SHUT_RDWR)
+            return
         self._watchdog.discard(self)
         if self._watcher is not None:
             self._watcher.stop()

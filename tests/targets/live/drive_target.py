@@ -1,9 +1,9 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "clock_off_ns", "no_stamps"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion,
-or {"error": "..."}. clock_off_ns: how far the target's wall clock is from the kernel's; no_stamps: the kernel has no
-receive times to give.
+"kill_s", "close_s", "clock_off_ns", "no_stamps"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of
+completion, or {"error": "..."}. clock_off_ns: how far the target's wall clock is from the kernel's; no_stamps: the
+kernel has no receive times to give; kill_s, close_s: kill or close a user that waits that long.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             killed = gevent.spawn(target.invoke, Payload(b"killed"))
             killed.join(job["kill_s"])
             killed.kill()
+        if "close_s" in job:
+            user = target.for_user() if isinstance(target, PerUserTarget) else target
+            cut = gevent.spawn(user.invoke, Payload(b"closed"))
+            cut.join(job["close_s"])
+            user.close()
+            outcomes.append([*cut.get(timeout=10)])
         users = [gevent.spawn(use, target, job, outcomes, k) for k in range(job.get("users", 1))]
         gevent.joinall(users, timeout=30, raise_error=True)
         assert all(user.ready() for user in users), "a user hangs"

@@ -262,6 +262,16 @@ def test_a_killed_user_leaves_a_usable_target(drive: Any, serve: Any) -> None:
     assert server.connections == 2
 
 
+def test_closing_a_user_ends_its_request(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.until_closed()
+
+    server = serve(script)
+    (row,) = drive("http", f"{server.url}/", close_s=0.1, invokes=0)
+    assert (row.kind, row.detail) == ("connection", "closed")
+
+
 def test_ipv6(drive: Any, serve: Any) -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
