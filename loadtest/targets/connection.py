@@ -112,8 +112,10 @@ class Connection:
             self.since_ns = start_ns = monotonic_ns()
             self.sent_ns = clock_gettime_ns(CLOCK_REALTIME)
             queued = self._send(request)
-            if queued != len(request):
-                self._send_rest(memoryview(request)[queued:])
+            if queued != len(request) and not self._send_rest(memoryview(request)[queued:]):
+                self._read_on(start_ns, *self._next())
+                self.close()  # half a request is on its way: the next one would be taken for its rest
+                return True
             self._hub_switch()
             try:
                 data, ancillary, _, _ = self._receive(_READ_BYTES, ANCILLARY_BYTES)
@@ -200,8 +202,8 @@ class Connection:
         if self._expired:
             raise Failed(Kind.TIMEOUT, "read timeout")
 
-    def _send_rest(self, rest: memoryview) -> None:
-        """Send what the kernel did not take at once. Returns early if the server answers before it has read all."""
+    def _send_rest(self, rest: memoryview) -> bool:
+        """Send what the kernel did not take at once. False: the server answers or leaves before it has read all."""
         self._disarm()
         watcher = self._loop.io(self._sock.fileno(), _READ | _WRITE)
         watcher.start(self._switch)
@@ -219,6 +221,7 @@ class Connection:
             watcher.stop()
             watcher.close()
         self._arm()
+        return not rest
 
     def _unheard(self, queued: int, length: int) -> bool:
         """The server's kernel acknowledged no byte of the request: it had closed before, and sending again is safe."""

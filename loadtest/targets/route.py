@@ -76,8 +76,11 @@ def route_to(url: str, options: Mapping[str, Any], ca_file: str | None, *, direc
 
 
 def _proxy_for(scheme: str, netloc: str) -> Proxy | None:
-    if proxy_bypass(netloc):
-        return None
+    try:
+        if proxy_bypass(netloc):
+            return None
+    except (TypeError, OSError):
+        pass  # macOS asks its system settings and resolves names for it
     url = getproxies().get(scheme)
     if not url:
         return None

@@ -229,17 +229,23 @@ def test_large_bodies_go_both_ways_whole(drive: Any, serve: Any) -> None:
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("end", ["half_close", "until_closed"])
-def test_an_answer_before_the_request_is_read_counts(drive: Any, serve: Any, end: str) -> None:
+@pytest.mark.parametrize("header", ["Connection: close", "X-Nothing: said"])
+@pytest.mark.parametrize("end", ["half_close", "stays"])
+def test_an_answer_before_the_request_is_read_counts(drive: Any, serve: Any, end: str, header: str) -> None:
     def script(peer: Any) -> None:
-        peer.receive()
-        peer.answer(b"", "413 Too Large", "Connection: close")
-        getattr(peer, end)()
-        peer.until_closed()
+        if peer.index == 0:
+            peer.receive()
+            peer.answer(b"", "413 Too Large", header)
+            if end == "half_close":
+                peer.half_close()
+            peer.server.stopping.wait(20)
+        else:
+            keep_alive(peer)
 
     server = serve(script)
-    (row,) = drive("http", f"{server.url}/", bodies=[20_000_000])
-    assert (row.kind, row.status) == ("client_error", 413)
+    rows = drive("http", f"{server.url}/", bodies=[20_000_000, 2], invokes=2)
+    assert [(row.kind, row.status) for row in rows] == [("client_error", 413), ("ok", 200)]
+    assert server.connections == 2
 
 
 def test_users_have_a_connection_each(drive: Any, serve: Any) -> None:
