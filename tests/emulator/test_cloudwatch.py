@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from emulator_client import connect
+from emulator_client import connect, small_job, wait_for_end
 
 from loadtest.emulator.percentiles import Distributions
 from loadtest.emulator.server import EmulatorServer
@@ -36,18 +36,24 @@ def filled() -> Iterator[EmulatorServer]:
         yield server
 
 
-def _metrics(server: EmulatorServer, name: str, *stats: str) -> dict[str, list[float]]:
-    now_s = time.time()
+def _metrics(
+    server: EmulatorServer,
+    name: str,
+    *stats: str,
+    namespace: str = LOG_GROUP,
+    dimensions: Mapping[str, str] = DIMENSIONS,
+    start_s: float | None = None,
+) -> dict[str, list[float]]:
     metric = {
-        "Namespace": LOG_GROUP,
+        "Namespace": namespace,
         "MetricName": name,
-        "Dimensions": [{"Name": key, "Value": value} for key, value in DIMENSIONS.items()],
+        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
     }
     queries = [
         {"Id": f"m{index}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
         for index, stat in enumerate(stats)
     ]
-    start = int(now_s) // 60 * 60 - 1200
+    start = int(time.time() - 1200 if start_s is None else start_s) // 60 * 60
     answer = connect(server.url, "cloudwatch").get_metric_data(
         MetricDataQueries=queries,
         StartTime=datetime.fromtimestamp(start, timezone.utc),
@@ -79,6 +85,33 @@ def test_metrics_with_their_percentiles(filled: EmulatorServer) -> None:
         [400.0] * 2,
     )
     assert _metrics(filled, "NumberOfUsers", "Maximum", "Average") == {"Maximum": [3.0], "Average": [2.0]}
+
+
+def test_a_job_leaves_its_logs_and_metrics(filled: EmulatorServer) -> None:
+    sagemaker = connect(filled.url)
+    sagemaker.create_inference_recommendations_job(**small_job("measured"))
+    job = wait_for_end(sagemaker, "measured")
+    (item,) = job["InferenceRecommendations"]
+    endpoint, start_s = item["EndpointConfiguration"]["EndpointName"], item["InvocationStartTime"].timestamp()
+    logs = connect(filled.url, "logs")
+    stream = f"measured/Endpoint/{endpoint}"
+    lines = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True)["events"]
+    assert any("Load test stopped, " in line["message"] for line in lines)
+    lines = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName="measured/execution", startFromHead=True)[
+        "events"
+    ]
+    assert lines[-1]["message"] == "Job measured COMPLETED"
+
+    of_job: Any = {"dimensions": {"JobName": "measured", "EndpointName": endpoint}, "start_s": start_s}
+    of_variant: Any = {"dimensions": {"EndpointName": endpoint, "VariantName": endpoint}, "start_s": start_s}
+    assert set(_metrics(filled, "NumberOfUsers", "Maximum", **of_job)["Maximum"]) == {1.0}
+    assert sum(_metrics(filled, "ClientInvocations", "Sum", **of_job)["Sum"]) > 100
+    assert sum(_metrics(filled, "ClientInvocationErrors", "Sum", **of_job)["Sum"]) == 0
+    client = _metrics(filled, "ClientLatency", "p50", "p99", "Maximum", **of_job)
+    assert all(0 < p50 <= p99 <= top for p50, p99, top in zip(*client.values(), strict=True))
+    model_us = _metrics(filled, "ModelLatency", "p50", namespace="AWS/SageMaker", **of_variant)["p50"]
+    assert len(model_us) == len(client["p50"])
+    assert all(0 < us <= 1000 * ms * 1.01 for us, ms in zip(model_us, client["p50"], strict=True))
 
 
 def test_metric_statistics(filled: EmulatorServer) -> None:
