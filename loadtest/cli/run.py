@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
+from loadtest.cli.worker_flags import listen_of, worker_flags, workers_of
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Window
 from loadtest.core.result import RunResult, exit_code
@@ -38,6 +38,8 @@ from loadtest.report.terminal import LiveView, summary
 __all__ = ["command"]
 
 DEFAULT_DIR = "runs"
+Drive = Callable[[Plan, RunFolder], RunResult]
+
 LOOK_S = 0.2  # Python runs signal handlers between two looks
 
 
@@ -61,12 +63,12 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--workers", default="1", show_default=True, help="Generator processes, or auto: one a core.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @open_loop_flags
+@worker_flags
 @target_flags
 def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
@@ -78,7 +80,12 @@ def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, pro
     enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
     if enough and not quiet:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
-    result, path = _run(plan, spec, given["output_dir"], confirm_of(given), console, quiet or as_json)
+    listen = listen_of(given)
+
+    def drive(plan: Plan, folder: RunFolder) -> RunResult:
+        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen)
+
+    result, path = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
@@ -104,28 +111,16 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
         payload=given["payload"] or job.loadtest.payload_path,
         content_type=given["content_type"] or job.loadtest.content_type,
         options=options,
-        workers=_workers(given["workers"]),
+        workers=workers_of(given),
         arrivals=arrivals_of(given, options.seed),
         in_flight_limit=given["max_in_flight"],
     )
 
 
-def _workers(text: str) -> int:
-    if text == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if text.isdigit() and 1 <= int(text) <= 256:
-        return int(text)
-    raise SpecError([Problem("--workers", repr(text), "must be a number from 1 to 256, or auto")])
-
-
 def _run(
-    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, console: Console, quiet: bool
+    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
 ) -> tuple[RunResult, Path]:
     with _folder(plan, spec, output_dir) as folder:
-
-        def drive(plan: Plan, folder: RunFolder) -> RunResult:
-            return _drive(plan, spec, folder, console, quiet)
-
         try:
             result = drive(plan, folder)
         except LoadtestError:
@@ -139,7 +134,7 @@ def _run(
             raise SpecError([Problem("--output-dir", str(folder.path), f"cannot be written: {problem}")]) from problem
 
 
-def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, console: Console, quiet: bool) -> RunResult:
+def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, view: LiveView, listen: tuple[str, int] | None) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
     labels: dict[str, Any] = {
         "job": dict(spec.request),
@@ -147,7 +142,7 @@ def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, console: Console, quiet
         "info": _info(plan, spec),
         "not_run": _not_run(spec),
     }
-    with LiveView(plan, console=console, quiet=quiet) as view:
+    with view:
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
             folder.window(window)
@@ -156,7 +151,7 @@ def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, console: Console, quiet
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
-        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, **labels)
+        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, listen=listen, **labels)
         with _signals(run, view):
             return _wait(run)
 

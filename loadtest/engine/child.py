@@ -24,7 +24,7 @@ HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to re
 __doc__ = """Entry of a generator process: `python -m loadtest.engine.child [ROLE ...]`, messages on stdin and stdout.
 
     (no role)                       a Plan comes first on stdin; this process runs all of it
-    master HOST PORT WORKERS        the same, but workers that join at HOST:PORT (0: any free port) run it
+    master HOST PORT WORKERS JOIN_S the same, but workers that join at HOST:PORT (0: any free port) run it
     worker HOST PORT                joins a master; the plan comes from there
 """
 
@@ -32,7 +32,9 @@ __doc__ = """Entry of a generator process: `python -m loadtest.engine.child [ROL
 def main() -> int:
     """Run the plan that comes on stdin; exit code 0 if a result or a stated failure was sent."""
     link = Link(0, _claim_stdout())
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
     try:
         _play(link, *sys.argv[1:])
     except SpecError as problem:
@@ -54,11 +56,12 @@ def _play(link: Link, role: str = "local", *arguments: str) -> None:
         run_worker(host, int(port), link)
         return
     plan = Plan.from_dict(_first_command(link)["plan"])
-    _limit(plan)
     if role == "master":
-        host, port, workers = arguments
-        run_master(plan, host, int(port), int(workers), link)
+        host, port, workers, join_s = arguments
+        _limit(plan, float(join_s))
+        run_master(plan, host, int(port), int(workers), float(join_s), link)
     else:
+        _limit(plan, 0.0)
         run_local(plan, link)
 
 
@@ -78,9 +81,12 @@ def _first_command(link: Link) -> Mapping[str, Any]:
     return command
 
 
-def _limit(plan: Plan) -> None:
-    """The hard end, kept by a C thread that needs neither the loop nor the interpreter's lock."""
-    faulthandler.dump_traceback_later(plan.end_s + plan.options.drain_s + HARD_SLACK_S, exit=True)
+def _limit(plan: Plan, join_s: float) -> None:
+    """The hard end of a run that may wait `join_s` for workers.
+
+    A C thread keeps it, which needs neither the event loop nor the interpreter's lock.
+    """
+    faulthandler.dump_traceback_later(join_s + plan.end_s + plan.options.drain_s + HARD_SLACK_S, exit=True)
 
 
 if __name__ == "__main__":

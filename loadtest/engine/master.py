@@ -27,8 +27,10 @@ from loadtest.errors import EngineError, TargetError
 
 __all__ = ["run_master"]
 
-WORKER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("hello", "ready", "clock", "window", "drained", "cut", "failed"))
-JOIN_S = 60.0
+WORKER_MESSAGES = tuple(
+    f"loadtest_{kind}" for kind in ("hello", "ready", "clock", "window", "drained", "cut", "failed")
+)
+OPEN_S = 60.0
 CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
 LOOK_S = 0.02
@@ -36,17 +38,18 @@ MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a secon
 SETTLE_S = 5.0  # after the drain, for the last windows
 
 
-def run_master(plan: Plan, host: str, port: int, expected: int, link: Link) -> None:
-    """Gather `expected` workers, run the plan on them and tell the parent everything.
+def run_master(plan: Plan, host: str, port: int, expected: int, join_s: float, link: Link) -> None:
+    """Gather `expected` workers within `join_s`, run the plan on them and tell the parent everything.
 
     Raises EngineError if they do not come, if one understood another plan, or if all are lost; TargetError if
     a worker cannot open the target.
     """
-    _Master(plan, host, port, expected, link).run()
+    _Master(plan, host, port, expected, join_s, link).run()
 
 
 class _Master:
-    def __init__(self, plan: Plan, host: str, port: int, expected: int, link: Link) -> None:
+    def __init__(self, plan: Plan, host: str, port: int, expected: int, join_s: float, link: Link) -> None:
+        self._join_s = join_s
         self._plan = plan
         self._expected = expected
         self._link = link
@@ -83,7 +86,8 @@ class _Master:
     # Before the start
 
     def _gather(self) -> None:
-        self._until(lambda: len(self._roster) >= self._expected, f"{self._expected} workers to join")
+        everyone = f"{self._expected} workers to join"
+        self._until(lambda: len(self._roster) >= self._expected, everyone, self._join_s)
         for member in self._roster:
             given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
             self._runner.send_message("loadtest_plan", given, member.client_id)
@@ -93,11 +97,11 @@ class _Master:
             self._hear(0.05)
         self._until(lambda: all(m.round_trip_s < float("inf") for m in self._roster), "every worker's clock")
 
-    def _until(self, done: Any, what: str) -> None:
-        limit_s = time.monotonic() + JOIN_S
+    def _until(self, done: Any, what: str, within_s: float = OPEN_S) -> None:
+        limit_s = time.monotonic() + within_s
         while not done():
             if time.monotonic() > limit_s:
-                raise EngineError(f"waited {JOIN_S:g} s for {what}: {len(self._roster)} of {self._expected} came")
+                raise EngineError(f"waited {within_s:g} s for {what}: {len(self._roster)} of {self._expected} came")
             self._hear(LOOK_S)
             self._obey()
             if self._stop is not None:

@@ -1,15 +1,15 @@
 """What a parent and its generator process say to each other: JSON, one message a line. Bytes in, bytes out; no I/O.
 
-    parent -> child     plan     the Plan, once, first
-                        stop     end in order: no new request, drain, report
-                        (end of file) the parent is gone: end at once
-    child -> parent     listening a master waits for workers on this port
-                        ready    the target is open; the run starts at epoch time started_at
-                        window   one Window, with how near each stop condition is
-                        starts   users started and stopped since the last such message: the schedule's audit
-                        stopping the decision: reason and evidence; requests in flight are being drained
-                        done     all is over; totals that no window holds
-                        failed   it cannot go on: fault "spec", "target" or "engine", and why
+parent -> child     plan     the Plan, once, first
+                    stop     end in order: no new request, drain, report
+                    (end of file) the parent is gone: end at once
+child -> parent     listening a master waits for workers on this port
+                    ready    the target is open; the run starts at epoch time started_at
+                    window   one Window, with how near each stop condition is
+                    starts   users started and stopped since the last such message: the schedule's audit
+                    stopping the decision: reason and evidence; requests in flight are being drained
+                    done     all is over; totals that no window holds
+                    failed   it cannot go on: fault "spec", "target" or "engine", and why
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Member:
     windows: dict[int, Window] = field(default_factory=dict)
 
     def heard_clock(self, asked_s: float, there_s: float, heard_s: float) -> None:
-        """One question and answer: asked at `asked_s`, answered at `there_s` of its clock, heard at `heard_s` (as NTP)."""
+        """One exchange, as in NTP: asked at `asked_s`, answered at `there_s` of its clock, heard at `heard_s`."""
         round_trip_s = heard_s - asked_s
         if round_trip_s < self.round_trip_s:
             self.round_trip_s = round_trip_s

@@ -32,6 +32,7 @@ Status = Literal["starting", "running", "draining", "finished"]
 Progress = Mapping[str, Any]
 
 SILENCE_S = 30.0  # a generator that says nothing for this long (and a window) is lost
+JOIN_S = 600.0  # for workers that somebody starts elsewhere
 OPEN_S = 75.0  # to import, resolve credentials and open the target
 HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
 
@@ -51,6 +52,7 @@ def start(
     on_window: Callable[[Window, Progress], None] | None = None,
     on_changes: Callable[[Sequence[UserChange]], None] | None = None,
     env: Mapping[str, str] | None = None,
+    listen: tuple[str, int] | None = None,
     **labels: Any,
 ) -> Run:
     """Start a load test in processes of its own and return at once.
@@ -60,10 +62,12 @@ def start(
     on_window: called for each window, in order, with how near each stop condition is; on_changes: with the users that
         started and stopped. Both on a thread of the run's; what they raise ends the run in order and is raised by
         `Run.result`. env: added to the environment of the run's processes (credentials of a mock endpoint, say).
+    listen: (host, port) where `plan.workers` workers started elsewhere join within ten minutes; None: they are started
+        here. The connection is neither encrypted nor authenticated: for a trusted network only.
     Raises SpecError if the target's name is not one. What fails later is raised by `Run.result`.
     """
     check_target_ref(plan.target)
-    return Run(plan, on_window, on_changes, labels, env or {})
+    return Run(plan, on_window, on_changes, labels, env or {}, listen)
 
 
 class Run:
@@ -76,8 +80,11 @@ class Run:
         on_changes: Callable[[Sequence[UserChange]], None] | None,
         labels: Mapping[str, Any],
         env: Mapping[str, str],
+        listen: tuple[str, int] | None,
     ) -> None:
         self._plan = plan
+        self._listen = listen
+        self._open_limit_s = OPEN_S if listen is None else JOIN_S + OPEN_S
         self._env = env
         self._labels = labels
         self._on_window = on_window
@@ -160,9 +167,13 @@ class Run:
             mock.start()
             stack.callback(mock.stop)
             plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
-        role = ("master", "127.0.0.1", "0", str(plan.workers)) if plan.workers > 1 else ()
+        role: tuple[object, ...] = ()
+        if self._listen is not None:
+            role = ("master", *self._listen, plan.workers, JOIN_S)
+        elif plan.workers > 1:
+            role = ("master", "127.0.0.1", 0, plan.workers, OPEN_S - 15)
         with self._lock:
-            child = self._child = GeneratorProcess(*role, env=env)
+            child = self._child = GeneratorProcess(*map(str, role), env=env)
             stack.callback(self._close_child)
             self._pool = stack.enter_context(WorkerPool(env))
             child.send("plan", plan=plan.to_dict())
@@ -205,7 +216,8 @@ class Run:
         if self._started_at is None:
             if broken := self._pool.broken():
                 return broken
-            return "" if time.monotonic() - opened_s < OPEN_S else f"the target was not open after {OPEN_S:g} s"
+            limit_s = self._open_limit_s
+            return "" if time.monotonic() - opened_s < limit_s else f"the target was not open after {limit_s:g} s"
         if child.silent_s > SILENCE_S + self._plan.options.window_s:
             return f"it said nothing for {child.silent_s:.0f} s"
         limit_s = self._plan.end_s + self._plan.options.drain_s + HARD_SLACK_S
@@ -217,7 +229,8 @@ class Run:
             self._started_at = message["started_at"]
             self._status = "running"
         elif kind == "listening":
-            self._pool.start(self._plan.workers, message["port"])
+            if self._listen is None:
+                self._pool.start(self._plan.workers, message["port"])
         elif kind == "window":
             window = Window.from_dict(message["window"])
             self._windows.append(window)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from loadtest.engine.messages import CHILD_KINDS, PARENT_KINDS, Lines, encode
 from loadtest.errors import EngineError
 
-MESSAGES = [("window", {"index": 3}), ("done", {"cut": 0}), ("failed", {"problems": ["ä\n\"x\""]})]
+MESSAGES = [("window", {"index": 3}), ("done", {"cut": 0}), ("failed", {"problems": ['ä\n"x"']})]
 
 
 @given(st.lists(st.sampled_from(MESSAGES)), st.lists(st.integers(1, 40)))

@@ -1,0 +1,46 @@
+"""`loadtest worker`: lend this machine to a run that waits for workers elsewhere."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+import click
+
+from loadtest.engine.process import GeneratorProcess
+from loadtest.errors import EngineError
+
+__all__ = ["command"]
+
+
+@click.command(name="worker")
+@click.option("--master-host", required=True, help="Where `loadtest run --listen` waits.")
+@click.option("--master-port", required=True, type=click.IntRange(1, 65535), help="The port it listens on.")
+def command(master_host: str, master_port: int) -> None:
+    """Join the run at --master-host and --master-port as one of its load generators, until it is over.
+
+    The plan comes from the master; credentials, payload files and plug-ins are this machine's own. The connection is
+    neither encrypted nor authenticated: use it in a trusted network only.
+    """
+    worker = GeneratorProcess("worker", master_host, str(master_port))
+    asked = 0
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            worker.send("stop")
+        else:
+            worker.kill()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    problems: list[str] = []
+    for message in worker.messages():
+        if message is not None and message["kind"] == "failed":
+            problems = list(message["problems"])
+    code = worker.close()
+    if asked:
+        raise SystemExit(130)
+    if problems or code:
+        raise EngineError("; ".join(problems) or "\n".join(worker.log) or f"the worker ended with code {code}")

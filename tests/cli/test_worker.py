@@ -1,0 +1,51 @@
+"""Workers started by hand join a run that listens, as they would from other machines."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from loadtest.mock.process import MockProcess
+from loadtest.targets.mock_settings import MockSettings
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _loadtest(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "loadtest", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_workers_join_a_run_that_listens(tmp_path: Path) -> None:
+    port, out = _free_port(), tmp_path / "out"
+    scenario = Path(__file__).parent.parent.parent / "scenarios/short.json"
+    with MockProcess(MockSettings(servers=4, service_ms=20.0)) as mock:
+        target = f"{mock.url}/invocations"
+        arguments = ["--target", target, "--workers", "2", "--listen", f"127.0.0.1:{port}", "--output-dir", str(out)]
+        with _loadtest("run", str(scenario), *arguments, "--json") as run:
+            workers = [_loadtest("worker", "--master-host", "127.0.0.1", "--master-port", str(port)) for _ in range(2)]
+            printed, problems = run.communicate(timeout=90)
+            for worker in workers:
+                _, said = worker.communicate(timeout=20)
+                assert worker.returncode == 0, said
+    assert run.returncode == 0, problems
+    summary = json.loads(printed)
+    assert summary["totals"]["ok"] > 100
+    assert summary["totals"]["lost_workers"] == 0
+    windows = [json.loads(line) for line in (out / "windows.jsonl").read_text().splitlines()]
+    assert {window["workers"] for window in windows if window["users"]} == {2}
+
+
+def test_a_listening_address_that_is_none_is_refused() -> None:
+    with _loadtest("run", "scenarios/short.json", "--listen", "somewhere") as run:
+        _, problems = run.communicate(timeout=30)
+    assert run.returncode == 2
+    assert "HOST:PORT" in problems
