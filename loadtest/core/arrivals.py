@@ -29,7 +29,7 @@ __all__ = [
 
 Law = Literal["constant", "poisson"]
 
-LATE_NS = 1_000_000  # sent this much after its time, a request counts as late: a timer's own error is well below
+LATE_NS = 1_000_000  # a request that leaves so much after its time is late: a timer's own error is well below
 VERY_LATE_NS = 10_000_000
 
 CHUNK = 4096  # arrivals drawn together
@@ -95,7 +95,8 @@ class Arrivals:
 class Sends:
     """What became of the arrivals of a stretch of time.
 
-    intended: how many were due. late, very_late: sent over 1 ms, over 10 ms after their time, both counted in `late`.
+    intended: how many were due. late, very_late: handed to the target over 1 ms, over 10 ms after their time by the
+        generator, whose delay this is; `late` counts both.
     dropped: never sent, because as many requests as allowed were in flight already.
     """
 

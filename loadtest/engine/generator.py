@@ -13,6 +13,7 @@ from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.plan import Plan
 from loadtest.core.record import Frame, Recorder, Window
 from loadtest.engine.arrival_swarm import ArrivalSwarm
+from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe
 from loadtest.engine.swarm import Swarm, new_environment
 from loadtest.targets.base import Target
@@ -43,6 +44,7 @@ class Generator:
         self._probe = Probe()
         latency = plan.stop.latency
         self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
+        allow_connections(curve.peak)
         seed = plan.options.seed
         self._swarm: Swarm | ArrivalSwarm
         if plan.arrivals is not None:

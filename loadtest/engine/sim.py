@@ -55,8 +55,12 @@ def simulate(
     """Run `plan`, whose target is a `mock:` reference, in virtual time.
 
     on_window: called with each window; what it raises ends the run. labels: what `build_result` takes besides (job,
-    label, info, not_run, problems). Raises SpecError if the target is not a mock.
+    label, info, not_run, problems). Raises SpecError if the target is not a mock, or if the workload is an open one.
     """
+    if plan.arrivals is not None:
+        raise SpecError(
+            [Problem("arrivals", "", "virtual time has users only", "run it for real: `loadtest run --rate`")]
+        )
     run = run_virtual(plan, server_of(plan.target), on_window=on_window)
     levels = verdicts(plan, run.windows)
     return build_result(

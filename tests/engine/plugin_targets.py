@@ -6,6 +6,7 @@ import os
 import time
 
 import gevent
+import gevent.lock
 
 from loadtest import Kind, Outcome, Payload
 
@@ -29,6 +30,17 @@ class Slow(Sleeper):
     """Takes a second: long enough for a step down or a stop to find requests in flight."""
 
     service_s = 1.0
+
+
+class Queue(Sleeper):
+    """One connection for everybody: the next request is sent when the one before it is answered."""
+
+    def __init__(self) -> None:
+        self._connection = gevent.lock.Semaphore()
+
+    def invoke(self, payload: Payload) -> Outcome:
+        with self._connection:
+            return super().invoke(payload)
 
 
 class Silent(Sleeper):

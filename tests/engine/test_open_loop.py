@@ -13,7 +13,9 @@ from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan, open_plan
 from loadtest.core.result import RunResult
 from loadtest.core.spec import LatencyThreshold, StopConditions
+from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
+from loadtest.errors import SpecError
 from loadtest.targets.latency import LatencyModel, MockSettings
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
@@ -27,8 +29,9 @@ def _plan(
     law: str = "constant",
     limit: int | None = None,
     workers: int = 1,
+    stop: StopConditions | None = None,
 ) -> Plan:
-    closed = plan_of((0.0, 1), end_s=1.0, target=target, stop=StopConditions(latency=LatencyThreshold(0.95, 100)))
+    closed = plan_of((0.0, 1), end_s=1.0, target=target, stop=stop)
     arrivals = Arrivals(rate_per_s, duration_s, law)  # type: ignore[arg-type]
     return open_plan(replace(closed, workers=workers), arrivals, limit)
 
@@ -39,7 +42,9 @@ def _accounted(result: RunResult) -> int:
 
 def test_a_freeze_shows_in_the_response_latency_as_theory_says() -> None:
     settings = MockSettings(servers=64, service_ms=20, freeze_at_s=2, freeze_s=1)
-    plan = _plan(500, 5, settings.to_ref())
+    # A median, since a P95 would end the run at the freeze.
+    median = StopConditions(latency=LatencyThreshold(0.5, 100))
+    plan = _plan(500, 5, settings.to_ref(), stop=median)
     assert plan.arrivals is not None
     model = LatencyModel(settings)
     expected = Histogram()
@@ -126,3 +131,21 @@ def test_two_workers_share_the_arrivals() -> None:
     result = start(_plan(100, 2, "plugin_targets:Sleeper", workers=2)).result(60)
     assert (result.reason, result.totals.intended, result.totals.ok) == (Reason.CURVE_END, 200, 200)
     assert {window.workers for window in result.windows if window.intended} == {2}
+
+
+def test_a_threshold_is_judged_by_the_response_latency() -> None:
+    """One connection, 10 ms each, 200 requests a second: every service latency is low, and the queue grows."""
+    stop = StopConditions(latency=LatencyThreshold(0.95, 500))
+    result = start(_plan(200, 15, "plugin_targets:Queue", stop=stop)).result(60)
+    assert result.reason is Reason.LATENCY
+    assert result.evidence["clock"] == "client"
+    assert result.totals.max_ms is not None
+    assert result.totals.max_ms < 500
+    assert result.totals.response_max_ms is not None
+    assert result.totals.response_max_ms > 500
+    assert result.totals.length_s < 15
+
+
+def test_virtual_time_refuses_an_open_workload() -> None:
+    with pytest.raises(SpecError, match="virtual time has users only"):
+        simulate(_plan(10, 1, "mock:"))
