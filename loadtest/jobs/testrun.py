@@ -220,4 +220,7 @@ def _ending(step: StepRow, result: RunResult | None) -> str:
         f"; MaxInvocations {figures['MaxInvocations']}, ModelLatency {figures['ModelLatency']} ms" if figures else ""
     )
     text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted"
+    if result.trust.client_limited:
+        doubts = "; ".join(doubt.text for doubt in result.trust.reasons)
+        text = f"{text}. The load generator set the pace, the endpoint may serve more: {doubts}"
     return text if step.failure_reason is None else f"{text}. Benchmark failed: {step.failure_reason}"

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from jobkit import Heard, window
+from jobkit import HandEngine, Heard, ended, job_request, window
 
 from loadtest.core.histogram import Histogram
+from loadtest.core.plan import Plan
+from loadtest.core.record import Window
+from loadtest.core.result import RunResult
+from loadtest.core.verdict import Trust, TrustReason
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.metering import Meter
+from loadtest.jobs.service import JobService
 from loadtest.jobs.signal import StopSignal
 
 BEHAVIOUR = Behaviour(4, 20.0, 0.2, 10, 0.0, work_s=0.02, vcpu=4, memory_percent=25.0, serverless=False)
@@ -105,3 +111,20 @@ def test_a_signal_given_while_others_begin_misses_nobody() -> None:
     for thread in threads:
         thread.join()
     assert all(heard.acquire(blocking=False) for _ in threads)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_run_that_the_generator_limited_says_so_in_the_log(
+    services: Callable[..., JobService], limited: bool
+) -> None:
+    class Limited(HandEngine):
+        def run(self, plan: Plan, on_window: Callable[[Window], None], signal: StopSignal) -> RunResult:
+            doubt = TrustReason("cpu", "the generator used 99 % of a core", "use more workers")
+            return replace(super().run(plan, on_window, signal), trust=Trust(True, limited, (doubt,)))
+
+    heard = Heard()
+    service = services(engine=Limited(released=True), events=heard)
+    service.create_inference_recommendations_job(job_request())
+    ended(service, "job-1")
+    said = [text for _, text, _ in heard.lines if "the generator used 99 % of a core" in text]
+    assert len(said) == limited
