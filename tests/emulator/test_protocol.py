@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from loadtest.emulator.model import operation
-from loadtest.emulator.protocol import Reply, WireError, failure, operation_name, parse, success
+from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, operation
+from loadtest.emulator.protocol import Call, Reply, WireError, failure, operation_name, parse, success
 
 CREATE = "CreateInferenceRecommendationsJob"
 LIST = "ListInferenceRecommendationsJobs"
+MEMBERS = ("JobName", "JobType", "InputConfig", "TrafficPattern", "Phases", "Tags", "MaxResults", "CreationTimeAfter")
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value).encode("utf-8")
 
 
 def _parsed(reply: Reply, name: str) -> dict[str, Any]:
@@ -113,3 +120,27 @@ def test_an_error_is_read_back_by_botocore() -> None:
     parsed = _parsed(failure("ResourceNotFound", "no \u00fc", 400, "id-2"), "DescribeInferenceRecommendationsJob")
     assert parsed["Error"] == {"Code": "ResourceNotFound", "Message": "no \u00fc"}
     assert json.loads(failure("X", "m", 400, "id").body) == {"__type": "X", "message": "m"}
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.sampled_from(MEMBERS), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from([*JOB_OPERATIONS, *TAG_OPERATIONS]), body=st.binary() | _JSON.map(_dumped))
+def test_any_body_is_a_call_or_a_refusal_in_the_form_of_aws(name: str, body: bytes) -> None:
+    try:
+        outcome: Call | WireError = parse(name, body)
+    except WireError as refusal:
+        outcome = refusal
+    if isinstance(outcome, Call):
+        json.dumps(outcome.params, allow_nan=False, ensure_ascii=False).encode("utf-8")
+        return
+    assert (outcome.code, outcome.status) in (("SerializationException", 400), ("ValidationException", 400))
+    reply = failure(outcome.code, outcome.message, outcome.status, "id")
+    assert json.loads(reply.body)["message"] == outcome.message
