@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from datetime import datetime, timezone
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from loadtest.wire import sigv4
 from loadtest.wire.sigv4 import Credentials, SignedTemplate, signing_key
 
 HOST = "runtime.sagemaker.us-east-1.amazonaws.com"
@@ -99,6 +102,16 @@ def test_one_template_over_seconds_midnight_and_bodies() -> None:
     for epoch_s in (MIDNIGHT_S - 2, MIDNIGHT_S - 1, MIDNIGHT_S, MIDNIGHT_S + 1, MIDNIGHT_S - 1, MIDNIGHT_S + 86_400):
         for body in (b"", b"{}", b"x" * 5000, b"x" * 5000, b"y" * 5000):
             assert our_head(signed.head(body, epoch_s), path) == botocore_head(signer, epoch_s, body, path, sent)
+
+
+def test_an_interpreter_without_its_own_sha256_signs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer, path = Credentials("AKID", "secret"), "/endpoints/e/invocations"
+    expected = template(signer, path, []).head(b"{}", MIDNIGHT_S)
+    monkeypatch.setitem(sys.modules, "_sha2", None)
+    monkeypatch.setitem(sys.modules, "_sha256", None)
+    assert sigv4._light_sha256() is hashlib.sha256
+    monkeypatch.setattr(sigv4, "_light", hashlib.sha256)
+    assert template(signer, path, []).head(b"{}", MIDNIGHT_S) == expected
 
 
 def test_the_largest_body() -> None:
