@@ -124,7 +124,8 @@ class SignedTemplate:
         inner.update(canonical.hexdigest().encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return self._before + outer.hexdigest().encode() + b"\r\nContent-Length: %d\r\n\r\n" % size
+        signature: bytes = outer.hexdigest().encode()
+        return self._before + signature + b"\r\nContent-Length: %d\r\n\r\n" % size
 
     def _roll(self, epoch_s: int) -> None:
         """Prepare what all requests of one second share."""
