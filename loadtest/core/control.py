@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loadtest.core.decision import Decision, Hold, Reason, Stop
+from loadtest.core.plain import plain
 from loadtest.core.plan import Plan
 from loadtest.core.rates import RateHistory
 from loadtest.core.record import Window
@@ -110,7 +111,8 @@ class Controller:
             near["flat"] = {"levels": len(self._rates.rates()), "withheld": self._said.get("flat", False)}
         if self._budget is not None:
             near["errors"] = self._budget.progress(self._recent)
-        return near
+        facts: Mapping[str, Any] = plain(near)
+        return facts
 
     def _decisions(self, window: Window) -> Iterator[Decision]:
         """Every condition that holds now, the most important first."""
@@ -158,5 +160,5 @@ class Controller:
             self._events.append(Event(at_s, "verdict", {"level": level, "answer": answer}))
 
     def _end(self, decision: Decision, at_s: float) -> None:
-        self._stop = Stop(decision.reason, decision.evidence)
+        self._stop = Stop(decision.reason, plain(decision.evidence))
         self._events.append(Event(at_s, "stop", {"reason": decision.reason.value, **decision.evidence}))

@@ -101,7 +101,11 @@ def _near(progress: Mapping[str, Any] | None) -> list[str]:
     for name, value in (progress or {}).items():
         if name == "time":
             continue
-        if isinstance(value, float) and 0 <= value <= 1:
+        if name == "latency" and isinstance(value, Mapping):
+            phrases.append(f"latency {value.get('verdict', 'undecided')}")
+        elif name == "flat" and isinstance(value, Mapping):
+            phrases.extend(["flat withheld: the generator is the limit"] if value.get("withheld") else [])
+        elif isinstance(value, float) and 0 <= value <= 1:
             phrases.append(f"{name.replace('_', ' ').lower()} {percent(round(value, 2))}")
         else:
             phrases.extend(evidence_words({name: value}))
