@@ -18,6 +18,7 @@ from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
+from loadtest.core.watch import overall, verdicts
 from loadtest.engine.environment import environment
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
@@ -271,10 +272,13 @@ class Run:
 
     def _build(self) -> RunResult:
         assert self._stop is not None
+        levels = verdicts(self._plan, self._windows)
         return build_result(
             self._plan,
             self._windows,
             self._stop,
+            verdicts=levels,
+            overall=overall(self._plan, self._windows, levels),
             starts=self._changes,
             started_at=self._started_at,
             stopped_at_s=self._stopped_at_s,
