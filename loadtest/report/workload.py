@@ -14,7 +14,7 @@ from loadtest.core.confirmation import Confirmation
 from loadtest.core.levels import LevelResult
 from loadtest.core.result import RunResult
 from loadtest.core.totals import Totals
-from loadtest.report.words import duration, milliseconds, number, percent, plural
+from loadtest.report.words import duration, milliseconds, number, plural
 
 __all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "workload_lines"]
 
@@ -77,7 +77,7 @@ def latency_table(totals: Totals) -> Table:
 def confirmation_lines(confirmation: Confirmation) -> Iterator[Text]:
     """The answer, then its figures."""
     c = confirmation
-    what = f"{percent(c.share)} of the best rate"
+    what = f"{100 * c.share:g} % of the best rate"
     if c.rate_per_s is None or c.duration_s is None:
         yield Text.assemble("Confirmation: ", (c.answer, STYLES[c.answer]), f", {'; '.join(c.reasons)}")
         return

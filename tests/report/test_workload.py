@@ -48,7 +48,7 @@ def test_words() -> None:
     )
     lines = [line.plain for line in confirmation_lines(held)]
     assert lines == [
-        "Confirmation: held, 80.0 % of the best rate as an open workload, 40/s constant for 30 s",
+        "Confirmation: held, 80 % of the best rate as an open workload, 40/s constant for 30 s",
         "  39.9/s achieved, 0 errors; response p50 10.0, p95 20.0, p99 30.0 ms",
         "  service p99 29.0 ms; 3 late, 0 dropped; threshold met; backlog steady",
     ]
