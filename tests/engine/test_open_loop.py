@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import plan_of
+from engine_kit import plan_of
 
 from loadtest.core.arrivals import Arrivals
 from loadtest.core.decision import Reason

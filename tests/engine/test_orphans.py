@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import descendants, gone, plan_of
+from engine_kit import descendants, gone, plan_of
 
 from loadtest.engine.messages import CHILD_KINDS, Lines, encode
 
 PARENT = """
 import sys
 sys.path.insert(0, {here!r})
-from conftest import plan_of
+from engine_kit import plan_of
 from loadtest.engine.spawn import start
 run = start(plan_of((0.0, 3), end_s=120.0, target={target!r}), on_window=lambda *_: print("window", flush=True))
 run.result()

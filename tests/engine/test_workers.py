@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import descendants, gone, plan_of
+from engine_kit import descendants, gone, plan_of
 
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram

@@ -8,7 +8,7 @@ import signal
 import threading
 
 import pytest
-from conftest import descendants, plan_of
+from engine_kit import descendants, plan_of
 
 from loadtest.core.decision import Reason
 from loadtest.core.record import Window
