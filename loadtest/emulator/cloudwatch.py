@@ -28,6 +28,7 @@ __all__ = ["CloudWatch"]
 _log = logging.getLogger(__name__)
 
 _AHEAD_S = 7000
+_GATHER_S = 0.25
 _QUEUE_LENGTH = 200_000
 _LINES_PER_CALL = 1_000
 _POINTS_PER_CALL = 500
@@ -52,6 +53,7 @@ class CloudWatch:
         self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(_QUEUE_LENGTH)
         self._streams: set[str] = set()
         self._has_group = False
+        self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._work, name="loadtest-cloudwatch", daemon=True)
         self._thread.start()
 
@@ -69,11 +71,13 @@ class CloudWatch:
         """Wait until everything said before this call is written; False: the time was too short."""
         written = threading.Event()
         self._put(written)
+        self._wanted.set()
         return written.wait(timeout_s)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is left and end the thread."""
         self._put(None)
+        self._wanted.set()
         self._thread.join(timeout_s)
 
     def _put(self, item: _Line | MetricPoint | threading.Event | None) -> None:
@@ -86,6 +90,9 @@ class CloudWatch:
         going = True
         while going:
             batch = [self._queue.get()]
+            # More lines of the same stream are about to come, and each call costs the neighbour milliseconds.
+            self._wanted.wait(_GATHER_S)
+            self._wanted.clear()
             while len(batch) < _LINES_PER_CALL and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             try:

@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
@@ -84,7 +85,10 @@ class Moto:
             if self._application is None:
                 if self._when_loaded is not None:
                     self._when_loaded()
-                self._application = DomainDispatcherApplication(create_backend_app)
+                dispatcher: Any = DomainDispatcherApplication(create_backend_app)
+                # moto 5.2 tries some two hundred patterns for each request, though the host alone decides.
+                dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
+                self._application = dispatcher
             return self._application
 
 
