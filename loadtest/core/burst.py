@@ -72,8 +72,8 @@ def design_effect(
     pairs = _grouped(np.array(batches, np.float64).reshape(-1, 2), size)
     if len(pairs) < enough:
         return None
-    n, over = pairs.sum(axis=0)
-    share = over / n
+    n, over = pairs.sum(axis=0).tolist()
+    share: float = over / n
     if share in (0.0, 1.0):
         return 1.0
     found = _ratio(pairs, share)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from loadtest.core.plan import Plan
 from loadtest.core.record import Window
 from loadtest.core.trust import client_limited, persists
 
-__all__ = ["LevelRate", "RateHistory"]
+__all__ = ["LevelRate", "RateHistory", "level_rates"]
 
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
@@ -138,3 +138,11 @@ class RateHistory:
                 return before
         self._stretch = _Stretch(level)
         return self._stretch
+
+
+def level_rates(plan: Plan, windows: Iterable[Window]) -> tuple[LevelRate, ...]:
+    """Those of a finished run's last rise of users, in order."""
+    history = RateHistory(plan)
+    for window in windows:
+        history.observe(window)
+    return tuple(history.rates())

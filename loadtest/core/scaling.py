@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.core.rates import LevelRate
 
-__all__ = ["Usl", "knee_users", "operating_point", "usl"]
+__all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl"]
 
 USL_LEVELS = 6  # fewer leave three parameters to chance (Gunther)
 DRAWS = 200
@@ -86,14 +86,10 @@ def usl(rates: Sequence[LevelRate], seed: int = 1) -> Usl | None:
     if len(rates) < USL_LEVELS:
         return None
     users, measured, weights = _arrays(rates)
-    gamma, sigma, kappa = _fit(users, measured, weights)
-    draw = np.random.default_rng(seed)
-    drawn = [
-        _fit(users, np.maximum(measured + draw.standard_normal(len(users)) / np.sqrt(weights), 1e-9), weights)
-        for _ in range(DRAWS)
-    ]
+    noise = np.random.default_rng(seed).standard_normal((DRAWS, len(users))) / np.sqrt(weights)
+    (gamma, sigma, kappa), *drawn = _fits(users, np.vstack([measured, np.maximum(measured + noise, 1e-9)]), weights)
     sigmas, kappas = (np.array([found[i] for found in drawn]) for i in (1, 2))
-    peaks = [peak for _, s, k in drawn if (peak := _peak(s, k)) is not None]
+    peaks = [found for _, s, k in drawn if (found := _peak(s, k)) is not None]
     certain = len(peaks) >= 0.95 * DRAWS
     peak = _peak(sigma, kappa)
     result = Usl(
@@ -108,9 +104,27 @@ def usl(rates: Sequence[LevelRate], seed: int = 1) -> Usl | None:
         peak_per_s=None,
         peak_users_low=float(np.quantile(peaks, 0.05)) if peaks else None,
         peak_users_high=float(np.quantile(peaks, 0.95)) if certain else None,
-        extrapolated=peak is not None and peak > users[-1],
+        extrapolated=peak is not None and peak > float(users[-1]),
     )
     return result if peak is None else replace(result, peak_per_s=result.rate_per_s(peak))
+
+
+def scaling_facts(rates: Sequence[LevelRate], seed: int = 1) -> dict[str, Any]:
+    """All of it as JSON values, None where it cannot be told. seed: of the bootstrap."""
+    peak = max(rates, key=lambda rate: rate.per_s, default=None)
+    best, fit = operating_point(rates), usl(rates, seed)
+    return {
+        "peak_per_s": None if peak is None else round(peak.per_s, 3),
+        "peak_users": None if peak is None else round(peak.users, 2),
+        "knee_users": _rounded(knee_users(rates), 2),
+        "operating_per_s": None if best is None else round(best.per_s, 3),
+        "operating_users": None if best is None else round(best.users, 2),
+        "usl": None if fit is None else {name: _rounded(value, 6) for name, value in asdict(fit).items()},
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else value if isinstance(value, (bool, np.bool_)) else round(value, digits)
 
 
 def _arrays(rates: Sequence[LevelRate]) -> tuple[Floats, Floats, Floats]:
@@ -121,21 +135,25 @@ def _arrays(rates: Sequence[LevelRate]) -> tuple[Floats, Floats, Floats]:
     return users, measured, 1 / error**2
 
 
-def _fit(users: Floats, measured: Floats, weights: Floats) -> tuple[float, float, float]:
-    """(gamma, sigma, kappa) with sigma, kappa >= 0: the best of the fits with either or both left out."""
-    columns = np.stack([np.ones_like(users), users - 1, users * (users - 1)])
+def _fits(users: Floats, measured: Floats, weights: Floats) -> list[tuple[float, float, float]]:
+    """(gamma, sigma, kappa) of each row of `measured`, with sigma, kappa >= 0: the best of the fits with either, both
+    or none of the two left out."""
+    columns = np.stack([np.ones_like(users), users - 1, users * (users - 1)], axis=1)
+    size = columns.max(axis=0)
     target = users / measured
     # N / X has the relative error of X.
     scale = np.sqrt(weights) * measured / target
-    best, best_misfit = np.array([float(target.mean()), 0.0, 0.0]), math.inf
-    for kept in (used for size in (3, 2, 1) for used in combinations(range(3), size) if 0 in used):
-        part = columns[list(kept)]
-        found, *_ = np.linalg.lstsq((part * scale).T, target * scale, rcond=None)
-        misfit = float((((found @ part) - target) * scale) @ (((found @ part) - target) * scale))
-        if found[0] > 0 and (found[1:] >= 0).all() and misfit < best_misfit:
-            best, best_misfit = np.zeros(3), misfit
-            best[list(kept)] = found
-    return 1 / float(best[0]), float(best[1] / best[0]), float(best[2] / best[0])
+    best = np.zeros((len(measured), 3))
+    best_misfit = np.full(len(measured), math.inf)
+    for kept in ([0], [0, 1], [0, 2], [0, 1, 2]):
+        part = (columns / size)[None, :, kept] * scale[:, :, None]
+        found = (np.linalg.pinv(part) @ (target * scale)[:, :, None])[:, :, 0]
+        misfit = ((np.einsum("rmp,rp->rm", part, found) - target * scale) ** 2).sum(axis=1)
+        better = (found[:, 0] > 0) & (found[:, 1:] >= 0).all(axis=1) & (misfit < best_misfit)
+        best[better] = 0.0
+        best[np.ix_(better, kept)] = found[better] / size[kept]
+        best_misfit[better] = misfit[better]
+    return [(1 / a, b / a, c / a) for a, b, c in best.tolist()]
 
 
 def _peak(sigma: float, kappa: float) -> float | None:

@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.rates import LevelRate
-from loadtest.core.scaling import knee_users, operating_point, usl
+from loadtest.core.scaling import scaling_facts
 
 __all__ = ["FlatRule", "Plateau"]
 
@@ -87,10 +88,8 @@ class FlatRule:
         """The generator set the pace in one of the levels."""
         return any(rate.limited for rate in rates[-plateau.steps - 1 :])
 
-    def evidence(self, rates: Sequence[LevelRate], plateau: Plateau) -> dict[str, object]:
+    def evidence(self, rates: Sequence[LevelRate], plateau: Plateau) -> dict[str, Any]:
         """What is known of the plateau: JSON values."""
-        peak = max(rates, key=lambda rate: rate.per_s)
-        best, fit = operating_point(rates), usl(rates, self.seed)
         return {
             "kind": plateau.kind,
             "steps": plateau.steps,
@@ -99,12 +98,7 @@ class FlatRule:
             "limit_share": GAIN,
             "throughput_per_s": round(rates[-1].per_s, 3),
             "users": round(rates[-1].users, 2),
-            "peak_per_s": round(peak.per_s, 3),
-            "peak_users": round(peak.users, 2),
-            "knee_users": _rounded(knee_users(rates)),
-            "operating_users": None if best is None else round(best.users, 2),
-            "operating_per_s": None if best is None else round(best.per_s, 3),
-            "usl": None if fit is None else {name: _rounded(value, 6) for name, value in asdict(fit).items()},
+            **scaling_facts(rates, self.seed),
         }
 
 
@@ -160,7 +154,3 @@ def _student(z: float, freedom: float) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
     )
     return z + sum(term / freedom ** (i + 1) for i, term in enumerate(terms))
-
-
-def _rounded(value: float | None, digits: int = 2) -> float | None:
-    return round(value, digits) if isinstance(value, float) else value
