@@ -28,7 +28,7 @@ __all__ = ["ENOUGH", "Tally", "design_effect", "tally_of"]
 ENOUGH = 10  # batches, for a first estimate
 ENOUGH_LONGER = 16  # batches, for one that may replace it: it is the more doubtful the fewer they are
 CLEARLY = 1.5  # times the shorter batches' estimate
-MAX_KEPT = 512  # batches; beyond that neighbours are joined
+MAX_KEPT = 256  # batches; beyond that neighbours are joined
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -98,7 +98,7 @@ class TargetDown:
 def _last(windows: Sequence[Window], length_s: float) -> Sequence[Window]:
     """The windows that lie in the last `length_s`."""
     first_s = windows[-1].end_s - length_s - 1e-6 if windows else 0.0
-    return [window for window in windows if window.start_s >= first_s] or list(windows[-1:])
+    return [window for window in windows if window.start_s >= first_s] or [*windows][-1:]
 
 
 def _kinds(windows: Sequence[Window]) -> dict[str, int]:

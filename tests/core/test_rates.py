@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from loadtest.core.curve import curve_of
+from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.rates import level_rates
+from loadtest.core.record import Window
+from loadtest.core.spec import Phase, Stairs, StopConditions
+
+
+def plan(traffic) -> Plan:
+    return Plan(curve_of(traffic), StopConditions(), TargetRef("mock:"))
+
+
+def windows(ok: list[int], users: list[int], levels: list[int | None], **members) -> list[Window]:
+    return [
+        Window(i, i, i + 1.0, level, n, n, float(n), float(n), ok=count, latency_sum_s=0.02 * count, **members)
+        for i, (count, n, level) in enumerate(zip(ok, users, levels, strict=True))
+    ]
+
+
+STAIRS = plan(Stairs(1, 3, 30))
+
+
+def test_each_level_and_its_error() -> None:
+    rng = np.random.default_rng(1)
+    counts = [int(rng.poisson(100 * (k + 1))) for k in range(3) for _ in range(10)]
+    found = level_rates(STAIRS, windows(counts, [1] * 10 + [2] * 10 + [3] * 10, [0] * 10 + [1] * 10 + [2] * 10))
+    assert [rate.users for rate in found] == [1.0, 2.0, 3.0]
+    for k, rate in enumerate(found):
+        # The first window of a level still feels the one before.
+        assert rate.per_s == pytest.approx(np.mean(counts[10 * k + 1 : 10 * k + 10]))
+        assert rate.freedom == 8
+        assert 0.3 * rate.error_per_s < (100 * (k + 1) / 9) ** 0.5 < 3 * rate.error_per_s
+        assert rate.latency_s == pytest.approx(0.02)
+
+
+def test_regular_counts_are_not_finer_than_one_request() -> None:
+    (found,) = level_rates(STAIRS, windows([100] * 9, [1] * 9, [0] * 9))
+    assert found.error_per_s == pytest.approx(1 / 8)
+
+
+@pytest.mark.parametrize(("seconds", "levels"), [(4, 0), (5, 1), (10, 1), (14, 1), (15, 2)], ids="{} s".format)
+def test_the_level_under_way_counts_from_its_middle_on(seconds, levels) -> None:
+    all_levels = [0] * 10 + [1] * 10
+    found = level_rates(STAIRS, windows([100] * 20, [1] * 10 + [2] * 10, all_levels)[:seconds])
+    assert len(found) == levels
+
+
+def test_thin_levels_are_joined() -> None:
+    found = level_rates(STAIRS, windows([6] * 30, [1] * 10 + [2] * 10 + [3] * 10, [0] * 10 + [1] * 10 + [2] * 10))
+    assert [rate.users for rate in found] == [pytest.approx((9 + 20) / 19)]
+
+
+def test_what_straddles_or_drains_counts_nowhere() -> None:
+    given = windows([100] * 11, [1] * 10 + [0], [0] * 5 + [None] + [0] * 4 + [0])
+    (found,) = level_rates(STAIRS, given)
+    assert found.ok == 800
+
+
+def test_falling_users_start_anew() -> None:
+    phases = plan((Phase(3, 0, 10), Phase(1, 0, 10), Phase(2, 0, 10)))
+    found = level_rates(phases, windows([100] * 30, [3] * 10 + [1] * 10 + [2] * 10, [0] * 10 + [1] * 10 + [2] * 10))
+    assert [rate.users for rate in found] == [1.0, 2.0]
+
+
+def test_a_limited_level_is_marked() -> None:
+    (found,) = level_rates(STAIRS, windows([100] * 9, [1] * 9, [0] * 9, cpu=1.0))
+    assert found.limited
