@@ -166,7 +166,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("query", "names"), FILTERS, ids=lambda value: str(value) if isinstance(value, set) else "")
+@pytest.mark.parametrize(("query", "names"), FILTERS, ids=range(len(FILTERS)))
 def test_filters(store: JobStore, query: JobQuery, names: set[str]) -> None:
     for i, name in enumerate(["a", "ab", "b", "c"]):
         store.add(row(name, 1000.0 + i, "other" if name == "c" else "model-a"))
