@@ -5,7 +5,7 @@ the kernel's receive time to the send of the answer. Percentiles of the same req
 minus log, the median of the rounds. Every client has one core, idle or with a process on it that burns
 90 %; at 1,000 users one core cannot keep up. within_ms: the limit that ours is held to, at p99.
 
-    python -m benchmarks.fidelity [--quick] [--rounds N]
+    python -m benchmarks.fidelity [--quick] [--rounds N] [--users N ...]
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def main() -> None:
         else:
             skip(QUESTION, name, f"{name} is not installed (benchmarks/install_peers.sh)")
     peers["FastHttpUser"] = fast
-    for users in (50,) if chosen.quick else (1, 50, 200, 1000):
+    for users in chosen.users or ((50,) if chosen.quick else (1, 50, 200, 1000)):
         clients = {**peers, "boto3 in Locust": boto3} if users == 50 else peers
         for burnt in (False, True):
             found: dict[str, list[tuple[list[float], list[float], int]]] = defaultdict(list)

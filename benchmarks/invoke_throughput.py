@@ -5,7 +5,7 @@ FastHttpUser send the same body unsigned; boto3 in a Locust user is signed. Ever
 the other. The rounds are interleaved. cpu_us is the client's CPU time per request: on a machine with other work its
 ratio says more than the rates' ratio. Over TLS: nginx, and wrk.
 
-    python -m benchmarks.invoke_throughput [--quick] [--rounds N]
+    python -m benchmarks.invoke_throughput [--quick] [--rounds N] [--users N ...]
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def main() -> None:
             clients[name] = client
         else:
             skip(QUESTION, name, f"{program} is not installed (benchmarks/install_peers.sh)")
-    for users in (50,) if chosen.quick else (1, 10, 50, 200):
+    for users in chosen.users or ((50,) if chosen.quick else (1, 10, 50, 200)):
         with fast_server() as server:
             measure(server, clients, users, seconds, rounds, TARGETS)
     over_tls: dict[str, Client] = {"loadtest": invoke}
     if tool_version("wrk"):
         over_tls["wrk"] = wrk
     try:
-        for users in (50,) if chosen.quick else (10, 50, 200):
+        for users in chosen.users or ((50,) if chosen.quick else (10, 50, 200)):
             with nginx(tls=True) as server:
                 measure(server, over_tls, users, seconds, rounds, TLS_TARGETS)
     except NoServer as problem:

@@ -102,10 +102,11 @@ def tool_version(name: str) -> str | None:
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """--quick and --rounds, as every benchmark takes them."""
+    """--quick, --rounds and --users, as the benchmarks take them where they mean something."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round: does it work, not how fast is it")
     parser.add_argument("--rounds", type=int, default=None, help="rounds of everything, interleaved")
+    parser.add_argument("--users", type=int, nargs="+", default=None, help="instead of its own numbers of users")
     return parser.parse_args()
 
 
