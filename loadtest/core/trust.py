@@ -9,8 +9,9 @@ and over a limit it is marked:
     steal       the host took away a tenth of the CPU time
     spawn-lag   a user started a quarter of a second after its time
     little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
-                throughput x latency, and without think time it equals the number of active users. Up to 5 % or a
-                millisecond per request is what any loop costs; more is the generator's doing
+                throughput x latency, and without think time it equals the number of active users. Marked if a tenth
+                of the users was missing, or a twentieth while the generator used 60 % of its core; less, or below a
+                millisecond per request, is what any loop costs
     late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
 
 One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
@@ -46,7 +47,9 @@ class Limits:
     loop_lag_s: float = 0.04
     steal: float = 0.1
     spawn_lag_s: float = 0.25
-    little: float = 0.05
+    little: float = 0.1
+    little_busy: float = 0.05
+    busy_cpu: float = 0.6
     little_wait_s: float = 0.001
     late_sends: float = 0.1
     clock_step_s: float = 0.001
@@ -138,13 +141,14 @@ def _over(code: str, figure: float, limit: float, text: str, advice: str) -> Tru
 def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
     """Users without a request in flight; None in windows that are not steady, where the two means differ by nature."""
     idle = _idle_users(window)
-    if idle is None or not window.completed or idle < limits.little * window.active:
+    share = limits.little_busy if window.cpu >= limits.busy_cpu else limits.little
+    if idle is None or not window.completed or idle < share * window.active:
         return None
     wait_s = idle * window.length_s / window.completed
     if wait_s < limits.little_wait_s:
         return None
-    share = idle / window.active
-    text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {share:.0%} of their time"
+    missing = idle / window.active
+    text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {missing:.0%} of their time"
     return TrustReason("little", text, advice)
 
 
