@@ -226,9 +226,10 @@ class _Simulation:
 
 
 def _outcome(sent_s: float, done_s: float, answer: Answer) -> Outcome:
-    sent_ns = round(sent_s * 1e9)
     # Not done - sent of the rounded instants: that differs by 1 ns, and a latency equal to the limit is not over it.
-    done_ns = sent_ns + round((done_s - sent_s) * 1e9)
+    # int(x + 0.5) rounds in half the time of round(x), and this is done for every request.
+    sent_ns = int(sent_s * 1e9)
+    done_ns = sent_ns + int((done_s - sent_s) * 1e9 + 0.5)
     if answer.status == 200:
         return Outcome(Kind.OK, 200, 0, sent_ns, done_ns, done_ns, answer.model_latency_us, "", True)
     kind, detail = classify(answer.status, answer.code, answer.original_status or None)

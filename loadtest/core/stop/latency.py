@@ -15,7 +15,7 @@ Confidence sequence, honest at every look (`loadtest.core.evidence`), alpha = 0.
     - evidence on the burst-corrected counts, n / DEFF and over / DEFF (`loadtest.core.burst`), that the share is over
       0.8 q. In bursts the plain counts prove nothing, and the corrected ones are few: no test can find 10 % over in
       bursts of ten within 4,000 requests in 95 of 100 cases and stop an endpoint at the limit in only 1 (400
-      independent requests do not hold that much; by Neyman and Pearson 93 is the most). The gap between 0.8 q, where a
+      independent requests do not hold that much; by Neyman and Pearson 94 is the most). The gap between 0.8 q, where a
       stop is wrong, and q, where it is arguable, is what makes a decision possible.
     "Met" needs evidence on the corrected counts that the share is below q. Neither: undecided.
 
