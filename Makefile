@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow lint bench clean
+.PHONY: install demo test test-slow test-sdk lint bench clean
 
 install: $(VENV)/.installed
 
@@ -17,10 +17,16 @@ demo: install
 	$(BIN)/loadtest run $(SCENARIO)
 
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# The SageMaker Python SDK wants older packages than we do: it gets an environment of its own.
+test-sdk: install
+	test -x .cache/sdk/bin/python || $(PYTHON) -m venv .cache/sdk
+	.cache/sdk/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker<3'
+	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python $(BIN)/python -m pytest -m slow tests/emulator/sdk
 
 lint: install
 	$(BIN)/ruff check .

@@ -50,7 +50,10 @@ def test_windows_of_a_tenth_add_up(plan: Plan, windows: list[Window]) -> None:
         ({}, None),
         ({"FLAT": 1.0, "time": 0.5}, "[flat 100 %]"),
         ({"rate_per_min": 1200}, "[rate 1,200/min]"),
-        ({"latency": {"share": 0.25, "n": 40}}, "[latency share 25.0 %, latency n 40]"),
+        ({"backlog": {"share": 0.25, "n": 40}}, "[backlog share 25.0 %, backlog n 40]"),
+        ({"latency": {"verdict": "met", "requests": 900}}, "[latency met]"),
+        ({"flat": {"levels": 3, "withheld": False}}, None),
+        ({"flat": {"levels": 3, "withheld": True}}, "[flat withheld: the generator is the limit]"),
         ({"flat": "not rising", "errors": None}, "[flat not rising]"),
     ],
 )
