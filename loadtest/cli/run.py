@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, cast, get_args
 
@@ -70,10 +71,18 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @open_loop_flags
 @worker_flags
 @target_flags
-def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, profile: str, **given: Any) -> None:
+def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
     job, spec = load_job(file, cast(Profile, profile))
-    plan = _plan(job, spec, given)
+    with TemporaryDirectory(prefix="loadtest-") as scratch:
+        plan = _with_samples(_plan(job, spec, given), spec, Path(scratch))
+        code = _run_plan(plan, job, spec, given)
+    raise SystemExit(code)
+
+
+def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> int:
+    """Run it, print what came of it, return the exit code."""
+    as_json, quiet = given["as_json"], given["quiet"]
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow")
@@ -90,7 +99,17 @@ def command(file: str, gate: bool, strict: bool, quiet: bool, as_json: bool, pro
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
         console.print(summary(result, path))
-    raise SystemExit(exit_code(result, gate=gate or job.loadtest.gate, strict=strict))
+    return exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
+
+
+def _with_samples(plan: Plan, spec: JobSpec, scratch: Path) -> Plan:
+    """The plan with the job's own sample payload, if it has one, no other was given, and the target would read it."""
+    if plan.payload.path is not None or spec.sample_payload_url is None or plan.target.ref.startswith(("mock", "null")):
+        return plan
+    from loadtest.aws.s3 import fetch_archive
+
+    path = fetch_archive(spec.sample_payload_url, scratch, plan.target.options)
+    return replace(plan, payload=replace(plan.payload, path=str(path)))
 
 
 def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
@@ -210,7 +229,7 @@ def _holds_something(path: Path) -> bool:
 
 def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     """What the traffic went to, and what the job asked for that one target cannot stand for."""
-    info: dict[str, Any] = {"target": plan.target.ref}
+    info: dict[str, Any] = {"target": plan.target.ref, "payload": plan.payload.path or "one small JSON document"}
     if spec.configurations:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
     return info
