@@ -78,19 +78,21 @@ def latency_server(*law: str, on: set[int] | None = None, log: bool = True) -> I
     """Answers after a delay of `law` (default: log-normal around 20 ms). on: its cores. Raises NoServer."""
     program = _program()
     with tempfile.TemporaryDirectory(prefix="loadtest-bench-") as folder:
-        kept = tempfile.NamedTemporaryFile(prefix="loadtest-log-", delete=False)  # noqa: SIM115 - outlives the server
+        kept = ""
+        if log:  # it outlives the server; whoever reads it removes it
+            handle, kept = tempfile.mkstemp(prefix="loadtest-log-")
+            os.close(handle)
         env = {**os.environ, **({"LOG": f"{folder}/log"} if log else {})}
         with pinned(on or cores()[0]):
             process = subprocess.Popen([program, *(law or LOGNORMAL)], stdout=subprocess.PIPE, env=env, text=True)
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            yield LatencyServer(f"http://127.0.0.1:{port}", " ".join(law or LOGNORMAL), process.pid, None, kept.name)
+            yield LatencyServer(f"http://127.0.0.1:{port}", " ".join(law or LOGNORMAL), process.pid, None, kept)
         finally:
             _end(process)
             if log:
-                shutil.move(f"{folder}/log", kept.name)
-            kept.close()
+                shutil.move(f"{folder}/log", kept)
 
 
 @contextmanager
