@@ -13,8 +13,10 @@ import numpy as np
 
 from benchmarks.machine import arguments, cores, emit, pinned, summary
 from loadtest.core.histogram import Histogram
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, merge_windows
+from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.record import Frame, Recorder
 from loadtest.core.spec import LatencyThreshold
+from loadtest.core.window import merge_windows
 
 QUESTION = "recorder"
 PER_S = 50_000

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.evidence import log_beta_ratio
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import BATCH, Window
+from loadtest.core.record import BATCH
 from loadtest.core.spec import LatencyThreshold, StopConditions
 from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.watch import LatencyWatch
+from loadtest.core.window import Window
 
 __all__ = ["ALLOWED", "Case", "Rule", "fixed_size", "k6", "naive", "ours", "windows_of"]
 

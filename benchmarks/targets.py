@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.record import Kind, Outcome
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.targets.base import Payload, Target
 from loadtest.targets.sagemaker import SageMakerTarget
 

@@ -19,9 +19,11 @@ from benchmarks.machine import arguments, emit, skip, summary
 from benchmarks.ours import constant, plan_of, run, steady, stop_rules
 from benchmarks.server import NoServer, Server, fast_server, latency_server
 from loadtest.core.histogram import Histogram
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, merge_windows
+from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.record import Frame, Recorder
 from loadtest.core.result import RunResult
 from loadtest.core.spec import RunOptions
+from loadtest.core.window import merge_windows
 
 QUESTION = "workers"
 EVERY_CORE = os.sched_getaffinity(0)

@@ -12,19 +12,20 @@ from loadtest.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from loadtest.api import Run, parse, plan, run, simulate, start
+    from loadtest.core.outcome import Kind, Outcome
     from loadtest.core.plan import PayloadSource, Plan, TargetRef
-    from loadtest.core.record import Kind, Outcome, Window
     from loadtest.core.result import RunResult
     from loadtest.core.spec import JobSpec, RunOptions
+    from loadtest.core.window import Window
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
     "EngineError": "loadtest.errors",
     "JobSpec": "loadtest.core.spec",
-    "Kind": "loadtest.core.record",
+    "Kind": "loadtest.core.outcome",
     "LoadtestError": "loadtest.errors",
-    "Outcome": "loadtest.core.record",
+    "Outcome": "loadtest.core.outcome",
     "Payload": "loadtest.targets.base",
     "PayloadSource": "loadtest.core.plan",
     "Plan": "loadtest.core.plan",
@@ -36,7 +37,7 @@ _HOMES = {
     "Target": "loadtest.targets.base",
     "TargetError": "loadtest.errors",
     "TargetRef": "loadtest.core.plan",
-    "Window": "loadtest.core.record",
+    "Window": "loadtest.core.window",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
     "run": "loadtest.api",

@@ -19,9 +19,9 @@ from loadtest.core.arrivals import Arrivals
 from loadtest.core.curve import Step, TrafficCurve, curve_of
 from loadtest.core.parse import parse_job
 from loadtest.core.plan import PayloadSource, Plan, TargetRef, open_plan
-from loadtest.core.record import Window
 from loadtest.core.result import RunResult
 from loadtest.core.spec import JobSpec, Profile, RunOptions
+from loadtest.core.window import Window
 from loadtest.engine import sim, spawn
 from loadtest.engine.spawn import Run
 from loadtest.errors import Problem, SpecError

@@ -159,8 +159,10 @@ class Histogram:
         histogram.counts[:] = np.frombuffer(hdr.counts, np.int64)
         _free(hdr)
         used = np.flatnonzero(histogram.counts)
-        middles = [(_lowest(int(i)) + _highest(int(i))) / 2 for i in used]
-        histogram.sum_us = float(np.dot(histogram.counts[used], middles)) if used.size else 0.0
+        bucket = np.maximum((used >> _HALF_BITS) - 1, 0)
+        lowest = np.where(used < _HALF, used, ((used & (_HALF - 1)) + _HALF) << bucket)
+        middles = lowest + ((1 << bucket) - 1) / 2
+        histogram.sum_us = float(np.dot(histogram.counts[used], middles))
         return histogram
 
 

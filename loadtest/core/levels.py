@@ -15,8 +15,8 @@ from loadtest.core.counters import merged
 from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.response import merged_response
+from loadtest.core.window import Window
 
 __all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
 

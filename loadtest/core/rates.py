@@ -16,8 +16,8 @@ import numpy as np
 from loadtest.core.curve import Level
 from loadtest.core.levels import plan_levels
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.trust import client_limited, persists
+from loadtest.core.window import Window
 
 __all__ = ["LevelRate", "RateHistory", "level_rates"]
 

@@ -18,11 +18,11 @@ from loadtest.core.levels import LevelResult, level_results, plan_levels
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.schedule import Schedule, UserChange, audit
 from loadtest.core.totals import Totals, totals_of
 from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
+from loadtest.core.window import Window
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 

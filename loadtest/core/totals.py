@@ -9,8 +9,9 @@ from typing import Any
 
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import percentiles_ms
-from loadtest.core.record import Kind, Window
+from loadtest.core.outcome import Kind
 from loadtest.core.response import merged_response
+from loadtest.core.window import Window
 
 __all__ = ["Totals", "totals_of"]
 

@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.verdict import Trust, TrustReason
+from loadtest.core.window import Window
 
 __all__ = ["Limits", "assess", "client_limited", "persists"]
 

@@ -18,10 +18,10 @@ from loadtest.core.decision import Decision, Reason
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import plan_levels
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.stop.latency import BATCH, Judgement, LatencyRule
 from loadtest.core.trust import client_limited, persists
 from loadtest.core.verdict import LatencyVerdict
+from loadtest.core.window import Window
 
 __all__ = ["LatencyWatch", "Opinion", "overall", "verdicts"]
 

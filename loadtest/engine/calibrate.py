@@ -14,8 +14,8 @@ from pathlib import Path
 from loadtest.core.calibration import Calibration, Ceiling, PathName, ceiling_of
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Window
 from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.window import Window
 from loadtest.engine.environment import environment
 from loadtest.engine.spawn import MOCK_ENV, start
 from loadtest.errors import EngineError

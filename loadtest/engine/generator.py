@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any
 
@@ -11,7 +12,8 @@ from loadtest.core.arrivals import Sends
 from loadtest.core.curve import TrafficCurve
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.plan import Plan
-from loadtest.core.record import Frame, Recorder, Window
+from loadtest.core.record import Frame, Recorder
+from loadtest.core.window import Window
 from loadtest.engine.arrival_swarm import ArrivalSwarm
 from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe
@@ -69,6 +71,9 @@ class Generator:
     def begin(self, start_s: float) -> None:
         """Follow the curve from `start_s` of the monotonic clock, which may lie a little ahead."""
         self._start_s = start_s
+        # What is loaded by now stays: the collector need not look at it again in the middle of a measurement.
+        gc.collect()
+        gc.freeze()
         self._probe.take()
         self._spawner = gevent.spawn(self._swarm.follow, self._curve, start_s)
 

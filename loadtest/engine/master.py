@@ -19,7 +19,7 @@ from gevent.queue import Empty, Queue
 from loadtest.core.control import Controller
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.engine.link import Link
 from loadtest.engine.roster import Member, Roster
 from loadtest.engine.swarm import new_environment

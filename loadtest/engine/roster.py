@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from loadtest.core.record import Window, merge_windows
+from loadtest.core.window import Window, merge_windows
 
 __all__ = ["Member", "Roster"]
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
 from loadtest.core.watch import overall, verdicts
+from loadtest.core.window import Window
 from loadtest.engine.environment import environment
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess

@@ -17,7 +17,8 @@ from locust.exception import StopUser
 from locust.runners import Runner
 
 from loadtest.core.curve import TrafficCurve
-from loadtest.core.record import Kind, Outcome, Recorder
+from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.record import Recorder
 from loadtest.engine.probe import Probe
 from loadtest.targets.base import PerUserTarget, Target
 from loadtest.targets.payload import Payloads
@@ -91,8 +92,9 @@ class Swarm:
     def change(self, change: int, planned_s: float) -> None:
         """Start `change` users, or let the newest -`change` go after their request in flight."""
         self._planned_s = planned_s
-        if change > 0:
-            self._runner.spawn_users({self._user_class.__name__: change})
+        # What `runner.spawn_users` does, without its debug text, for which it walks all users at every call.
+        for _ in range(change):
+            self._user_class(self._runner.environment).start(self._runner.user_greenlets)
         for _ in range(-change):
             if self._staying:
                 user = self._staying.pop()

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.result import RunResult, build_result
+from loadtest.core.window import Window
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.jobs.signal import StopSignal

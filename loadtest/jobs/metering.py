@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.core.histogram import Histogram
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.jobs.events import LOG_GROUP, EventSink, MetricPoint
 from loadtest.jobs.fleet_model import Behaviour
 

@@ -12,9 +12,9 @@ from loadtest.core.decision import REASONS, Reason
 from loadtest.core.info import info_of
 from loadtest.core.plain import plain
 from loadtest.core.plan import PayloadSource, Plan
-from loadtest.core.record import Window
 from loadtest.core.result import RunResult
 from loadtest.core.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.core.window import Window
 from loadtest.errors import LoadtestError
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, NoEvents, endpoint_stream

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from loadtest.core.curve import Level
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 
 __all__ = ["LEGEND", "log_header", "log_line", "tag_of"]
 

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.report.words import clock, evidence_words, milliseconds, number, percent, plural
 
 __all__ = ["LiveView"]

@@ -11,9 +11,9 @@ from typing import Any
 from loadtest.core.confirmation import Confirmation
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
+from loadtest.core.window import Window
 from loadtest.errors import Problem, SpecError
 from loadtest.report.tables import read_schedule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from loadtest.core.record import Outcome
+from loadtest.core.outcome import Outcome
 
 __all__ = ["Payload", "PerUserTarget", "Target"]
 

@@ -16,7 +16,7 @@ import botocore.eventstream
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from loadtest.core.record import Kind
+from loadtest.core.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of
 
 __all__ = ["Failure", "classify_exception"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.core.record import Kind
+from loadtest.core.outcome import Kind
 
 __all__ = ["THROTTLING_CODES", "classify", "classify_event", "error_of"]
 

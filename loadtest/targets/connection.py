@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from gevent import get_hub, getcurrent
 
-from loadtest.core.record import Kind
+from loadtest.core.outcome import Kind
 from loadtest.targets.dial import Failed, dial, socket_failure, tls_failure
 from loadtest.targets.route import Route
 from loadtest.targets.timestamps import ANCILLARY_BYTES, unpack

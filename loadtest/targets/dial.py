@@ -12,7 +12,7 @@ import gevent
 from gevent import get_hub
 from gevent import socket as gevent_socket
 
-from loadtest.core.record import Kind
+from loadtest.core.outcome import Kind
 from loadtest.targets import timestamps
 from loadtest.targets.route import Route
 from loadtest.targets.tls import TlsStream

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtest.core.outcome import Outcome
 from loadtest.core.plan import TargetRef
-from loadtest.core.record import Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref

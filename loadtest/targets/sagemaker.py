@@ -11,8 +11,8 @@ from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import TargetRef
-from loadtest.core.record import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.credentials import NoCredentials

@@ -6,7 +6,7 @@ from itertools import pairwise
 from time import CLOCK_REALTIME, clock_gettime_ns
 from typing import Literal, Protocol
 
-from loadtest.core.record import Kind, Outcome
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.targets import timestamps
 from loadtest.targets.base import Payload
 from loadtest.targets.classify import classify, error_of

@@ -9,8 +9,8 @@ from loadtest.core.control import Controller
 from loadtest.core.curve import Step, TrafficCurve, curve_of
 from loadtest.core.decision import Hold, Reason, Stop
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Window
 from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.window import Window
 
 P95 = LatencyThreshold(0.95, 100)
 

@@ -9,9 +9,11 @@ import pytest
 from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window
+from loadtest.core.record import Frame, Recorder
 from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.window import Window
 
 
 def plan_of(*steps: tuple[float, int], end_s: float, limit_s: float | None = None, window_s: float = 1.0) -> Plan:

@@ -18,8 +18,8 @@ from loadtest.core.metrics import (
     max_invocations_per_min,
     model_latency_ms,
 )
-from loadtest.core.record import Window
 from loadtest.core.spec import LatencyThreshold
+from loadtest.core.window import Window
 
 ROWS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "data" / "jobs" / "observed-results.json").read_text()

@@ -6,8 +6,8 @@ import pytest
 from loadtest.core.curve import curve_of
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.rates import level_rates
-from loadtest.core.record import Window
 from loadtest.core.spec import Phase, Stairs, StopConditions
+from loadtest.core.window import Window
 
 
 def plan(traffic) -> Plan:

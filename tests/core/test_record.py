@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.core.histogram import Histogram
-from loadtest.core.record import BATCH, MAX_BATCHES, Frame, Kind, Outcome, Recorder, Window, merge_windows
+from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.record import BATCH, MAX_BATCHES, Frame, Recorder
+from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000
 FRAME = Frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)

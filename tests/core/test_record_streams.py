@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from loadtest.core.histogram import Histogram
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window, merge_windows
+from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.record import Frame, Recorder
+from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000
 

@@ -11,11 +11,13 @@ from loadtest.core.arrivals import Arrivals, Sends
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import level_results
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef, open_plan
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window, merge_windows
+from loadtest.core.record import Frame, Recorder
 from loadtest.core.response import Response, merged_response, response_of
 from loadtest.core.spec import RunOptions, StopConditions
 from loadtest.core.totals import totals_of
+from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000
 FRAME = Frame(0, 0.0, 1.0, 0, 1, 1, 1.0)

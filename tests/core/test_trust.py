@@ -6,9 +6,9 @@ import pytest
 
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Window
 from loadtest.core.spec import StopConditions
 from loadtest.core.trust import assess, client_limited, persists
+from loadtest.core.window import Window
 
 PLAN = Plan(TrafficCurve((Step(0.0, 10),), 600.0), StopConditions(), TargetRef("mock:"))
 # What an idle machine measures: a little of everything, nothing over its limit.

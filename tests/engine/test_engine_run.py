@@ -11,7 +11,7 @@ import pytest
 from engine_kit import descendants, plan_of
 
 from loadtest.core.decision import Reason
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError, TargetError
 

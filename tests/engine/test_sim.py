@@ -7,8 +7,8 @@ import pytest
 from loadtest.core.curve import curve_of
 from loadtest.core.decision import Reason
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.record import Window
 from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.window import Window
 from loadtest.engine.sim import VirtualRun, run_virtual, server_of, simulate
 from loadtest.errors import SpecError
 from loadtest.targets.latency import Answer

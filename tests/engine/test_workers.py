@@ -13,8 +13,10 @@ from engine_kit import descendants, gone, plan_of
 
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan
-from loadtest.core.record import Frame, Kind, Outcome, Recorder, Window
+from loadtest.core.record import Frame, Recorder
+from loadtest.core.window import Window
 from loadtest.engine.roster import Roster
 from loadtest.engine.spawn import start
 

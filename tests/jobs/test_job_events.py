@@ -10,9 +10,9 @@ from jobkit import HandEngine, Heard, ended, job_request, window
 
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
 from loadtest.core.result import RunResult
 from loadtest.core.verdict import Trust, TrustReason
+from loadtest.core.window import Window
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.metering import Meter
 from loadtest.jobs.service import JobService

@@ -15,7 +15,7 @@ from loadtest.core.counters import merged
 from loadtest.core.curve import Level
 from loadtest.core.levels import plan_levels
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.report.hdr_log import log_header, log_line, tag_of
 
 LEVELS = (Level(0, 0.0, 10.0, 2, 2), Level(1, 10.0, 20.0, 6, 2))

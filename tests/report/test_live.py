@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from loadtest.core.plan import Plan
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 from loadtest.report.live import LiveView
 
 PROGRESS = {"max_invocations": 0.4, "latency": 0.03}

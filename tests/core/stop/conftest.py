@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.record import Window
+from loadtest.core.window import Window
 
 MakeWindows = Callable[..., list[Window]]
 

@@ -1,0 +1,53 @@
+"""How one invocation ended and when: the value that every target returns. No clock, no I/O."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+__all__ = ["Kind", "Outcome"]
+
+
+class Kind(str, enum.Enum):
+    """How an invocation ended (S5). Only OK is a success; the others are failures by whose fault it was."""
+
+    OK = "ok"
+    THROTTLED = "throttled"  # 429, or 400/503 with a throttling code
+    MODEL_ERROR = "model_error"  # 424: the container answered 4xx or 5xx (`detail` has the original status)
+    CLIENT_ERROR = "client_error"  # any other 4xx: the request was wrong
+    SERVER_ERROR = "server_error"  # 5xx
+    TIMEOUT = "timeout"  # no full answer within the read timeout
+    CONNECTION = "connection"  # refused, reset, unreachable, name not resolved, TLS failed
+    MALFORMED = "malformed"  # an answer that is not the protocol
+    CUT = "cut"  # still in flight when the drain limit passed (S8)
+    EXCEPTION = "exception"  # the target plug-in raised: a bug in it, counted and shown
+
+
+class Outcome(NamedTuple):
+    """One invocation. Times are ns of one clock of the target's choice; done - sent is the latency.
+
+    kind: OK or the kind of failure.
+    status: HTTP status; 0 if there was none.
+    bytes_in: body bytes received.
+    sent_ns: just before the request's first byte was handed to the kernel.
+    first_byte_ns, done_ns: first and last byte of the answer, in kernel receive time where there is one.
+    model_latency_us: the endpoint's own time (X-Loadtest-Model-Latency-Us); None: it did not tell.
+    detail: for failures, what distinguishes them in a table ("424/500", "ThrottlingException", "refused").
+    kernel_clock: done_ns is the kernel's receive time.
+    gaps_ns: between the parts of a streamed answer, whose first part is the first byte; None: not streamed.
+    """
+
+    kind: Kind
+    status: int
+    bytes_in: int
+    sent_ns: int
+    first_byte_ns: int
+    done_ns: int
+    model_latency_us: int | None = None
+    detail: str = ""
+    kernel_clock: bool = False
+    gaps_ns: tuple[int, ...] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.kind is Kind.OK
