@@ -74,7 +74,7 @@ class ArrivalSwarm:
                     alarm.wait_until(due_ns)
                     unturned = 0
                 elif (unturned := unturned + 1) >= TURN:
-                    gevent.sleep(0)
+                    gevent.sleep(1e-4)  # not 0: timers would starve (swarm.py)
                     unturned = 0
                 self._send(due_ns)
         finally:

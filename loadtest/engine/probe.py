@@ -39,7 +39,7 @@ class Probe:
         ticks = now.all_ticks - before.all_ticks
         readings = Readings(
             loop_lag_s=self._lag_s,
-            cpu=(now.cpu_s - before.cpu_s) / length_s,
+            cpu=(now.cpu_s - before.cpu_s + now.queued_s - before.queued_s) / length_s,
             steal=(now.steal_ticks - before.steal_ticks) / ticks if ticks else 0.0,
             clock_step_s=(now.real_s - before.real_s) - (now.monotonic_s - before.monotonic_s),
         )
@@ -58,7 +58,7 @@ class Probe:
 
     def _now(self) -> _Marks:
         steal, every = _stolen()
-        return _Marks(time.monotonic(), time.time(), time.process_time(), steal, every)
+        return _Marks(time.monotonic(), time.time(), time.process_time(), _queued_s(), steal, every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,21 @@ class _Marks:
     monotonic_s: float
     real_s: float
     cpu_s: float
+    queued_s: float
     steal_ticks: int
     all_ticks: int
+
+
+def _queued_s() -> float:
+    """How long the main thread has waited for a core while it could have run; 0.0 where the kernel does not tell.
+
+    A core that somebody else keeps busy limits the generator as much as one that it keeps busy itself.
+    """
+    try:
+        with open("/proc/self/schedstat", encoding="ascii") as schedstat:
+            return int(schedstat.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _stolen() -> tuple[int, int]:

@@ -176,7 +176,8 @@ class Swarm:
             elif probe.turns != turns:
                 turns, turned_s = probe.turns, sent_s
             elif sent_s - turned_s > YIELD_S:
-                gevent.sleep(0)
+                # Not 0: gevent would run such sleepers fifty times over before it looks at a timer again.
+                gevent.sleep(1e-4)
                 turned_s = clock()
 
     def _count(self, change: int) -> None:
