@@ -32,7 +32,8 @@ class Window:
         over_batches are (n, over) of consecutive completions, for the burst correction; 0 and () without a threshold.
     clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: answers without kernel timestamp.
     spawned: users started; spawn_lag_*_s: how late they were. loop_lag_s: the event loop's worst lateness.
-    cpu: (CPU time of the generator + its wait for a core) / length, 1.0 is one core. steal: share of CPU time the host took away.
+    cpu: (CPU time of the generator + its wait for a core) / length, 1.0 is one core. steal: share of CPU time that the
+        host took away.
     clock_step_s: how far the wall clock moved against the monotonic one.
     workers, lost_workers: generator processes that took part, and that were lost so far.
     intended, late, very_late, dropped: of an open workload, as in `Sends`; 0 in a closed one.
