@@ -85,7 +85,7 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     as_json, quiet = given["as_json"], given["quiet"]
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
-        console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow")
+        console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow", soft_wrap=True)
     enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
     if enough and not quiet:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")

@@ -80,8 +80,15 @@ def _basis(verdict: LatencyVerdict) -> str:
 def _why(result: RunResult) -> Iterator[RenderableType]:
     ended_s = result.totals.length_s if result.stopped_at_s is None else result.stopped_at_s
     yield Text(f"Ended after {duration(ended_s)}: {REASONS[result.reason].sentence} ({result.reason.value})")
-    if facts := evidence_words(result.evidence):
+    evidence = dict(result.evidence)
+    scaling = evidence.pop("usl", None)
+    if facts := evidence_words(evidence):
         yield _indented(", ".join(facts))
+    if scaling and scaling.get("peak_users") is not None:
+        yield _indented(
+            f"USL fit: sigma {scaling['sigma']:.3g}, kappa {scaling['kappa']:.3g}, "
+            f"peak {number(scaling['peak_per_s'])}/s at {scaling['peak_users']:.3g} users"
+        )
 
 
 def _figures(result: RunResult) -> Iterator[Text]:
@@ -120,7 +127,8 @@ def _level_table(result: RunResult) -> RenderableType:
     for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     if verdicts and threshold is not None:
-        table.add_column(f"{threshold.name}, 95 %\ninterval", justify="right", no_wrap=True)
+        clock = next(iter(verdicts.values())).clock
+        table.add_column(f"{threshold.name}, 95 %\n{clock} clock", justify="right", no_wrap=True)
         table.add_column("\nverdict", no_wrap=True)
     skipped = max(0, len(result.levels) - MAX_ROWS)
     for i, level in enumerate(result.levels):

@@ -132,6 +132,14 @@ def test_a_users_mistake_is_a_sentence_and_exit_code_2(tmp_path: Path, arguments
     assert not list(tmp_path.glob("runs/*"))
 
 
+def test_a_target_that_is_down_fails_the_run(tmp_path: Path) -> None:
+    job = _job(tmp_path / "job.json", threshold_ms=500, target="http://127.0.0.1:9/invocations")
+    done = _run(job, "--output-dir", tmp_path / "out", "--gate", "--strict", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["reason"] == "TARGET_DOWN"
+    assert json.loads((tmp_path / "out/describe.json").read_text())["Status"] == "FAILED"
+
+
 def _start(job: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "loadtest", "run", str(job), "--output-dir", str(out)],

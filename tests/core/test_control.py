@@ -80,6 +80,29 @@ def test_when_and_why_it_stops(given, windows, at_s, reason) -> None:
     assert (stopped and stopped[1].reason) == reason
 
 
+def test_without_one_success_it_is_the_target_that_is_down() -> None:
+    dead = {"ok": 0, "errors": {"connection": 50}, **slow(50)}
+    controller = Controller(plan((Phase(4, 0, 12),), latency=P95))
+    assert drive(controller, [window(i, **dead) for i in range(11)]) is None
+    decision = controller.tick(12.0)
+    assert isinstance(decision, Stop)
+    assert decision.reason is Reason.TARGET_DOWN
+    assert decision.evidence["kinds"] == {"connection": 550}
+
+
+def test_one_success_makes_failures_count_as_over() -> None:
+    dead = {"ok": 0, "errors": {"connection": 50}, **slow(50)}
+    stopped = drive(Controller(plan(latency=P95)), [window(0), *(window(i, **dead) for i in range(1, 9))])
+    assert stopped is not None
+    assert stopped[1].reason is Reason.LATENCY
+
+
+def test_a_run_that_tried_nothing_found_nothing_down() -> None:
+    decision = Controller(plan((Phase(4, 0, 12),))).tick(12.0)
+    assert isinstance(decision, Stop)
+    assert decision.reason is Reason.CURVE_END
+
+
 def test_precedence_within_one_look() -> None:
     """All of it at once in one window: the first of the documented order wins."""
     options = RunOptions(rate_window_s=3.0)

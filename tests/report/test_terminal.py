@@ -51,7 +51,7 @@ def test_the_verdict_comes_first_and_the_folder_last(result: RunResult, width: i
         "Latency P95 24.0 ms, client clock, an upper bound of the model's own",
         "Closed workload, 6 users; 9,600 ok, 13 errors",
         "Schedule kept: users started 3.5 ms late on average, 6.0 ms at most",
-        "users flight req/s errors ms ms ms interval verdict",
+        "users flight req/s errors ms ms ms client clock verdict",
         "2 1.0 40 4 22.0 24.0 24.0 23.9 .. 24.1 met",
         "4 1.9 80 4 22.0 24.0 24.0 23.9 .. ? undecided",
         "6",
