@@ -46,6 +46,7 @@ def aws(emulator: EmulatorServer, tmp_path: Path) -> Aws:
     return run
 
 
+@pytest.mark.slow  # each command of the CLI is a process that loads botocore
 def test_a_job_with_the_aws_cli(aws: Aws, tmp_path: Path) -> None:
     name = "of-the-cli"
     path = tmp_path / "job.json"

@@ -39,6 +39,7 @@ def leisurely(services: Services, tmp_path: Path) -> JobService:
     return services(engine="sim", fleet_file=fleet)
 
 
+@pytest.mark.slow  # tests/emulator creates and runs the same ones through the API
 @pytest.mark.parametrize("path", JOBS)
 def test_every_published_job_completes(virtual: JobService, path: Path) -> None:
     request = json.loads(path.read_text())

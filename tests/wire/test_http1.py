@@ -168,7 +168,7 @@ def responses(draw: st.DrawFn) -> tuple[bytes, Verdict]:
     return interim + head + b"\r\n" + payload, verdict
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(responses(), CUTS)
 def test_any_split_of_any_valid_response_reads_alike(response: tuple[bytes, Verdict], cuts: list[int]) -> None:
     data, expected = response
@@ -306,7 +306,7 @@ def test_a_reader_of_heads_is_shared_and_bounded() -> None:
     assert other.head is reader.heads[known]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.one_of(responses().map(lambda made: made[0]), damaged()), max_size=8))
 def test_what_a_reader_remembers_changes_no_verdict(seen: list[bytes]) -> None:
     reader = HeadReader()
