@@ -39,6 +39,7 @@ def test_nothing_is_left(sagemaker_recommender):
 """
 
 
+@pytest.mark.slow  # a pytest of its own, with an emulator for each of its tests
 def test_the_fixture_is_found_and_isolated(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
     installed = any(entry.value == "loadtest.testing" for entry in entry_points(group="pytest11"))

@@ -84,7 +84,7 @@ def template(signer: Credentials, path: str, sent: list[tuple[str, str]], query:
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(credentials, times, bodies, paths, headers)
 @example(Credentials("AKID", "secret", "token//+=="), MIDNIGHT_S, b"", "/endpoints/caf%C3%A9/invocations", [])
 @example(Credentials("AKID", "secret"), 0, b"\x00" * 2048, "/", [("Accept", "  two   spaces  "), ("User-Agent", "x")])
