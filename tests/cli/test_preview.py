@@ -135,6 +135,7 @@ def test_a_bad_file_is_a_message(invoke, tmp_path, content):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_the_largest_traffic_is_previewed(invoke, edit_job):
     def enlarge(job):
         job["InputConfig"]["TrafficPattern"]["Stairs"] = {

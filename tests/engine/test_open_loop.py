@@ -133,6 +133,7 @@ def test_two_workers_share_the_arrivals() -> None:
     assert {window.workers for window in result.windows if window.intended} == {2}
 
 
+@pytest.mark.slow
 def test_a_threshold_is_judged_by_the_response_latency() -> None:
     """One connection, 10 ms each, 200 requests a second: every service latency is low, and the queue grows."""
     stop = StopConditions(latency=LatencyThreshold(0.95, 500))

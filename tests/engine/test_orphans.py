@@ -32,8 +32,9 @@ def _parent(target: str) -> subprocess.Popen[str]:
     return parent
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("target", ["mock:servers=2,service_ms=5", "plugin_targets:Silent"])
+@pytest.mark.parametrize(
+    ("how", "target"), [(signal.SIGKILL, "mock:servers=2,service_ms=5"), (signal.SIGTERM, "plugin_targets:Silent")]
+)
 def test_a_dead_parent_takes_everything_with_it(how: signal.Signals, target: str) -> None:
     with _parent(target) as parent:
         below = descendants(parent.pid)
