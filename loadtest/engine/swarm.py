@@ -20,11 +20,12 @@ from loadtest.core.curve import TrafficCurve
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Recorder
 from loadtest.engine.probe import Probe
-from loadtest.targets.base import PerUserTarget, Target
+from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
 from loadtest.targets.payload import Payloads
 
 __all__ = ["Swarm", "new_environment"]
 
+_OK = Kind.OK  # reached in one step; and an Enum's hash, which `in` needs, is slow
 PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
 PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often
@@ -149,13 +150,38 @@ class Swarm:
         try:
             if isinstance(shared, PerUserTarget):
                 target = shared.for_user()
-            self._loop(user, target)
+            if isinstance(target, RepeatingTarget):
+                self._repeat(user, target)
+            else:
+                self._loop(user, target)
         finally:
             self._count(-1)
             self._alive.pop(user.number, None)
             self._stops.append((user.number, user.leaves_s, time.monotonic() - self._start_s))
             if target is not shared:
                 target.close()
+
+    def _repeat(self, user: Any, target: RepeatingTarget) -> None:
+        """The target goes from request to request; the user sees the outcomes, and when to end."""
+        record, clock = self._recorder.record, time.monotonic
+
+        def done(outcome: Outcome) -> bool:
+            record(outcome)
+            if user.leaving or (outcome.kind is not _OK and outcome.kind in PAUSING):
+                user.sent_s = 0.0
+                return False
+            user.sent_s = clock()
+            return True
+
+        pick = self._payloads.picker(self._seed, user.number)
+        while not user.leaving:
+            user.sent_s = clock()
+            try:
+                target.repeat(pick, done)
+            except Exception as problem:
+                record(_raised(problem, user.sent_s, clock()))
+                user.sent_s = 0.0
+            self._pause(user)
 
     def _loop(self, user: Any, target: Target) -> None:
         invoke, record, clock = target.invoke, self._recorder.record, time.monotonic
@@ -169,16 +195,20 @@ class Swarm:
                 outcome = _raised(problem, sent_s, clock())
             user.sent_s = 0.0
             record(outcome)
-            if outcome.kind in PAUSING and not user.leaving:
-                self._count(-1)
-                gevent.sleep(PAUSE_S)
-                self._count(+1)
+            if outcome.kind in PAUSING:
+                self._pause(user)
             elif probe.turns != turns:
                 turns, turned_s = probe.turns, sent_s
             elif sent_s - turned_s > YIELD_S:
                 # Not 0: gevent would run such sleepers fifty times over before it looks at a timer again.
                 gevent.sleep(1e-4)
                 turned_s = clock()
+
+    def _pause(self, user: Any) -> None:
+        if not user.leaving:
+            self._count(-1)
+            gevent.sleep(PAUSE_S)
+            self._count(+1)
 
     def _count(self, change: int) -> None:
         now_s = time.monotonic()

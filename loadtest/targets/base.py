@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from loadtest.core.outcome import Outcome
 
-__all__ = ["Payload", "PerUserTarget", "Target"]
+__all__ = ["Payload", "PerUserTarget", "RepeatingTarget", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,14 @@ class PerUserTarget(Target, Protocol):
     """
 
     def for_user(self) -> Target: ...
+
+
+@runtime_checkable
+class RepeatingTarget(Target, Protocol):
+    """A target that can make one invocation after another faster than its caller could ask for them.
+
+    repeat: invoke what `next_payload()` gives, tell `done` the outcome, and so on until `done` returns false. Neither
+        callback may wait: they may be called from the event loop's hub. What they raise comes out of `repeat`.
+    """
+
+    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None: ...

@@ -1,8 +1,9 @@
 """One user's connection: sends a request, waits, reads the answer, and knows when the kernel received it.
 
-The hot path. A raw socket and one event-loop watcher that stays armed from request to request (arming it anew, or a
+A raw socket and one registration with the event loop that lasts from request to request (arming it anew, or a
 `gevent.socket` with its wait object per read, costs more than the system calls). While the user waits for something
-else the watcher may fire too: then it disarms itself, and the next request looks at what came.
+else the socket may become readable too: then the connection ends the registration, and the next request looks at what
+came. `Relay` repeats the common case without the greenlet; everything else is here.
 """
 
 from __future__ import annotations
@@ -14,23 +15,22 @@ import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
-from time import CLOCK_REALTIME, clock_gettime_ns, monotonic_ns
-from typing import Any, Protocol
+from time import monotonic_ns, time_ns
+from typing import Any, NamedTuple, Protocol
 
 from gevent import get_hub, getcurrent
 
 from loadtest.core.outcome import Kind
 from loadtest.targets.dial import Failed, dial, socket_failure, tls_failure
+from loadtest.targets.poller import Poller, poller_here
 from loadtest.targets.route import Route
-from loadtest.targets.timestamps import ANCILLARY_BYTES, unpack
+from loadtest.targets.timestamps import ANCILLARY_BYTES, received_ns
 from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Connection", "Sink"]
+__all__ = ["READ_BYTES", "Connection", "Reading", "Sink"]
 
-_READ_BYTES = 64 * 1024
-_JOINED_BYTES = 64 * 1024  # up to here copying the body behind the head costs less than a second system call
-_STEP_NS = 1_000_000  # a wall clock that moved more than this during a request was set
+READ_BYTES = 64 * 1024
 _READ, _WRITE = 1, 2
 
 
@@ -40,36 +40,48 @@ class Sink(Protocol):
     def add(self, data: bytes, at_ns: int) -> None: ...
 
 
+class Reading(NamedTuple):
+    """One read of the socket. raw: its bytes, b"" at the end of the stream. data: those of HTTP, without TLS."""
+
+    raw: bytes
+    data: bytes
+    ancillary: Any
+
+
 class Connection:
-    """Not for two greenlets at once. After `exchange`:
+    """Not for two greenlets at once. After `exchange` or `settle`:
 
     sent_ns, first_ns, done_ns: CLOCK_REALTIME; kernel_clock: done_ns is the kernel's receive time.
     parser: holds the answer. failure: (kind, detail) if there is none.
+
+    since_ns: monotonic time since when an answer is awaited; 0: none is. request, queued: the bytes of the request
+    under way, and how many the kernel has taken.
     """
 
     __slots__ = (
         "_adopted",
-        "_armed",
         "_expired",
-        "_hub_switch",
+        "_fresh",
         "_loop",
-        "_plain",
-        "_receive",
+        "_poller",
         "_route",
-        "_send",
         "_sock",
-        "_switch",
-        "_tls",
         "_watchdog",
-        "_watcher",
         "done_ns",
         "failure",
         "first_ns",
+        "hub_switch",
         "kernel_clock",
         "parser",
+        "queued",
+        "receive",
+        "request",
+        "send",
         "sent_ns",
         "since_ns",
         "sink",
+        "switch",
+        "tls",
     )
 
     def __init__(self, route: Route, watchdog: Watchdog, parser: ResponseParser, sink: Sink | None = None) -> None:
@@ -78,17 +90,17 @@ class Connection:
         self.parser = parser
         self.sink = sink
         self._sock: Any = None
-        self._tls: Any = None
-        self._watcher: Any = None
-        self._plain = sink is None and route.tls is None
-        self._armed = False
+        self.tls: Any = None
+        self._poller: Poller | None = None  # while it is registered with one
+        self._fresh = True
         self._expired = False
         self._adopted: Any = None
         self._loop: Any = None
-        self._switch: Callable[[], object] = _nobody
-        self._hub_switch: Callable[[], object] = _nobody
-        self._send: Any = None
-        self._receive: Any = None
+        self.switch: Callable[[], object] = _nobody
+        self.hub_switch: Callable[[], object] = _nobody
+        self.send: Any = None
+        self.receive: Any = None
+        self.request, self.queued = b"", 0
         self.since_ns = 0
         self.sent_ns = self.first_ns = self.done_ns = 0
         self.kernel_clock = False
@@ -99,65 +111,74 @@ class Connection:
 
         Opens the connection first if there is none, or if the server ended it since the last answer.
         """
-        parser = self.parser
-        parser.reset()
-        self._expired = False
-        fresh, queued, request = True, 0, b""
+        self.request, self.queued = b"", 0
         try:
-            fresh = (not self._armed or getcurrent() is not self._adopted) and self._prepare()
+            if not self.ready():
+                self._prepare()
             request = head + body
-            if self._tls is not None:
-                request = self._tls.encrypt(request)
+            self.request = request = self.tls.encrypt(request) if self.tls is not None else request
             # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
-            self.since_ns = start_ns = monotonic_ns()
-            self.sent_ns = clock_gettime_ns(CLOCK_REALTIME)
-            queued = self._send(request)
-            if queued != len(request) and not self._send_rest(memoryview(request)[queued:]):
-                self._read_on(start_ns, *self._next())
-                self.close()  # half a request is on its way: the next one would be taken for its rest
-                return True
-            self._hub_switch()
-            try:
-                data, ancillary, _, _ = self._receive(_READ_BYTES, ANCILLARY_BYTES)
-            except BlockingIOError:
-                data, ancillary = None, ()
-            # The common case, apart from the general one for its speed alone.
-            if self._plain and ancillary and parser.whole(data):
-                seconds, nanoseconds = unpack(ancillary[0][2])
-                self.first_ns = self.done_ns = at_ns = seconds * 1_000_000_000 + nanoseconds
-                self.kernel_clock = True
-                if 0 <= at_ns - self.sent_ns <= monotonic_ns() - start_ns + _STEP_NS:
-                    return True
-                self.kernel_clock = False
-                self.first_ns = self.done_ns = self.sent_ns + monotonic_ns() - start_ns
-                return True
-            self._read_on(start_ns, data, ancillary)
-            return True
+            self.since_ns = monotonic_ns()
+            self.sent_ns = time_ns()
+            self.queued = self.send(request)
+        except BlockingIOError:
+            pass  # not a byte of it: `settle` sends it all
         except (Failed, OSError) as problem:
-            if not (fresh or parser.started or self._expired) and self._unheard(queued, len(request)):
+            return self.settle(head, body, problem=problem)
+        except BaseException:
+            self.close()
+            raise
+        return self.settle(head, body)
+
+    def ready(self) -> bool:
+        """It is open, for this greenlet, and the server has not ended it as far as is known.
+
+        Then the next request can be sent: what was left of the last exchange is forgotten.
+        """
+        self.parser.reset()
+        self._expired = False
+        self._fresh = self._poller is None or getcurrent() is not self._adopted
+        return not self._fresh
+
+    def settle(
+        self, head: bytes, body: bytes, first: Reading | None = None, problem: Failed | OSError | None = None
+    ) -> bool:
+        """The rest of an exchange whose request was sent, or begun to be: as `exchange`.
+
+        first: what was read of the answer already. problem: what sending or reading came to.
+        """
+        try:
+            if problem is not None:
+                raise problem
+            if self.queued != len(self.request) and not self._send_rest():
+                self._read_on(self._next())
+                self.close()  # half a request is on its way: the next one would be taken for its rest
+            else:
+                self._read_on(first or self._next())
+            return True
+        except (Failed, OSError) as found:
+            if not (self._fresh or self.parser.started or self._expired) and self._unheard(found):
                 self.close()
                 return self.exchange(head, body)
-            return self._fail(problem)
+            return self._fail(found)
         except BaseException:
             self.close()
             raise
         finally:
             self.since_ns = 0
 
-    def _read_on(self, start_ns: int, data: bytes | None, ancillary: Any) -> None:
+    def _read_on(self, reading: Reading | None) -> None:
         """Read until the answer is complete, beginning with what was read already; None: that was a false alarm."""
-        parser, tls, sink = self.parser, self._tls, self.sink
+        parser, tls, sink = self.parser, self.tls, self.sink
+        start_ns = self.since_ns
         self.first_ns = 0
         complete = ended = False
         while True:
-            if data is not None:
-                ended = not data
-                if data:
-                    self._note_time(start_ns, ancillary)
-                    if tls is not None:
-                        data = tls.decrypt(data)
-                        ended = tls.ended
-                complete = bool(data) and parser.feed(data)
+            if reading is not None:
+                ended = not reading.raw or (tls is not None and tls.ended)
+                if reading.raw:
+                    self._note_time(start_ns, reading.ancillary)
+                    complete = bool(reading.data) and parser.feed(reading.data)
                 if sink is not None and 200 <= parser.head.status < 300:
                     sink.add(parser.take(), self.done_ns)
                     self.since_ns = monotonic_ns()
@@ -167,27 +188,25 @@ class Connection:
             if complete:
                 break
             self._check_time()
-            data, ancillary = self._next()
+            reading = self._next()
         if parser.fault:
             raise Failed(Kind.MALFORMED, parser.fault)
         if not parser.reusable or ended:
             self.close()
 
-    def _next(self) -> tuple[bytes | None, Any]:
-        self._hub_switch()
+    def _next(self) -> Reading | None:
+        self.hub_switch()
         try:
-            data, ancillary, _, _ = self._receive(_READ_BYTES, ANCILLARY_BYTES)
+            raw, ancillary, _, _ = self.receive(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
-            return None, ()
-        return data, ancillary
+            return None
+        return Reading(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
 
     def _note_time(self, start_ns: int, ancillary: Any) -> None:
         """When the last read's data came: by the kernel, or by our own clock if its time is absent or absurd."""
-        at_ns, waited_ns = 0, monotonic_ns() - start_ns
-        if ancillary:
-            seconds, nanoseconds = unpack(ancillary[0][2])
-            at_ns = seconds * 1_000_000_000 + nanoseconds
-        self.kernel_clock = 0 <= at_ns - self.sent_ns <= waited_ns + _STEP_NS
+        waited_ns = monotonic_ns() - start_ns
+        at_ns = received_ns(ancillary, self.sent_ns, waited_ns)
+        self.kernel_clock = at_ns >= 0
         self.done_ns = at_ns if self.kernel_clock else self.sent_ns + waited_ns
         self.first_ns = self.first_ns or self.done_ns
 
@@ -202,17 +221,18 @@ class Connection:
         if self._expired:
             raise Failed(Kind.TIMEOUT, "read timeout")
 
-    def _send_rest(self, rest: memoryview) -> bool:
+    def _send_rest(self) -> bool:
         """Send what the kernel did not take at once. False: the server answers or leaves before it has read all."""
+        rest = memoryview(self.request)[self.queued :]
         self._disarm()
         watcher = self._loop.io(self._sock.fileno(), _READ | _WRITE)
-        watcher.start(self._switch)
+        watcher.start(self.switch)
         try:
             while rest:
-                self._hub_switch()
+                self.hub_switch()
                 self._check_time()
                 try:
-                    rest = rest[self._send(rest) :]
+                    rest = rest[self.send(rest) :]
                 except BlockingIOError:
                     break  # only readable
                 except OSError:
@@ -220,18 +240,23 @@ class Connection:
         finally:
             watcher.stop()
             watcher.close()
+            self.queued = len(self.request) - len(rest)
         self._arm()
         return not rest
 
-    def _unheard(self, queued: int, length: int) -> bool:
+    def _unheard(self, problem: Failed | OSError) -> bool:
         """The server's kernel acknowledged no byte of the request: it had closed before, and sending again is safe."""
-        if not queued:
+        if not self.queued:
             return True
+        # A server that reads and then resets may not have acknowledged what it read. One that closed before says so
+        # with a FIN, after which Linux reports its reset as EPIPE (tcp_reset in net/ipv4/tcp_input.c).
+        if isinstance(problem, ConnectionResetError):
+            return False
         try:
             waiting = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
         except OSError:
             return False
-        return queued == length and int(struct.unpack("i", waiting)[0]) >= length
+        return self.queued == len(self.request) and int(struct.unpack("i", waiting)[0]) >= self.queued
 
     def _fail(self, problem: Failed | OSError) -> bool:
         if isinstance(problem, Failed):
@@ -241,40 +266,39 @@ class Connection:
         else:
             self.failure = socket_failure(problem)
         self.close()
-        self.first_ns = self.done_ns = max(clock_gettime_ns(CLOCK_REALTIME), self.sent_ns)
+        self.first_ns = self.done_ns = max(time_ns(), self.sent_ns)
         self.kernel_clock = False
         return False
 
-    def _prepare(self) -> bool:
-        """Make ready for a request of this greenlet. True: the connection is new."""
+    def _prepare(self) -> None:
+        """Make ready for a request of this greenlet."""
         self._adopt()
         if self._sock is not None:
-            if self._armed or self._is_quiet():
+            if self._poller is not None or self._is_quiet():
                 self._arm()
-                return False
+                self._fresh = False
+                return
             self.close()
-        self.sent_ns = clock_gettime_ns(CLOCK_REALTIME)
-        self._sock, self._tls = dial(self._route)
-        self._send, self._receive = self._sock.send, self._sock.recvmsg
-        self._watcher = self._loop.io(self._sock.fileno(), _READ)
+        self.sent_ns = time_ns()
+        self._sock, self.tls = dial(self._route)
+        self.send, self.receive = self._sock.send, self._sock.recvmsg
         self._watchdog.add(self)
         self._arm()
-        return True
 
     def _adopt(self) -> None:
         hub = get_hub()
         if self._loop is not hub.loop:
             self.close()
         self._loop = hub.loop
-        self._hub_switch = hub.switch
+        self.hub_switch = hub.switch
         self._adopted = getcurrent()
-        self._switch = self._adopted.switch
+        self.switch = self._adopted.switch
 
     def _is_quiet(self) -> bool:
         """Nothing came since the last answer, or nothing but TLS's own messages."""
         try:
-            while data := self._sock.recv(_READ_BYTES):
-                if self._tls is None or self._tls.decrypt(data) or self._tls.ended:
+            while data := self._sock.recv(READ_BYTES):
+                if self.tls is None or self.tls.decrypt(data) or self.tls.ended:
                     return False
         except BlockingIOError:
             return True
@@ -283,24 +307,39 @@ class Connection:
         return False
 
     def _arm(self) -> None:
-        if not self._armed:
-            self._watcher.start(self._readable)
-            self._armed = True
+        if self._poller is None:
+            self._poller = poller_here()
+            self._poller.add(self._sock.fileno(), self._readable)
 
     def _disarm(self) -> None:
-        self._watcher.stop()
-        self._armed = False
+        if self._poller is not None:
+            self._poller.remove(self._sock.fileno())
+            self._poller = None
+
+    @property
+    def is_open(self) -> bool:
+        """There is a connection, and what comes on it is noticed."""
+        return self._poller is not None
+
+    def hand_over(self, handler: Callable[[], object] | None) -> Poller:
+        """Let `handler` be called when there is something to read; None: this connection's own.
+
+        Only if it `is_open`.
+        """
+        assert self._poller is not None
+        self._poller.handlers[self._sock.fileno()] = handler or self._readable
+        return self._poller
 
     def _readable(self) -> None:
         if self.since_ns:
-            self._switch()
+            self.switch()
         else:
             self._disarm()
 
     def expire(self) -> None:
         """Called by the watchdog: wake the waiting greenlet, whose next read decides."""
         self._expired = True
-        self._switch()
+        self.switch()
 
     def close(self) -> None:
         """End the connection; a later `exchange` opens a new one. An exchange of another greenlet fails as `closed`."""
@@ -311,15 +350,11 @@ class Connection:
                 self._sock.shutdown(_socket.SHUT_RDWR)
             return
         self._watchdog.discard(self)
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher.close()
-            self._watcher = None
+        self._disarm()
         if self._sock is not None:
             self._sock.close()
             self._sock = None
-        self._armed = False
-        self._tls = self._send = self._receive = None
+        self.tls = self.send = self.receive = None
 
 
 def _nobody() -> object:

@@ -17,7 +17,7 @@ from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import Shared, User
+from loadtest.targets.user import FOREVER_NS, Shared, User
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 
@@ -71,6 +71,9 @@ class _Requests:
                 raise TargetError(f"{payload.name or 'payload'}: {problem}") from None
             self._templates[payload.content_type] = template
         return template.head(payload.body)
+
+    def quick_head(self, payload: Payload) -> tuple[bytes, int]:
+        return self.head(payload), FOREVER_NS
 
 
 def _is_loopback(url: str) -> bool:

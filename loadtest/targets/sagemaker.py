@@ -75,6 +75,15 @@ class _Requests:
         if now_s != self._checked_s:
             self._check_credentials(now_s)
             self._heads.clear()
+        return self._signed(payload, now_s)
+
+    def quick_head(self, payload: Payload) -> tuple[bytes, int] | None:
+        now_s = int(time())
+        if now_s != self._checked_s:
+            return None  # the credentials are to be looked at, and may have to be fetched
+        return self._signed(payload, now_s), (now_s + 1) * 1_000_000_000
+
+    def _signed(self, payload: Payload, now_s: int) -> bytes:
         # X-Amz-Date counts seconds: within one, the same payload has the same signature, and a test sends few payloads.
         known = self._heads.get(id(payload))
         if known is not None and known[0] is payload:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import _socket
 import struct
 import sys
+from typing import Any
 
-__all__ = ["ANCILLARY_BYTES", "anchor", "enable", "unpack"]
+__all__ = ["ANCILLARY_BYTES", "anchor", "enable", "received_ns"]
 
 # asm-generic/socket.h: SO_TIMESTAMPNS_OLD, whose timespec is two longs. Python gives the name a constant from 3.14 on.
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@ll")
 
 ANCILLARY_BYTES = _socket.CMSG_SPACE(_TIMESPEC.size)
-unpack = _TIMESPEC.unpack  # of the ancillary data: (seconds, nanoseconds)
+_STEP_NS = 1_000_000  # a wall clock that moved more than this during a request was set
+_unpack = _TIMESPEC.unpack
 
 
 def enable(sock: _socket.socket) -> bool:
@@ -40,3 +42,15 @@ def anchor() -> _socket.socket:
     sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     enable(sock)
     return sock
+
+
+def received_ns(ancillary: Any, sent_ns: int, waited_ns: int) -> int:
+    """When what `recvmsg` returned was received, on CLOCK_REALTIME; -1 if its time is absent, or absurd.
+
+    sent_ns: when the request left, on CLOCK_REALTIME. waited_ns: since then, by the monotonic clock, which nobody sets.
+    """
+    if not ancillary:
+        return -1
+    seconds, nanoseconds = _unpack(ancillary[0][2])
+    at_ns: int = seconds * 1_000_000_000 + nanoseconds
+    return at_ns if 0 <= at_ns - sent_ns <= waited_ns + _STEP_NS else -1

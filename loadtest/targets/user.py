@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from time import CLOCK_REALTIME, clock_gettime_ns
+from time import time_ns
 from typing import Literal, Protocol
 
 from loadtest.core.outcome import Kind, Outcome
@@ -13,24 +14,28 @@ from loadtest.targets.classify import classify, error_of
 from loadtest.targets.connection import Connection
 from loadtest.targets.dial import Failed
 from loadtest.targets.parts import EventParts, Parts, ReadParts
+from loadtest.targets.relay import Relay
 from loadtest.targets.route import Route
 from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.head import HeadReader
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Requests", "Shared", "StreamUser", "Streaming", "User"]
+__all__ = ["FOREVER_NS", "Requests", "Shared", "StreamUser", "Streaming", "User"]
 
+FOREVER_NS = 1 << 63
 Streaming = Literal["events", "reads"]
-
-# On the hot path: a member of an Enum and the class of a NamedTuple cost more to reach than the rest of `invoke`.
-_OK = Kind.OK
-_make = tuple.__new__
 
 
 class Requests(Protocol):
-    """Makes the head of each request. Raises Failed if none can be made now."""
+    """Makes the head of each request."""
 
-    def head(self, payload: Payload) -> bytes: ...
+    def head(self, payload: Payload) -> bytes:
+        """Raises Failed if none can be made now."""
+        ...
+
+    def quick_head(self, payload: Payload) -> tuple[bytes, int] | None:
+        """The same if it can be made without waiting, and until when (ns of CLOCK_REALTIME) it can be sent again."""
+        ...
 
 
 class Shared:
@@ -41,7 +46,7 @@ class Shared:
         self._route = route
         self._streaming = streaming
         self._watchdog = Watchdog(route.read_timeout_s)
-        self._heads = HeadReader()
+        self.heads = HeadReader()
         self._users: set[User] = set()
         self._anchor = timestamps.anchor()
 
@@ -50,7 +55,7 @@ class Shared:
         parts: Parts | None = None
         if self._streaming is not None:
             parts = EventParts() if self._streaming == "events" else ReadParts()
-        parser = ResponseParser(self._heads, keep=parts is not None)
+        parser = ResponseParser(self.heads, keep=parts is not None)
         connection = Connection(self._route, self._watchdog, parser, parts)
         user = StreamUser(self, connection, parts) if parts is not None else User(self, connection)
         self._users.add(user)
@@ -69,54 +74,54 @@ class Shared:
 class User:
     """Target of one user."""
 
-    __slots__ = ("_connection", "_head", "_shared")
+    __slots__ = ("_connection", "_head", "_relay", "_shared")
 
     def __init__(self, shared: Shared, connection: Connection) -> None:
         self._shared = shared
         self._head = shared.requests.head
         self._connection = connection
+        self._relay: Relay | None = None
 
     def invoke(self, payload: Payload) -> Outcome:
-        connection = self._connection
         try:
             request_head = self._head(payload)
         except Failed as problem:
             return _unsent(problem)
-        if not connection.exchange(request_head, payload.body):
-            return self._no_answer()
+        return self._outcome(self._connection.exchange(request_head, payload.body))
+
+    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None:
+        """As `RepeatingTarget`. An invocation of its own opens the connection; then the relay takes over."""
+        shared = self._shared
+        if self._relay is None:
+            self._relay = Relay(self._connection, shared.requests.quick_head, shared.heads.whole, self._outcome)
+        payload: Payload | None = next_payload()
+        while payload is not None and done(self.invoke(payload)):
+            payload = self._relay.run(next_payload(), next_payload, done)
+
+    def _outcome(self, answered: bool) -> Outcome:
+        """Of the connection's last exchange. answered: what that returned."""
+        connection = self._connection
+        if not answered:
+            return self._failed(*connection.failure)
         parser = connection.parser
         head = parser.head
         if not 200 <= head.status < 300:
-            return self._refused()
-        return _make(
-            Outcome,
-            (
-                _OK,
-                head.status,
-                parser.body_bytes,
-                connection.sent_ns,
-                connection.first_ns,
-                connection.done_ns,
-                head.model_latency_us,
-                "",
-                connection.kernel_clock,
-                None,
-            ),
+            code, original_status = error_of(parser.headers(), parser.take())
+            return self._failed(*classify(head.status, code, original_status))
+        return Outcome(
+            Kind.OK,
+            head.status,
+            parser.body_bytes,
+            connection.sent_ns,
+            connection.first_ns,
+            connection.done_ns,
+            head.model_latency_us,
+            kernel_clock=connection.kernel_clock,
         )
 
     def close(self) -> None:
         self._connection.close()
         self._shared.forget(self)
-
-    def _no_answer(self) -> Outcome:
-        kind, detail = self._connection.failure
-        return self._failed(kind, detail)
-
-    def _refused(self) -> Outcome:
-        """An answer that is not 2xx."""
-        parser = self._connection.parser
-        code, original_status = error_of(parser.headers(), parser.take())
-        return self._failed(*classify(parser.head.status, code, original_status))
 
     def _failed(self, kind: Kind, detail: str) -> Outcome:
         answer, times = self._connection.parser, self._connection
@@ -142,6 +147,10 @@ class StreamUser(User):
         super().__init__(shared, connection)
         self._parts = parts
 
+    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None:
+        while done(self.invoke(next_payload())):
+            pass
+
     def invoke(self, payload: Payload) -> Outcome:
         parts = self._parts
         parts.begin()
@@ -159,5 +168,5 @@ class StreamUser(User):
 
 def _unsent(problem: Failed) -> Outcome:
     """No request could be made: it failed here and now."""
-    now_ns = clock_gettime_ns(CLOCK_REALTIME)
+    now_ns = time_ns()
     return Outcome(problem.kind, 0, 0, now_ns, now_ns, now_ns, detail=problem.detail)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["FOLD", "TEXT", "TOKEN", "Head", "HeadReader", "read_head"]
+__all__ = ["FOLD", "MAX_HEAD_BYTES", "TEXT", "TOKEN", "Head", "HeadReader", "read_head"]
+
+MAX_HEAD_BYTES = 64 * 1024
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
@@ -99,6 +101,15 @@ class HeadReader:
         if len(raw) < _MAX_KEPT_BYTES:
             self.heads[raw] = head
         return head
+
+    def whole(self, data: bytes) -> Head | None:
+        """The head of `data` if that is one whole 2xx answer with its length given, and the connection goes on."""
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 <= end <= MAX_HEAD_BYTES:
+            return None
+        raw = data[:end]
+        head = self.heads.get(raw) or self.read(raw)
+        return head if head.whole_bytes == len(data) else None
 
     def _by_lines(self, raw: bytes) -> Head | None:
         lines = raw.split(b"\r\n")

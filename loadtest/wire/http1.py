@@ -13,11 +13,10 @@ from __future__ import annotations
 import enum
 import re
 
-from loadtest.wire.head import FOLD, TEXT, TOKEN, Head, HeadReader
+from loadtest.wire.head import FOLD, MAX_HEAD_BYTES, TEXT, TOKEN, Head, HeadReader
 
 __all__ = ["KEPT_BYTES", "MAX_HEAD_BYTES", "MAX_INTERIM", "ResponseParser"]
 
-MAX_HEAD_BYTES = 64 * 1024
 MAX_INTERIM = 32  # 1xx answers before the final one
 KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: enough for any error message
 _MAX_SIZE_LINE_BYTES = 4 * 1024
@@ -48,7 +47,7 @@ _START_STATE, _DONE_STATE = _State.START, _State.DONE  # names that the fast pat
 class ResponseParser:
     """Reads one response after another from one connection; `reset` before each.
 
-    whole(data), feed(data), eof(): true when the response is complete or faulty. Then, until `reset`:
+    feed(data), eof(): true when the response is complete or faulty. Then, until `reset`:
     head: its Head; of 1xx answers only the final one's. fault: why it is malformed, "" if it is not.
     body_bytes: received, chunk framing taken off. reusable: the connection can take another request.
 
@@ -71,6 +70,7 @@ class ResponseParser:
         "_read",
         "_special",
         "_state",
+        "_whole",
         "body_bytes",
         "fault",
         "head",
@@ -79,7 +79,7 @@ class ResponseParser:
 
     def __init__(self, heads: HeadReader | None = None, *, keep: bool = False, connect: bool = False) -> None:
         reader = heads or HeadReader()
-        self._known, self._read = reader.heads.get, reader.read
+        self._known, self._read, self._whole = reader.heads.get, reader.read, reader.whole
         self._keep = keep
         self._connect = connect
         self._special = keep or connect
@@ -99,23 +99,16 @@ class ResponseParser:
         self.fault = ""
         self.reusable = False
 
-    def whole(self, data: bytes) -> bool:
-        """The common case, fast: `data` is one whole 2xx answer with its length given, and the connection goes on.
-
-        False: it is something else, or nothing; then nothing has happened, and `feed` takes it.
-        """
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4 or self._state is not _START_STATE or self._special:
-            return False
-        raw = data[:end]
-        head = self._known(raw) or self._read(raw)
-        if head.whole_bytes != len(data) or end > MAX_HEAD_BYTES:
+    def _is_whole(self, data: bytes) -> bool:
+        """The common case, fast: `data` is all of an ordinary answer; else nothing has happened."""
+        head = None if self._special else self._whole(data)
+        if head is None:
             return False
         self.head = head
         self.body_bytes = head.length
         self.reusable = True
         self.fault = ""
-        self._raw = raw
+        self._raw = data[: len(data) - head.length]
         self._held = []
         self._state = _DONE_STATE
         return True
@@ -123,7 +116,7 @@ class ResponseParser:
     def feed(self, data: bytes) -> bool:
         """Take the bytes of one read. The end of the stream is not an empty read but `eof`."""
         if self._state is _START_STATE:
-            if self.whole(data):
+            if self._is_whole(data):
                 return True
             self._begin()
         self._buffer = self._buffer + data if self._buffer else data

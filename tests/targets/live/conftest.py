@@ -166,7 +166,9 @@ class Server:
 
 
 class Driver:
-    """The patched process."""
+    """The patched process. repeat: invocations are made by the target's own repetition."""
+
+    repeat = False
 
     def __init__(self, folder: Path) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
@@ -196,7 +198,7 @@ class Driver:
         return answer
 
     def __call__(self, target: str, ref: str, **job: Any) -> list[Row]:
-        answer = self.ask({"target": target, "ref": ref, **job})
+        answer = self.ask({"target": target, "ref": ref, "repeat": self.repeat, **job})
         assert "outcomes" in answer, answer
         return [Row(*row) for row in answer["outcomes"]]
 
@@ -217,10 +219,17 @@ class Driver:
 
 
 @pytest.fixture(scope="session")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     driver = Driver(tmp_path_factory.mktemp("home"))
     yield driver
     driver.close()
+
+
+@pytest.fixture(params=["invoke", "repeat"])
+def drive(driver: Driver, request: pytest.FixtureRequest) -> Driver:
+    """Each case both ways that a target is used: call by call, and by its own repetition."""
+    driver.repeat = request.param == "repeat"
+    return driver
 
 
 @pytest.fixture

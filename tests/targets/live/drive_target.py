@@ -1,9 +1,11 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "close_s", "clock_off_ns", "no_stamps"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of
-completion, or {"error": "..."}. clock_off_ns: how far the target's wall clock is from the kernel's; no_stamps: the
-kernel has no receive times to give; kill_s, close_s: kill or close a user that waits that long.
+"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll"}. Its answer: {"outcomes": [[kind,
+status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the target's wall clock is
+from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or close a user that waits
+that long; repeat: by the target's `repeat`, which is called again after each pause; raise_at: the callback raises at
+this outcome; no_epoll: as on a system without it.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
+from loadtest.core.outcome import Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import connection, timestamps  # noqa: E402
-from loadtest.targets.base import Payload, PerUserTarget, Target  # noqa: E402
+from loadtest.targets import connection, poller, relay, timestamps  # noqa: E402
+from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
+
+EPOLL = poller._new_epoll
 
 
 def main() -> None:
@@ -33,7 +38,7 @@ def main() -> None:
         os.environ.update(job.get("env", {}))
         try:
             answer = run(job)
-        except LoadtestError as problem:
+        except (LoadtestError, ValueError) as problem:
             answer = {"error": f"{type(problem).__name__}: {problem}"}
         os.environ.clear()
         os.environ.update(before)
@@ -43,18 +48,20 @@ def main() -> None:
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     off_ns = job.get("clock_off_ns", 0)
-    connection.clock_gettime_ns = lambda clock: time.clock_gettime_ns(clock) + off_ns  # type: ignore[assignment]
+    connection.time_ns = relay.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
+    poller._new_epoll = None if job.get("no_epoll") else EPOLL
     target = open_target(job)
     outcomes: list[Any] = []
     try:
         if "kill_s" in job:
-            killed = gevent.spawn(target.invoke, Payload(b"killed"))
+            user = target.for_user() if isinstance(target, PerUserTarget) else target
+            killed = gevent.spawn(invoke, user, Payload(b"killed"), job)
             killed.join(job["kill_s"])
             killed.kill()
         if "close_s" in job:
             user = target.for_user() if isinstance(target, PerUserTarget) else target
-            cut = gevent.spawn(user.invoke, Payload(b"closed"))
+            cut = gevent.spawn(invoke, user, Payload(b"closed"), job)
             cut.join(job["close_s"])
             user.close()
             outcomes.append([*cut.get(timeout=10)])
@@ -66,15 +73,41 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": outcomes}
 
 
+def invoke(user: Target, payload: Payload, job: dict[str, Any]) -> Outcome:
+    """The outcome of `payload`; repeating: after another one, so that it is the relay's."""
+    if not (job.get("repeat") and isinstance(user, RepeatingTarget)):
+        return user.invoke(payload)
+    outcomes: list[Outcome] = []
+    user.repeat(iter([Payload(b"{}"), payload]).__next__, lambda outcome: outcomes.append(outcome) or len(outcomes) < 2)
+    return outcomes[-1]
+
+
 def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> None:
-    mine = target.for_user() if isinstance(target, PerUserTarget) and job.get("users") else target
+    mine = (
+        target.for_user() if isinstance(target, PerUserTarget) and (job.get("users") or job.get("repeat")) else target
+    )
     bodies = job.get("bodies", ["{}"])
-    for i in range(job.get("invokes", 1)):
-        if i:
-            gevent.sleep(job.get("pause_s", 0))
-        body = bodies[(k + i) % len(bodies)]
-        payload = Payload(b"x" * body if isinstance(body, int) else body.encode(), job.get("type", "application/json"))
-        outcomes.append([*mine.invoke(payload)])
+    wanted = [bodies[(k + i) % len(bodies)] for i in range(job.get("invokes", 1))]
+    kind = job.get("type", "application/json")
+    payloads = iter([Payload(b"x" * body if isinstance(body, int) else body.encode(), kind) for body in wanted])
+    pause_s = job.get("pause_s")
+    left = len(wanted)
+
+    def done(outcome: Outcome) -> bool:
+        nonlocal left
+        left -= 1
+        outcomes.append([*outcome])
+        if len(outcomes) == job.get("raise_at"):
+            raise ValueError("raised by the callback")
+        return left > 0 and pause_s is None
+
+    while left:
+        if job.get("repeat") and isinstance(mine, RepeatingTarget):
+            mine.repeat(payloads.__next__, done)
+        else:
+            done(mine.invoke(next(payloads)))
+        if left:
+            gevent.sleep(pause_s or 0)
     if mine is not target:
         mine.close()
 

@@ -270,7 +270,8 @@ def test_a_killed_user_leaves_a_usable_target(drive: Any, serve: Any) -> None:
 
 def test_closing_a_user_ends_its_request(drive: Any, serve: Any) -> None:
     def script(peer: Any) -> None:
-        peer.read()
+        while peer.read().body != b"closed":
+            peer.answer()
         peer.until_closed()
 
     server = serve(script)
