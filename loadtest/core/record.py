@@ -86,17 +86,24 @@ class Recorder:
         """Add one finished invocation to the current window."""
         kind, _, bytes_in, sent_ns, first_ns, done_ns, model_us, detail, kernel, gaps_ns = outcome
         if kind is _OK:
-            self._latency_ns.append(done_ns - sent_ns)
-            self._model_us.append(-1 if model_us is None else model_us)
+            self.record_success(done_ns - sent_ns, bytes_in, model_us, kernel)
             if gaps_ns is not None:
                 self._first_ns.append(first_ns - sent_ns)
                 self._gap_ns.extend(gaps_ns)
-        else:
-            self._latency_ns.append(FAILED)
-            self._model_us.append(-1)
-            self._failures[kind] += 1
-            self._details[f"{kind.value} {detail}".rstrip()] += 1
-            self._failed_ns += done_ns - sent_ns
+            return
+        self._latency_ns.append(FAILED)
+        self._model_us.append(-1)
+        self._failures[kind] += 1
+        self._details[f"{kind.value} {detail}".rstrip()] += 1
+        self._failed_ns += done_ns - sent_ns
+        self._bytes_in += bytes_in
+        if not kernel:
+            self._user_clock += 1
+
+    def record_success(self, latency_ns: int, bytes_in: int, model_us: int | None, kernel: bool) -> None:
+        """`record` for a success that was not streamed, without an Outcome."""
+        self._latency_ns.append(latency_ns)
+        self._model_us.append(-1 if model_us is None else model_us)
         self._bytes_in += bytes_in
         if not kernel:
             self._user_clock += 1

@@ -8,6 +8,7 @@ locust/dispatch.py). Its statistics are not used either: they keep two digits. R
 from __future__ import annotations
 
 import time
+from time import monotonic
 from typing import Any
 
 import gevent
@@ -25,7 +26,6 @@ from loadtest.targets.payload import Payloads
 
 __all__ = ["Swarm", "new_environment"]
 
-_OK = Kind.OK  # reached in one step; and an Enum's hash, which `in` needs, is slow
 PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
 PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often
@@ -163,23 +163,13 @@ class Swarm:
 
     def _repeat(self, user: Any, target: RepeatingTarget) -> None:
         """The target goes from request to request; the user sees the outcomes, and when to end."""
-        record, clock = self._recorder.record, time.monotonic
-
-        def done(outcome: Outcome) -> bool:
-            record(outcome)
-            if user.leaving or (outcome.kind is not _OK and outcome.kind in PAUSING):
-                user.sent_s = 0.0
-                return False
-            user.sent_s = clock()
-            return True
-
-        pick = self._payloads.picker(self._seed, user.number)
+        pick, listener = self._payloads.picker(self._seed, user.number), _Tally(user, self._recorder)
         while not user.leaving:
-            user.sent_s = clock()
+            user.sent_s = time.monotonic()
             try:
-                target.repeat(pick, done)
+                target.repeat(pick, listener)
             except Exception as problem:
-                record(_raised(problem, user.sent_s, clock()))
+                self._recorder.record(_raised(problem, user.sent_s, time.monotonic()))
                 user.sent_s = 0.0
             self._pause(user)
 
@@ -215,6 +205,39 @@ class Swarm:
         self._active_area_s += self._active * (now_s - self._active_at_s)
         self._active_at_s = now_s
         self._active += change
+
+
+class _Tally:
+    """Records what a repeating target did for one user, and says whether the user goes on."""
+
+    __slots__ = ("_record", "_record_success", "_user")
+
+    def __init__(self, user: Any, recorder: Recorder) -> None:
+        self._user = user
+        self._record, self._record_success = recorder.record, recorder.record_success
+
+    def answered(
+        self,
+        status: int,
+        bytes_in: int,
+        sent_ns: int,
+        done_ns: int,
+        model_latency_us: int | None,
+        kernel_clock: bool,
+    ) -> bool:
+        self._record_success(done_ns - sent_ns, bytes_in, model_latency_us, kernel_clock)
+        user = self._user
+        if user.leaving:
+            user.sent_s = 0.0
+            return False
+        user.sent_s = monotonic()
+        return True
+
+    def ended(self, outcome: Outcome) -> bool:
+        self._record(outcome)
+        goes_on = not (self._user.leaving or outcome.kind in PAUSING)
+        self._user.sent_s = monotonic() if goes_on else 0.0
+        return goes_on
 
 
 def new_environment() -> Environment:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from loadtest.core.outcome import Outcome
 
-__all__ = ["Payload", "PerUserTarget", "RepeatingTarget", "Target"]
+__all__ = ["Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,32 @@ class PerUserTarget(Target, Protocol):
     def for_user(self) -> Target: ...
 
 
+class Listener(Protocol):
+    """Hears the outcomes of a `RepeatingTarget`, and says after each whether another invocation is to follow.
+
+    answered: a success that was not streamed and came in one piece, in the fields of its Outcome (first_byte_ns is
+        done_ns). ended: any other outcome.
+    """
+
+    def answered(
+        self,
+        status: int,
+        bytes_in: int,
+        sent_ns: int,
+        done_ns: int,
+        model_latency_us: int | None,
+        kernel_clock: bool,
+    ) -> bool: ...
+
+    def ended(self, outcome: Outcome) -> bool: ...
+
+
 @runtime_checkable
 class RepeatingTarget(Target, Protocol):
     """A target that can make one invocation after another faster than its caller could ask for them.
 
-    repeat: invoke what `next_payload()` gives, tell `done` the outcome, and so on until `done` returns false. Neither
-        callback may wait: they may be called from the event loop's hub. What they raise comes out of `repeat`.
+    repeat: invoke what `next_payload()` gives, tell `listener`, and so on until it says that it is enough. Neither
+        may wait: they may be called from the event loop's hub. What they raise comes out of `repeat`.
     """
 
-    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None: ...
+    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None: ...

@@ -55,7 +55,7 @@ class Connection:
     parser: holds the answer. failure: (kind, detail) if there is none.
 
     since_ns: monotonic time since when an answer is awaited; 0: none is. request, queued: the bytes of the request
-    under way, and how many the kernel has taken.
+    under way, and how many the kernel has taken. problem: what sending it, or reading its answer, came to.
     """
 
     __slots__ = (
@@ -73,6 +73,7 @@ class Connection:
         "hub_switch",
         "kernel_clock",
         "parser",
+        "problem",
         "queued",
         "receive",
         "request",
@@ -80,8 +81,8 @@ class Connection:
         "sent_ns",
         "since_ns",
         "sink",
-        "switch",
         "tls",
+        "wake",
     )
 
     def __init__(self, route: Route, watchdog: Watchdog, parser: ResponseParser, sink: Sink | None = None) -> None:
@@ -96,11 +97,12 @@ class Connection:
         self._expired = False
         self._adopted: Any = None
         self._loop: Any = None
-        self.switch: Callable[[], object] = _nobody
+        self.wake: Callable[[], object] = _nobody
         self.hub_switch: Callable[[], object] = _nobody
-        self.send: Any = None
+        self.send: Callable[[Any], int] = _closed
         self.receive: Any = None
         self.request, self.queued = b"", 0
+        self.problem: Failed | OSError | None = None
         self.since_ns = 0
         self.sent_ns = self.first_ns = self.done_ns = 0
         self.kernel_clock = False
@@ -111,20 +113,14 @@ class Connection:
 
         Opens the connection first if there is none, or if the server ended it since the last answer.
         """
-        self.request, self.queued = b"", 0
         try:
             if not self.ready():
                 self._prepare()
-            request = head + body
-            self.request = request = self.tls.encrypt(request) if self.tls is not None else request
-            # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
-            self.since_ns = monotonic_ns()
-            self.sent_ns = time_ns()
-            self.queued = self.send(request)
-        except BlockingIOError:
-            pass  # not a byte of it: `settle` sends it all
+            self.request = head + body if self.tls is None else self.tls.encrypt(head + body)
+            if self.submit():
+                self.hub_switch()
         except (Failed, OSError) as problem:
-            return self.settle(head, body, problem=problem)
+            self.problem = problem
         except BaseException:
             self.close()
             raise
@@ -136,31 +132,60 @@ class Connection:
         Then the next request can be sent: what was left of the last exchange is forgotten.
         """
         self.parser.reset()
+        self.request, self.queued, self.problem = b"", 0, None
         self._expired = False
         self._fresh = self._poller is None or getcurrent() is not self._adopted
         return not self._fresh
 
-    def settle(
-        self, head: bytes, body: bytes, first: Reading | None = None, problem: Failed | OSError | None = None
-    ) -> bool:
-        """The rest of an exchange whose request was sent, or begun to be: as `exchange`.
+    def submit(self) -> bool:
+        """Send `request`: now, or in the middle of a turn at its end. False: only `queued` bytes of it were sent."""
+        assert self._poller is not None
+        if self._poller.serving:
+            self._poller.outgoing.append(self)
+            return True
+        return self.transmit()
 
-        first: what was read of the answer already. problem: what sending or reading came to.
+    def transmit(self) -> bool:
+        """Send `request` now. False: as `submit`; `problem` says more if it holds something."""
+        request = self.request
+        self.queued = 0
+        # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
+        self.since_ns = monotonic_ns()
+        self.sent_ns = time_ns()
+        try:
+            queued: int = self.send(request)
+        except BlockingIOError:
+            return False
+        except OSError as problem:
+            self.problem = problem
+            return False
+        except Failed as problem:
+            self.problem, self._expired = problem, True  # not to be sent again
+            return False
+        self.queued = queued
+        return queued == len(request)
+
+    def settle(self, head: bytes, body: bytes, first: Reading | None = None) -> bool:
+        """The rest of an exchange whose request was submitted, once there is something to read: as `exchange`.
+
+        first: what was read of the answer already.
         """
         try:
-            if problem is not None:
-                raise problem
-            if self.queued != len(self.request) and not self._send_rest():
+            if self.problem is not None:
+                raise self.problem
+            if self.queued == len(self.request):
+                self._read_on(first or self._read())
+            elif self._send_rest():
+                self._read_on(self._next())
+            else:
                 self._read_on(self._next())
                 self.close()  # half a request is on its way: the next one would be taken for its rest
-            else:
-                self._read_on(first or self._next())
             return True
-        except (Failed, OSError) as found:
-            if not (self._fresh or self.parser.started or self._expired) and self._unheard(found):
+        except (Failed, OSError) as problem:
+            if not (self._fresh or self.parser.started or self._expired) and self._unheard(problem):
                 self.close()
                 return self.exchange(head, body)
-            return self._fail(found)
+            return self._fail(problem)
         except BaseException:
             self.close()
             raise
@@ -196,6 +221,10 @@ class Connection:
 
     def _next(self) -> Reading | None:
         self.hub_switch()
+        return self._read()
+
+    def _read(self) -> Reading | None:
+        """None: there is nothing."""
         try:
             raw, ancillary, _, _ = self.receive(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
@@ -226,7 +255,7 @@ class Connection:
         rest = memoryview(self.request)[self.queued :]
         self._disarm()
         watcher = self._loop.io(self._sock.fileno(), _READ | _WRITE)
-        watcher.start(self.switch)
+        watcher.start(self.wake)
         try:
             while rest:
                 self.hub_switch()
@@ -292,7 +321,7 @@ class Connection:
         self._loop = hub.loop
         self.hub_switch = hub.switch
         self._adopted = getcurrent()
-        self.switch = self._adopted.switch
+        self.wake = self._adopted.switch
 
     def _is_quiet(self) -> bool:
         """Nothing came since the last answer, or nothing but TLS's own messages."""
@@ -332,14 +361,14 @@ class Connection:
 
     def _readable(self) -> None:
         if self.since_ns:
-            self.switch()
+            self.wake()
         else:
             self._disarm()
 
     def expire(self) -> None:
         """Called by the watchdog: wake the waiting greenlet, whose next read decides."""
         self._expired = True
-        self.switch()
+        self.wake()
 
     def close(self) -> None:
         """End the connection; a later `exchange` opens a new one. An exchange of another greenlet fails as `closed`."""
@@ -354,8 +383,14 @@ class Connection:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
-        self.tls = self.send = self.receive = None
+        self.tls = self.receive = None
+        self.send = _closed
 
 
 def _nobody() -> object:
     raise AssertionError("no greenlet has adopted this connection")
+
+
+def _closed(data: Any) -> int:
+    """Instead of a socket's `send`: in the turn that was to end with it the connection was closed."""
+    raise Failed(Kind.CONNECTION, "closed")

@@ -16,8 +16,9 @@ from loadtest.core.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref
+from loadtest.targets.relay import FOREVER_NS
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import FOREVER_NS, Shared, User
+from loadtest.targets.user import Shared, User
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 

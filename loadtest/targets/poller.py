@@ -28,19 +28,24 @@ _pollers: dict[Any, Poller] = {}
 
 
 class Sender(Protocol):
-    """Has a request to send at the end of a turn."""
+    """Has a request to send at the end of a turn.
 
-    def transmit(self) -> bool:
-        """Send it; False: what has become of it is a matter for `wake`. Must not wait, must not raise."""
-        ...
+    transmit: send it; must not wait, must not raise. False: it did not work out, and `wake` is called.
+    """
 
-    def wake(self) -> object: ...
+    wake: Callable[[], object]
+
+    def transmit(self) -> bool: ...
 
 
 class Poller:
-    """handlers: what to call, in the hub, while a descriptor is readable; it must not wait. outgoing: for this turn."""
+    """handlers: what to call, in the hub, while a descriptor is readable; it must not wait.
+
+    serving: a turn is on. outgoing: who sends when it ends.
+    """
 
     def __init__(self, loop: Any) -> None:
+        self.serving = False
         self.handlers: dict[int, Callable[[], object]] = {}
         self.outgoing: list[Sender] = []
         self._loop = loop
@@ -76,6 +81,7 @@ class Poller:
 
     def _serve(self, readable: list[tuple[int, int]]) -> None:
         handlers, outgoing = self.handlers, self.outgoing
+        self.serving = True
         try:
             for descriptor, _ in readable:
                 # One that was served before it may have closed this one.
@@ -89,6 +95,7 @@ class Poller:
                 for sender in leaving:
                     if not sender.transmit():
                         sender.wake()
+            self.serving = False
 
     def _watch(self, descriptor: int, call: Callable[[], object]) -> None:
         watcher = self._watchers[descriptor] = self._loop.io(descriptor, _READ)

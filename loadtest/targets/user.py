@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.targets import timestamps
-from loadtest.targets.base import Payload
+from loadtest.targets.base import Listener, Payload
 from loadtest.targets.classify import classify, error_of
 from loadtest.targets.connection import Connection
 from loadtest.targets.dial import Failed
@@ -20,9 +20,8 @@ from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.head import HeadReader
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["FOREVER_NS", "Requests", "Shared", "StreamUser", "Streaming", "User"]
+__all__ = ["Requests", "Shared", "StreamUser", "Streaming", "User"]
 
-FOREVER_NS = 1 << 63
 Streaming = Literal["events", "reads"]
 
 
@@ -89,14 +88,14 @@ class User:
             return _unsent(problem)
         return self._outcome(self._connection.exchange(request_head, payload.body))
 
-    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None:
+    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
         """As `RepeatingTarget`. An invocation of its own opens the connection; then the relay takes over."""
         shared = self._shared
         if self._relay is None:
             self._relay = Relay(self._connection, shared.requests.quick_head, shared.heads.whole, self._outcome)
         payload: Payload | None = next_payload()
-        while payload is not None and done(self.invoke(payload)):
-            payload = self._relay.run(next_payload(), next_payload, done)
+        while payload is not None and listener.ended(self.invoke(payload)):
+            payload = self._relay.run(next_payload(), next_payload, listener)
 
     def _outcome(self, answered: bool) -> Outcome:
         """Of the connection's last exchange. answered: what that returned."""
@@ -147,8 +146,8 @@ class StreamUser(User):
         super().__init__(shared, connection)
         self._parts = parts
 
-    def repeat(self, next_payload: Callable[[], Payload], done: Callable[[Outcome], bool]) -> None:
-        while done(self.invoke(next_payload())):
+    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+        while listener.ended(self.invoke(next_payload())):
             pass
 
     def invoke(self, payload: Payload) -> Outcome:

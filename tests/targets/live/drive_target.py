@@ -18,13 +18,14 @@ import json  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
-from loadtest.core.outcome import Outcome  # noqa: E402
+from loadtest.core.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import connection, poller, relay, timestamps  # noqa: E402
+from loadtest.targets import connection, poller, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
 
 EPOLL = poller._new_epoll
@@ -48,7 +49,7 @@ def main() -> None:
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     off_ns = job.get("clock_off_ns", 0)
-    connection.time_ns = relay.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
+    connection.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     poller._new_epoll = None if job.get("no_epoll") else EPOLL
     target = open_target(job)
@@ -64,7 +65,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             cut = gevent.spawn(invoke, user, Payload(b"closed"), job)
             cut.join(job["close_s"])
             user.close()
-            outcomes.append([*cut.get(timeout=10)])
+            outcomes.append(cut.get(timeout=10))
         users = [gevent.spawn(use, target, job, outcomes, k) for k in range(job.get("users", 1))]
         gevent.joinall(users, timeout=30, raise_error=True)
         assert all(user.ready() for user in users), "a user hangs"
@@ -73,13 +74,31 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": outcomes}
 
 
-def invoke(user: Target, payload: Payload, job: dict[str, Any]) -> Outcome:
+class Heard:
+    """Keeps the outcomes; enough says when there are enough of them."""
+
+    def __init__(self, outcomes: list[Any], enough: Callable[[], bool]) -> None:
+        self.outcomes, self.enough = outcomes, enough
+
+    def answered(
+        self, status: int, bytes_in: int, sent_ns: int, done_ns: int, model_latency_us: int | None, kernel_clock: bool
+    ) -> bool:
+        return self.ended(
+            Outcome(Kind.OK, status, bytes_in, sent_ns, done_ns, done_ns, model_latency_us, "", kernel_clock)
+        )
+
+    def ended(self, outcome: Outcome) -> bool:
+        self.outcomes.append([*outcome])
+        return not self.enough()
+
+
+def invoke(user: Target, payload: Payload, job: dict[str, Any]) -> list[Any]:
     """The outcome of `payload`; repeating: after another one, so that it is the relay's."""
     if not (job.get("repeat") and isinstance(user, RepeatingTarget)):
-        return user.invoke(payload)
-    outcomes: list[Outcome] = []
-    user.repeat(iter([Payload(b"{}"), payload]).__next__, lambda outcome: outcomes.append(outcome) or len(outcomes) < 2)
-    return outcomes[-1]
+        return [*user.invoke(payload)]
+    outcomes: list[Any] = []
+    user.repeat(iter([Payload(b"{}"), payload]).__next__, Heard(outcomes, lambda: len(outcomes) == 2))
+    return list(outcomes[-1])
 
 
 def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> None:
@@ -89,23 +108,24 @@ def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> Non
     bodies = job.get("bodies", ["{}"])
     wanted = [bodies[(k + i) % len(bodies)] for i in range(job.get("invokes", 1))]
     kind = job.get("type", "application/json")
-    payloads = iter([Payload(b"x" * body if isinstance(body, int) else body.encode(), kind) for body in wanted])
+    known = {body: Payload(b"x" * body if isinstance(body, int) else body.encode(), kind) for body in wanted}
+    payloads = iter([known[body] for body in wanted])
     pause_s = job.get("pause_s")
     left = len(wanted)
 
-    def done(outcome: Outcome) -> bool:
+    def enough() -> bool:
         nonlocal left
         left -= 1
-        outcomes.append([*outcome])
         if len(outcomes) == job.get("raise_at"):
             raise ValueError("raised by the callback")
-        return left > 0 and pause_s is None
+        return left == 0 or pause_s is not None
 
+    heard = Heard(outcomes, enough)
     while left:
         if job.get("repeat") and isinstance(mine, RepeatingTarget):
-            mine.repeat(payloads.__next__, done)
+            mine.repeat(payloads.__next__, heard)
         else:
-            done(mine.invoke(next(payloads)))
+            heard.ended(mine.invoke(next(payloads)))
         if left:
             gevent.sleep(pause_s or 0)
     if mine is not target:
