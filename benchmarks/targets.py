@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.targets.base import Payload, Target
+from loadtest.targets.base import Listener, Payload
 from loadtest.targets.sagemaker import SageMakerTarget
+from loadtest.targets.user import User
 
 __all__ = ["CountingTarget", "SlowTarget"]
 
@@ -53,7 +55,7 @@ class CountingTarget:
 
 
 class _CountingUser:
-    def __init__(self, real: Target, from_s: float) -> None:
+    def __init__(self, real: User, from_s: float) -> None:
         self._real = real
         self._from_s = from_s
         self.count = 0
@@ -63,6 +65,14 @@ class _CountingUser:
         if time.monotonic() >= self._from_s:
             self.count += 1
         return outcome
+
+    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+        def counted() -> Payload:
+            if time.monotonic() >= self._from_s:
+                self.count += 1
+            return next_payload()
+
+        self._real.repeat(counted, listener)
 
     def close(self) -> None:
         self._real.close()

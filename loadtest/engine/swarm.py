@@ -20,6 +20,7 @@ from locust.runners import Runner
 from loadtest.core.curve import TrafficCurve
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Recorder
+from loadtest.engine.alarm import Alarm
 from loadtest.engine.probe import Probe
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
 from loadtest.targets.payload import Payloads
@@ -77,18 +78,27 @@ class Swarm:
     def follow(self, curve: TrafficCurve, start_s: float) -> None:
         """Start and stop users at the curve's times, counted from `start_s` of the monotonic clock. Blocks."""
         self._start_s = start_s
-        for at_s, change in curve.changes():
-            gevent.sleep(max(0.0, start_s + at_s - time.monotonic()))
-            self.change(change, at_s)
+        self._keep_to(curve, start_s, -1.0)
 
     def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
         """Take up another curve in the middle of a run: adjust to its users now, then follow it. Blocks."""
         now_s = time.monotonic() - start_s
         self.change(curve.users_at(now_s) - len(self._staying), now_s)
-        for at_s, change in curve.changes():
-            if at_s > now_s:
-                gevent.sleep(max(0.0, start_s + at_s - time.monotonic()))
-                self.change(change, at_s)
+        self._keep_to(curve, start_s, now_s)
+
+    def _keep_to(self, curve: TrafficCurve, start_s: float, after_s: float) -> None:
+        alarm = Alarm()
+        try:
+            for at_s, change in curve.changes():
+                if at_s > after_s:
+                    due_ns = round((start_s + at_s) * 1e9)
+                    if due_ns > time.monotonic_ns():
+                        alarm.wait_until(due_ns)
+                    else:
+                        gevent.sleep(0)
+                    self.change(change, at_s)
+        finally:
+            alarm.close()
 
     def change(self, change: int, planned_s: float) -> None:
         """Start `change` users, or let the newest -`change` go after their request in flight."""

@@ -14,7 +14,8 @@ from time import monotonic_ns
 
 from loadtest.core.outcome import Outcome
 from loadtest.targets.base import Listener, Payload
-from loadtest.targets.connection import READ_BYTES, Connection, Reading
+from loadtest.targets.channel import READ_BYTES, Reading
+from loadtest.targets.connection import Connection
 from loadtest.targets.timestamps import ANCILLARY_BYTES, received_ns
 from loadtest.wire.head import Head
 

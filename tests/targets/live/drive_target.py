@@ -25,7 +25,7 @@ import gevent  # noqa: E402
 
 from loadtest.core.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import connection, poller, timestamps  # noqa: E402
+from loadtest.targets import channel, poller, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
 
 EPOLL = poller._new_epoll
@@ -49,7 +49,7 @@ def main() -> None:
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     off_ns = job.get("clock_off_ns", 0)
-    connection.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
+    channel.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     poller._new_epoll = None if job.get("no_epoll") else EPOLL
     target = open_target(job)

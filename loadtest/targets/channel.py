@@ -1,0 +1,267 @@
+"""A user's open socket: sends a request, now or with those of a whole turn, and reads with the kernel's times.
+
+A raw socket and one registration with the event loop that lasts from request to request (arming it anew, or a
+`gevent.socket` with its wait object per read, costs more than the system calls). While the user waits for something
+else the socket may become readable too: then the registration ends, and the next request looks at what came.
+"""
+
+from __future__ import annotations
+
+import _socket
+import fcntl
+import struct
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic_ns, time_ns
+from typing import Any, NamedTuple
+
+from gevent import get_hub, getcurrent
+
+from loadtest.core.outcome import Kind
+from loadtest.targets.dial import Failed, dial
+from loadtest.targets.poller import Poller, poller_here
+from loadtest.targets.route import Route
+from loadtest.targets.timestamps import ANCILLARY_BYTES
+from loadtest.targets.watchdog import Watchdog
+
+__all__ = ["READ_BYTES", "Channel", "Reading"]
+
+READ_BYTES = 64 * 1024
+_READ, _WRITE = 1, 2
+
+
+class Reading(NamedTuple):
+    """One read of the socket. raw: its bytes, b"" at the end of the stream. data: those of HTTP, without TLS."""
+
+    raw: bytes
+    data: bytes
+    ancillary: Any
+
+
+class Channel:
+    """Not for two greenlets at once.
+
+    since_ns: monotonic time since when an answer is awaited; 0: none is. sent_ns: when the request left, on
+    CLOCK_REALTIME. request, queued: the bytes of the request under way, and how many the kernel has taken. problem:
+    what sending it, or reading its answer, came to.
+    """
+
+    __slots__ = (
+        "_adopted",
+        "_loop",
+        "_poller",
+        "_route",
+        "_sock",
+        "_watchdog",
+        "expired",
+        "hub_switch",
+        "problem",
+        "queued",
+        "receive",
+        "request",
+        "send",
+        "sent_ns",
+        "since_ns",
+        "tls",
+        "wake",
+    )
+
+    def __init__(self, route: Route, watchdog: Watchdog) -> None:
+        self._route = route
+        self._watchdog = watchdog
+        self._sock: Any = None
+        self.tls: Any = None
+        self._poller: Poller | None = None  # while it is registered with one
+        self.expired = False
+        self._adopted: Any = None
+        self._loop: Any = None
+        self.wake: Callable[[], object] = _nobody
+        self.hub_switch: Callable[[], object] = _nobody
+        self.send: Callable[[Any], int] = _closed
+        self.receive: Any = None
+        self.request, self.queued = b"", 0
+        self.problem: Failed | OSError | None = None
+        self.since_ns = self.sent_ns = 0
+
+    @property
+    def is_open(self) -> bool:
+        """There is a connection, and what comes on it is noticed."""
+        return self._poller is not None
+
+    @property
+    def is_here(self) -> bool:
+        """It is open, and it is this greenlet that it wakes."""
+        return self._poller is not None and getcurrent() is self._adopted
+
+    def open(self) -> bool:
+        """Make ready for a request of this greenlet. True: by a new connection. Raises Failed."""
+        self._adopt()
+        if self._sock is not None:
+            if self._poller is not None or self._is_quiet():
+                self._arm()
+                return False
+            self.close()
+        self.sent_ns = time_ns()
+        self._sock, self.tls = dial(self._route)
+        self.send, self.receive = self._sock.send, self._sock.recvmsg
+        self._watchdog.add(self)
+        self._arm()
+        return True
+
+    def submit(self) -> bool:
+        """Send `request`: now, or in the middle of a turn at its end. False: only `queued` bytes of it were sent."""
+        assert self._poller is not None
+        if self._poller.serving:
+            self._poller.outgoing.append(self)
+            return True
+        return self.transmit()
+
+    def transmit(self) -> bool:
+        """Send `request` now. False: as `submit`; `problem` says more if it holds something."""
+        request = self.request
+        self.queued = 0
+        # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
+        self.since_ns = monotonic_ns()
+        self.sent_ns = time_ns()
+        try:
+            queued: int = self.send(request)
+        except BlockingIOError:
+            return False
+        except OSError as problem:
+            self.problem = problem
+            return False
+        except Failed as problem:
+            self.problem, self.expired = problem, True  # not to be sent again
+            return False
+        self.queued = queued
+        return queued == len(request)
+
+    def send_rest(self) -> bool:
+        """Send what the kernel did not take at once. False: the server answers or leaves before it has read all."""
+        rest = memoryview(self.request)[self.queued :]
+        self._disarm()
+        watcher = self._loop.io(self._sock.fileno(), _READ | _WRITE)
+        watcher.start(self.wake)
+        try:
+            while rest:
+                self.hub_switch()
+                self.check_time()
+                try:
+                    rest = rest[self.send(rest) :]
+                except BlockingIOError:
+                    break  # only readable
+                except OSError:
+                    break  # an answer may have come before the connection broke; reading tells
+        finally:
+            watcher.stop()
+            watcher.close()
+            self.queued = len(self.request) - len(rest)
+        self._arm()
+        return not rest
+
+    def read_next(self) -> Reading | None:
+        """Wait for something to read, and `read`."""
+        self.hub_switch()
+        return self.read()
+
+    def read(self) -> Reading | None:
+        """What there is to read; None: nothing after all."""
+        try:
+            raw, ancillary, _, _ = self.receive(READ_BYTES, ANCILLARY_BYTES)
+        except BlockingIOError:
+            return None
+        return Reading(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
+
+    def check_time(self) -> None:
+        """Raises Failed if the answer is overdue, or the channel was closed from elsewhere."""
+        if self.expired:
+            raise Failed(Kind.TIMEOUT, "read timeout")
+
+    def unheard(self, problem: Failed | OSError) -> bool:
+        """The server's kernel acknowledged no byte of the request: it had closed before, and sending again is safe."""
+        if not self.queued:
+            return True
+        # A server that reads and then resets may not have acknowledged what it read. One that closed before says so
+        # with a FIN, after which Linux reports its reset as EPIPE (tcp_reset in net/ipv4/tcp_input.c).
+        if isinstance(problem, ConnectionResetError):
+            return False
+        try:
+            waiting = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return False
+        return self.queued == len(self.request) and int(struct.unpack("i", waiting)[0]) >= self.queued
+
+    def hand_over(self, handler: Callable[[], object] | None) -> Poller:
+        """Let `handler` be called when there is something to read; None: the channel's own. Only if it `is_open`."""
+        assert self._poller is not None
+        self._poller.handlers[self._sock.fileno()] = handler or self._readable
+        return self._poller
+
+    def expire(self) -> None:
+        """Called by the watchdog: wake the waiting greenlet, whose next read decides."""
+        self.expired = True
+        self.wake()
+
+    def close(self) -> None:
+        """End the connection; `open` makes a new one. Another greenlet that waits for an answer is told `closed`."""
+        if self.since_ns and self._sock is not None and getcurrent() is not self._adopted:
+            # Its read then ends, it wakes and tidies up; closing under its feet would let it wait for ever.
+            self.expired = True
+            with suppress(OSError):  # already ended, so it is about to wake
+                self._sock.shutdown(_socket.SHUT_RDWR)
+            return
+        self._watchdog.discard(self)
+        self._disarm()
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+        self.tls = self.receive = None
+        self.send = _closed
+
+    def _adopt(self) -> None:
+        hub = get_hub()
+        if self._loop is not hub.loop:
+            self.close()
+        self._loop = hub.loop
+        self.hub_switch = hub.switch
+        self._adopted = getcurrent()
+        self.wake = self._adopted.switch
+
+    def _is_quiet(self) -> bool:
+        """Nothing came since the last answer, or nothing but TLS's own messages."""
+        try:
+            while data := self._sock.recv(READ_BYTES):
+                if self.tls is None or self.tls.decrypt(data) or self.tls.ended:
+                    return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def _arm(self) -> None:
+        if self._poller is None:
+            self._poller = poller_here()
+            self._poller.add(self._sock.fileno(), self._readable)
+
+    def _disarm(self) -> None:
+        if self._poller is not None:
+            self._poller.remove(self._sock.fileno())
+            self._poller = None
+
+    def _readable(self) -> None:
+        if self.since_ns:
+            self.wake()
+        elif self.queued or not self.request:
+            self._disarm()
+        # Else a request leaves when the turn ends: what there is now can be read then.
+
+
+def _nobody() -> object:
+    raise AssertionError("no greenlet has adopted this connection")
+
+
+def _closed(data: Any) -> int:
+    """Instead of a socket's `send`: in the turn that was to end with it the connection was closed."""
+    raise Failed(Kind.CONNECTION, "closed")
