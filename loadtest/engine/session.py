@@ -42,8 +42,10 @@ class _Session:
 
     def run(self) -> None:
         beat = gevent.spawn(self._beat)
-        self._generator.begin(time.monotonic() + LEAD_S)
-        self._link.send("ready", started_at=time.time() + LEAD_S, workers=1)
+        # Both clocks at once: `begin` takes a while.
+        start_s, started_at = time.monotonic() + LEAD_S, time.time() + LEAD_S
+        self._generator.begin(start_s)
+        self._link.send("ready", started_at=started_at, workers=1)
         try:
             while not self._over():
                 self._wait()

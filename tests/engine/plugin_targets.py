@@ -85,6 +85,14 @@ class Raiser(Sleeper):
         raise RuntimeError("the plug-in has a bug")
 
 
+class Clock(Sleeper):
+    """Tells the wall clock's time, as the detail of a failure."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        asked_at = time.time()
+        return super().invoke(payload)._replace(kind=Kind.MODEL_ERROR, detail=f"{asked_at:.4f}")
+
+
 class Printer(Sleeper):
     """Prints, which must not garble the messages to the parent."""
 

@@ -48,6 +48,13 @@ def test_users_follow_the_curve_and_everything_is_counted() -> None:
     assert sum(window.ok for window in windows) == result.totals.ok > 100
 
 
+def test_no_request_is_older_than_the_run() -> None:
+    result = start(plan_of((0.0, 1), end_s=0.25, target="plugin_targets:Clock")).result(30)
+    asked_at = min(float(detail.split()[-1]) for window in result.windows for detail in window.details)
+    assert result.started_at is not None
+    assert -0.002 <= asked_at - result.started_at < 5
+
+
 def test_a_step_down_cuts_no_request() -> None:
     result = start(plan_of((0.0, 4), (0.5, 1), end_s=1.2, target="plugin_targets:Slow")).result(30)
     assert result.reason is Reason.CURVE_END
