@@ -7,6 +7,8 @@ from itertools import pairwise
 from time import time_ns
 from typing import Literal, Protocol
 
+import gevent
+
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.targets import timestamps
 from loadtest.targets.base import Listener, Payload
@@ -23,6 +25,8 @@ from loadtest.wire.http1 import ResponseParser
 __all__ = ["Requests", "Shared", "StreamUser", "Streaming", "User"]
 
 Streaming = Literal["events", "reads"]
+
+UNSENT_S = 0.01  # a user whose requests cannot even be made, for want of credentials, must not become a busy loop
 
 
 class Requests(Protocol):
@@ -85,7 +89,9 @@ class User:
         try:
             request_head = self._head(payload)
         except Failed as problem:
-            return _unsent(problem)
+            outcome = _unsent(problem)
+            gevent.sleep(UNSENT_S)
+            return outcome
         return self._outcome(self._connection.exchange(request_head, payload.body))
 
     def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:

@@ -1,11 +1,11 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll"}. Its answer: {"outcomes": [[kind,
-status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the target's wall clock is
-from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or close a user that waits
-that long; repeat: by the target's `repeat`, which is called again after each pause; raise_at: the callback raises at
-this outcome; no_epoll: as on a system without it.
+"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired"}. Its answer:
+{"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the
+target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or
+close a user that waits that long; repeat: by the target's `repeat`, which is called again after each pause; raise_at:
+the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the credentials.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from loadtest.core.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
 from loadtest.targets import channel, poller, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
+from loadtest.targets.credentials import NoCredentials  # noqa: E402
 
 EPOLL = poller._new_epoll
 
@@ -53,6 +54,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     poller._new_epoll = None if job.get("no_epoll") else EPOLL
     target = open_target(job)
+    if job.get("expired"):
+        target._shared.requests._endpoint.credentials.check = expired  # type: ignore[attr-defined]
     outcomes: list[Any] = []
     try:
         if "kill_s" in job:
@@ -72,6 +75,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     finally:
         target.close()
     return {"outcomes": outcomes}
+
+
+def expired(now_s: int) -> None:
+    raise NoCredentials
 
 
 class Heard:

@@ -151,3 +151,11 @@ def test_users_share_turns_fairly(driver: Any, serve: Any) -> None:
     rows = repeated(driver, f"{server.url}/", users=40, invokes=25)
     assert [row.kind for row in rows] == ["ok"] * 1000
     assert server.connections == 40
+
+
+def test_expired_credentials_make_no_busy_loop(drive: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    rows = drive("sagemaker", "e", invokes=5, env=KEYS, options={"endpoint_url": server.url}, expired=True)
+    assert [(row.kind, row.status, row.detail) for row in rows] == [("client_error", 0, "credentials")] * 5
+    assert rows[-1].sent_ns - rows[0].sent_ns >= 30_000_000
+    assert server.connections == 0
