@@ -3,7 +3,7 @@
 Ours is the path of `loadtest run` (child process, SigV4, recorder, windows, stop rules on); wrk, hey, h2load and
 FastHttpUser send the same body unsigned; boto3 in a Locust user is signed. Every client has the one core, the server
 the other. The rounds are interleaved. cpu_us is the client's CPU time per request: on a machine with other work its
-ratio says more than the rates' ratio. Over TLS: nginx, and wrk.
+ratio says more than the rates' ratio. The same over TLS, with nginx as the server.
 
     python -m benchmarks.invoke_throughput [--quick] [--rounds N] [--users N ...]
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.machine import arguments, cores, emit, pinned, ratio, skip, summary, tool_version
 from benchmarks.ours import Ours, invoke
-from benchmarks.peers import PEERS, Peer, PeerFailed, wrk
+from benchmarks.peers import PEERS, Peer, PeerFailed
 from benchmarks.server import NoServer, Server, fast_server, nginx
 
 QUESTION = "invoke_throughput"
@@ -69,13 +69,10 @@ def main() -> None:
     for users in chosen.users or ((50,) if chosen.quick else (1, 10, 50, 200)):
         with fast_server() as server:
             measure(server, clients, users, seconds, rounds, TARGETS)
-    over_tls: dict[str, Client] = {"loadtest": invoke}
-    if tool_version("wrk"):
-        over_tls["wrk"] = wrk
     try:
-        for users in chosen.users or ((50,) if chosen.quick else (10, 50, 200)):
+        for users in chosen.users or ((50,) if chosen.quick else (1, 10, 50, 200)):
             with nginx(tls=True) as server:
-                measure(server, over_tls, users, seconds, rounds, TLS_TARGETS)
+                measure(server, clients, users, seconds, rounds, TLS_TARGETS)
     except NoServer as problem:
         skip(QUESTION, "TLS", str(problem))
 

@@ -76,7 +76,10 @@ def locust(which: str, server: Server | None, users: int, seconds: float, shape:
     command += ["--host", server.url if server else "http://127.0.0.1:1"]
     if not shape:
         command += ["-u", str(users), "-r", str(users), "-t", f"{round(seconds + (4 if which == 'boto3' else 2))}s"]
-    text, _ = _run(command, seconds + 30, {"BENCH_USER": which, "BENCH_SHAPE": shape})
+    env = {"BENCH_USER": which, "BENCH_SHAPE": shape}
+    if server is not None and server.ca_file is not None:
+        env["AWS_CA_BUNDLE"] = server.ca_file
+    text, _ = _run(command, seconds + 30, env)
     told = json.loads(_found(r"^BENCH (\{.*\})$", text)[1])
     return Peer(told["per_s"], told["cpu_us"], told["failed"], tuple(told["percentiles_ms"]), told)
 

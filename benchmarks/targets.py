@@ -66,13 +66,13 @@ class _CountingUser:
             self.count += 1
         return outcome
 
-    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+    def invoke_repeatedly(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
         def counted() -> Payload:
             if time.monotonic() >= self._from_s:
                 self.count += 1
             return next_payload()
 
-        self._real.repeat(counted, listener)
+        self._real.invoke_repeatedly(counted, listener)
 
     def close(self) -> None:
         self._real.close()

@@ -56,18 +56,15 @@ def best_rate(
     rate_window_s: float = 60.0,
     threshold: LatencyThreshold | None = None,
     broken: Container[int | None] = (),
-    until_s: float | None = None,
 ) -> BestRate | None:
     """The highest rate of successes over `rate_window_s` while the conditions held (R1); None if they never did.
 
     windows: of the traffic, in time order, without those of the draining.
     threshold: a stretch with more than its share of requests over the limit does not count; None: no condition.
     broken: levels whose verdict is "not met"; a stretch with one of their windows does not count.
-    until_s: where the endpoint's plateau was left; later windows do not count. None: it was not.
     If no stretch is long enough, the best level's rate is extrapolated and marked as an estimate.
     """
-    usable = [w for w in windows if until_s is None or w.end_s <= until_s + SLACK_S]
-    pieces = [list(piece) for intact, piece in groupby(usable, lambda w: w.level not in broken) if intact]
+    pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
     full = (rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold))
     best = max(full, key=_per_min, default=None)
     if best is not None:

@@ -177,7 +177,7 @@ class Swarm:
         while not user.leaving:
             user.sent_s = time.monotonic()
             try:
-                target.repeat(pick, listener)
+                target.invoke_repeatedly(pick, listener)
             except Exception as problem:
                 self._recorder.record(_raised(problem, user.sent_s, time.monotonic()))
                 user.sent_s = 0.0

@@ -68,8 +68,8 @@ class Listener(Protocol):
 class RepeatingTarget(Target, Protocol):
     """A target that can make one invocation after another faster than its caller could ask for them.
 
-    repeat: invoke what `next_payload()` gives, tell `listener`, and so on until it says that it is enough. Neither
-        may wait: they may be called from the event loop's hub. What they raise comes out of `repeat`.
+    invoke_repeatedly: invoke what `next_payload()` gives, tell `listener`, and so on until it says that it is enough.
+        Neither may wait: they may be called from the event loop's hub. What they raise comes out of it.
     """
 
-    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None: ...
+    def invoke_repeatedly(self, next_payload: Callable[[], Payload], listener: Listener) -> None: ...

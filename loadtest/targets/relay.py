@@ -152,16 +152,18 @@ class Relay:
             at_ns = sent_ns + waited_ns
         status, bytes_in, model_latency_us = self._told
         try:
-            if not self._answered(status, bytes_in, sent_ns, at_ns, model_latency_us, kernel_clock):
-                self._payload = None
-            else:
+            if self._answered(status, bytes_in, sent_ns, at_ns, model_latency_us, kernel_clock):
                 payload = self._next_payload()
-                if payload is self._payload and at_ns < self._until_ns and tls is None:
-                    self._outgoing.append(connection)  # the bytes of the request before it
+                if payload is self._payload and at_ns < self._until_ns:
+                    if tls is not None:  # else the bytes of the request before it are sent again
+                        connection.request = tls.encrypt(self._head + payload.body)
+                    self._outgoing.append(connection)
                     return
                 if self._take(payload):
                     self._outgoing.append(connection)
                     return
+            else:
+                self._payload = None
         except ssl.SSLError as problem:
             connection.problem, self._sent = problem, True
         except Exception as problem:

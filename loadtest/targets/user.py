@@ -94,7 +94,7 @@ class User:
             return outcome
         return self._outcome(self._connection.exchange(request_head, payload.body))
 
-    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+    def invoke_repeatedly(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
         """As `RepeatingTarget`. An invocation of its own opens the connection; then the relay takes over."""
         shared = self._shared
         if self._relay is None:
@@ -152,7 +152,7 @@ class StreamUser(User):
         super().__init__(shared, connection)
         self._parts = parts
 
-    def repeat(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+    def invoke_repeatedly(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
         while listener.ended(self.invoke(next_payload())):
             pass
 

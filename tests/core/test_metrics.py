@@ -145,12 +145,6 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
             id="exactly its share holds",
         ),
         pytest.param(
-            run_of((0, 60, 2, 0), (1, 60, 3, 0)),
-            {"until_s": 60.0},
-            BestRate(120, 0, 60, 0, False),
-            id="past the plateau",
-        ),
-        pytest.param(
             run_of((0, 20, 14, 0), window_s=7.0),
             {},
             BestRate(120, 0, 63, 0, False),

@@ -4,7 +4,7 @@ A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invo
 "kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired"}. Its answer:
 {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the
 target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or
-close a user that waits that long; repeat: by the target's `repeat`, which is called again after each pause; raise_at:
+close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each pause; raise_at:
 the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the credentials.
 """
 
@@ -104,7 +104,7 @@ def invoke(user: Target, payload: Payload, job: dict[str, Any]) -> list[Any]:
     if not (job.get("repeat") and isinstance(user, RepeatingTarget)):
         return [*user.invoke(payload)]
     outcomes: list[Any] = []
-    user.repeat(iter([Payload(b"{}"), payload]).__next__, Heard(outcomes, lambda: len(outcomes) == 2))
+    user.invoke_repeatedly(iter([Payload(b"{}"), payload]).__next__, Heard(outcomes, lambda: len(outcomes) == 2))
     return list(outcomes[-1])
 
 
@@ -130,7 +130,7 @@ def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> Non
     heard = Heard(outcomes, enough)
     while left:
         if job.get("repeat") and isinstance(mine, RepeatingTarget):
-            mine.repeat(payloads.__next__, heard)
+            mine.invoke_repeatedly(payloads.__next__, heard)
         else:
             heard.ended(mine.invoke(next(payloads)))
         if left:
