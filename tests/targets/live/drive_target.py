@@ -4,8 +4,8 @@ A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invo
 "kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired"}. Its answer:
 {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the
 target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or
-close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each pause; raise_at:
-the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the credentials.
+close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each pause;
+raise_at: the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the credentials.
 """
 
 from __future__ import annotations
