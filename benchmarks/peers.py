@@ -81,6 +81,8 @@ def locust(which: str, server: Server | None, users: int, seconds: float, shape:
         env["AWS_CA_BUNDLE"] = server.ca_file
     text, _ = _run(command, seconds + 30, env)
     told = json.loads(_found(r"^BENCH (\{.*\})$", text)[1])
+    if not shape and not told["per_s"]:
+        raise PeerFailed("no request was answered between the start of the last user and the end")
     return Peer(told["per_s"], told["cpu_us"], told["failed"], tuple(told["percentiles_ms"]), told)
 
 

@@ -78,7 +78,8 @@ class _Stretch:
         if len(ok) < ENOUGH_WINDOWS or self.completed < ENOUGH_REQUESTS or not total_s:
             return None
         per_s = total / total_s
-        starts = np.unique(np.linspace(0, len(ok), min(BATCHES, len(ok)), endpoint=False).astype(np.int64))
+        batches = min(BATCHES, len(ok))
+        starts = np.arange(batches) * len(ok) // batches
         counts, lengths = np.add.reduceat(ok, starts), np.add.reduceat(length_s, starts)
         spread = float(((counts - per_s * lengths) ** 2).sum()) * len(starts) / (len(starts) - 1)
         # Counting cannot be finer than one request, however regular they come.

@@ -43,7 +43,8 @@ class Alarm:
         if sys.platform == "linux":
             self._libc = ctypes.CDLL(None, use_errno=True)
             self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK | _TFD_CLOEXEC)
-        self._watcher = self._hub.loop.io(self._fd, _READ) if self._fd >= 0 else None
+        loop = self._hub.loop
+        self._watcher = loop.io(self._fd, _READ, priority=loop.MAXPRI) if self._fd >= 0 else None
 
     def wait_until(self, at_ns: int) -> None:
         """Sleep until `at_ns` of the monotonic clock; never less, and not at all if it has passed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 import gevent
@@ -91,6 +92,18 @@ class Clock(Sleeper):
     def invoke(self, payload: Payload) -> Outcome:
         asked_at = time.time()
         return super().invoke(payload)._replace(kind=Kind.MODEL_ERROR, detail=f"{asked_at:.4f}")
+
+
+class Modules(Sleeper):
+    """Fails with the names of the modules that were loaded since its first invocation."""
+
+    before: frozenset[str] = frozenset()
+
+    def invoke(self, payload: Payload) -> Outcome:
+        self.before = self.before or frozenset(sys.modules)
+        new = " ".join(sorted(set(sys.modules) - self.before))
+        outcome = super().invoke(payload)
+        return outcome._replace(kind=Kind.MODEL_ERROR, detail=new) if new else outcome
 
 
 class Printer(Sleeper):

@@ -6,11 +6,15 @@ import asyncio
 import os
 import signal
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from engine_kit import descendants, plan_of
 
 from loadtest.core.decision import Reason
+from loadtest.core.plan import PayloadSource
+from loadtest.core.spec import LatencyThreshold, StopConditions
 from loadtest.core.window import Window
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError, TargetError
@@ -53,6 +57,16 @@ def test_no_request_is_older_than_the_run() -> None:
     asked_at = min(float(detail.split()[-1]) for window in result.windows for detail in window.details)
     assert result.started_at is not None
     assert -0.002 <= asked_at - result.started_at < 5
+
+
+def test_nothing_is_loaded_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    stop = StopConditions(10**6, LatencyThreshold(0.95, 10_000), flat_stops=True, max_error_ratio=None)
+    plan = plan_of((0.0, 2), (1.0, 4), (2.0, 6), (3.0, 8), end_s=4.0, target="plugin_targets:Modules", stop=stop)
+    result = start(replace(plan, payload=PayloadSource(str(tmp_path)))).result(30)
+    assert result.totals.ok > 100
+    assert [window.details for window in result.windows if window.details] == []
 
 
 def test_a_step_down_cuts_no_request() -> None:
