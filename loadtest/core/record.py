@@ -97,8 +97,6 @@ class Recorder:
         self._details[f"{kind.value} {detail}".rstrip()] += 1
         self._failed_ns += done_ns - sent_ns
         self._bytes_in += bytes_in
-        if not kernel:
-            self._user_clock += 1
 
     def record_success(self, latency_ns: int, bytes_in: int, model_us: int | None, kernel: bool) -> None:
         """`record` for a success that was not streamed, without an Outcome."""

@@ -25,7 +25,7 @@ class Totals:
     length_s: from the start to the last window's end; throughput_per_s: ok / length_s, None for an empty run.
     *_ms: client's clock, successes only, None without a success; model_*: the endpoint's own time (S4).
     over: requests over the latency threshold, failures included.
-    clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: answers without kernel timestamp.
+    clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: successes without kernel timestamp.
     lost_workers: generator processes that were lost.
     intended, late, very_late, dropped: of an open workload, as in `Sends`. response_*_ms: successes' latency from the
         time they were intended to be sent; None in a closed workload.

@@ -103,7 +103,7 @@ def assess(plan: Plan, windows: Sequence[Window], limits: Limits = LIMITS) -> Tr
 
 
 def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
-    more = f"add --workers {window.workers + 1}, or use a larger machine"
+    more = f"add --workers {window.workers + 1} if there is a core for each, or use a larger machine"
     yield _over("cpu", window.cpu, limits.cpu, f"the generator used {window.cpu:.0%} of one core", more)
     yield _over(
         "loop-lag",
@@ -189,11 +189,11 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{clamped} latencies were outside 1 us to 1 h and count at the border",
             "check the machine's clock",
         )
-    by_process = sum(window.user_clock for window in windows) / completed
+    by_process = _user_clock_share(windows)
     if limits.mixed_clock < by_process < 1 - limits.mixed_clock:
         yield TrustReason(
             "user-clock",
-            f"{by_process:.0%} of the answers had no kernel timestamp and were timed by the process",
+            f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
     if persists(abs(window.clock_step_s) > limits.clock_step_s for window in windows):
@@ -210,6 +210,11 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
         )
 
 
+def _user_clock_share(windows: Sequence[Window]) -> float:
+    ok = sum(window.ok for window in windows)
+    return sum(window.user_clock for window in windows) / ok if ok else 0.0
+
+
 def _gaps_s(windows: Sequence[Window]) -> float:
     ordered = sorted(windows, key=lambda window: window.start_s)
     return sum(max(0.0, later.start_s - earlier.end_s) for earlier, later in pairwise(ordered))
@@ -219,7 +224,6 @@ def _figures(traffic: Sequence[Window], windows: Sequence[Window]) -> dict[str, 
     steady = [(window, idle) for window in traffic if (idle := _idle_users(window)) is not None]
     active = sum(window.active * window.length_s for window, _ in steady)
     spawned = sum(window.spawned for window in windows)
-    completed = sum(window.completed for window in windows)
     marked = sum(bool(client_limited(window)) for window in traffic)
     return {
         "cpu_max": max((window.cpu for window in traffic), default=0.0),
@@ -230,6 +234,6 @@ def _figures(traffic: Sequence[Window], windows: Sequence[Window]) -> dict[str, 
         "little_gap": sum(idle * window.length_s for window, idle in steady) / active if active else 0.0,
         "marked_windows": float(marked),
         "windows": float(len(traffic)),
-        "user_clock_share": sum(window.user_clock for window in windows) / completed if completed else 0.0,
+        "user_clock_share": _user_clock_share(windows),
         "clock_step_max_s": max((abs(window.clock_step_s) for window in windows), default=0.0),
     }

@@ -30,7 +30,7 @@ class Window:
     *_ms: of the client's clock, successes only; None without a success. The model's: model_*.
     over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5);
         over_batches are (n, over) of consecutive completions, for the burst correction; 0 and () without a threshold.
-    clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: answers without kernel timestamp.
+    clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: successes without kernel timestamp.
     spawned: users started; spawn_lag_*_s: how late they were. loop_lag_s: the event loop's worst lateness.
     cpu: (CPU time of the generator + its wait for a core) / length, 1.0 is one core. steal: share of CPU time that the
         host took away.

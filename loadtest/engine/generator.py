@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import gevent
-import numpy.random  # noqa: F401  numpy loads it at its first use, which would be in the middle of a measurement
 
 from loadtest.core.arrivals import Sends
 from loadtest.core.curve import TrafficCurve

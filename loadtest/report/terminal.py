@@ -5,6 +5,7 @@ The words are ASCII, the frame falls back to ASCII by itself, and NO_COLOR is ob
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ from rich.text import Text
 from loadtest.core.decision import REASONS
 from loadtest.core.levels import LevelResult
 from loadtest.core.result import RunResult
+from loadtest.core.silence import silences
 from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.live import LiveView
 from loadtest.report.words import duration, evidence_words, milliseconds, number, percent, plural
@@ -54,18 +56,19 @@ def _verdict(result: RunResult) -> RenderableType:
     if overall is None:
         return Text.assemble(("UNDECIDED", STYLES["undecided"]), f"  {asked}: nothing was measured against it")
     text = Text.assemble((overall.answer.upper(), STYLES[overall.answer]), f"  {asked} ({overall.clock} clock)")
-    return Group(text, _indented(_basis(overall)))
+    return Group(text, _indented(_basis(overall, result.totals.errors)))
 
 
 def _indented(text: Text | str) -> Padding:
     return Padding(text if isinstance(text, Text) else Text(text), (0, 0, 0, 2))
 
 
-def _basis(verdict: LatencyVerdict) -> str:
-    """What a verdict rests on."""
+def _basis(verdict: LatencyVerdict, errors: int) -> str:
+    """What a verdict rests on. errors: failures of the run, which count as over the limit."""
     facts = []
     if verdict.n:
-        facts.append(f"{verdict.over:,} of {verdict.n:,} requests over it ({percent(verdict.over / verdict.n)})")
+        how = "over it or failed" if errors else "over it"
+        facts.append(f"{verdict.over:,} of {verdict.n:,} requests {how} ({percent(verdict.over / verdict.n)})")
     if verdict.low_ms is not None or verdict.high_ms is not None:
         facts.append(f"P{verdict.percentile * 100:g} within {_interval(verdict)} ms (95 % confidence)")
     if verdict.rule:
@@ -107,7 +110,10 @@ def _figures(result: RunResult) -> Iterator[Text]:
         measured = f" (the threshold; measured {milliseconds(latency.measured_ms)} ms)" if latency.clamped else ""
         bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
         name = f"P{latency.percentile * 100:g}"
-        yield Text(f"Latency {name} {milliseconds(latency.reported_ms)} ms{measured}, {latency.clock} clock{bound}")
+        # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
+        there = "" if result.best is None else " at that rate"
+        reported = f"Latency {name}{there} {milliseconds(latency.reported_ms)} ms{measured}"
+        yield Text(f"{reported}, {latency.clock} clock{bound}")
     yield from workload_lines(result)
     schedule = result.schedule
     if schedule.started:
@@ -167,7 +173,8 @@ def _errors(result: RunResult) -> Iterator[Text]:
     if not totals.errors:
         return
     shown = list(totals.details.items())[:MAX_DETAILS]
-    more = f", and {len(totals.details) - len(shown)} other kinds" if len(totals.details) > len(shown) else ""
+    hidden = len(totals.details) - len(shown)
+    more = f", and {plural(hidden, 'other kind')}" if hidden else ""
     listed = ", ".join(f"{n:,} x {detail}" for detail, n in shown)
     yield Text(f"Errors: {percent(totals.error_ratio)} of requests failed: {listed}{more}", style="red")
 
@@ -187,6 +194,10 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
     warnings = list(result.problems)
     if result.totals.lost_workers:
         warnings.append(f"{result.totals.lost_workers} generator processes were lost")
+    warnings += _silences(result)
+    if result.evidence.get("at_once"):
+        last_s = max((window.end_s for window in result.windows), default=0.0)
+        warnings.append(f"ended at once: what was sent after {duration(last_s)} is not in the result")
     if result.totals.clamped:
         warnings.append(f"{result.totals.clamped:,} latencies were outside 1 us .. 1 h and count at the border")
     if result.not_run:
@@ -196,3 +207,12 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
     if result.log_tail:
         yield Text("The generator's last lines:")
         yield _indented(Text("\n".join(result.log_tail), style="dim"))
+
+
+def _silences(result: RunResult) -> Iterator[str]:
+    """Where nothing succeeded for a while: rates and percentiles do not show it."""
+    ended_s = math.inf if result.stopped_at_s is None else result.stopped_at_s
+    traffic = [window for window in result.windows if window.start_s < ended_s]
+    for start_s, end_s in silences(traffic) if result.totals.ok else ():
+        until = ", to the end" if end_s >= min(ended_s, traffic[-1].end_s) else ""
+        yield f"no request succeeded from {duration(start_s)} to {duration(end_s)}{until}"

@@ -47,7 +47,9 @@ def plural(n: int, noun: str) -> str:
 def percent(share: float) -> str:
     """A share of 1 with enough digits to tell it from 0 and from 1."""
     value = 100 * share
-    digits = 0 if value in (0, 100) else 1 if 1 <= value <= 99 else 2
+    if abs(value) < 0.005:
+        value = abs(value)  # no "-0"
+    digits = 0 if value in (0, 100) else 1 if 1 <= abs(value) <= 99 else 2
     return f"{value:.{digits}f} %"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import numpy.random  # at its first use numpy would load it in the middle of a measurement
 
 from loadtest.core.plan import PayloadSource
 from loadtest.errors import Problem, SpecError

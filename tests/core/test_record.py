@@ -42,7 +42,7 @@ def test_a_window_counts_what_was_recorded():
             failure(Kind.THROTTLED, "ThrottlingException"),
             failure(Kind.MODEL_ERROR, "424/500"),
             failure(Kind.MODEL_ERROR, "424/500"),
-            failure(Kind.TIMEOUT),
+            failure(Kind.TIMEOUT)._replace(kernel_clock=False),
         ]
     )
     assert (taken.ok, taken.failed, taken.completed, taken.bytes_in) == (3, 4, 7, 30)

@@ -45,10 +45,11 @@ def test_the_verdict_comes_first_and_the_folder_last(result: RunResult, width: i
         shown(result, width, folder),
         "ml.c5.xlarge",
         "MET P95 of latency at most 100 ms (client clock)",
-        "13 of 9,612 requests over it (0.14 %); P95 within 23.9 .. 24.1 ms (95 % confidence); by every level met",
+        "13 of 9,612 requests over it or failed (0.14 %); P95 within 23.9 .. 24.1 ms (95 % confidence)",
+        "by every level met",
         "Ended after 2 min: the traffic pattern ran to its end (CURVE_END)",
         "Best rate 6,400 invocations/min at 6 users",
-        "Latency P95 24.0 ms, client clock, an upper bound of the model's own",
+        "Latency P95 at that rate 24.0 ms, client clock, an upper bound of the model's own",
         "Closed workload, 6 users; 9,600 ok, 13 errors",
         "Schedule kept: users started 3.5 ms late on average, 6.0 ms at most",
         "users flight req/s errors ms ms ms client clock verdict",
@@ -81,11 +82,11 @@ def test_a_threshold_that_was_not_met(finish: Callable[..., RunResult], width: i
     assert in_order(
         shown(result, width),
         "NOT MET P95 of latency at most 100 ms",
-        "480 of 4,800 requests over it (10.0 %); P95 within 130.5 .. 142.2 ms",
+        "480 of 4,800 requests over it or failed (10.0 %); P95 within 130.5 .. 142.2 ms",
         "by gross breach at level 2 after 1 min 24 s",
         "Ended after 1 min 24 s: too many requests were over the latency threshold (LATENCY)",
         "n 4,800, over 480, limit 100 ms",
-        "Latency P95 100.0 ms (the threshold; measured 24.0 ms)",
+        "Latency P95 at that rate 100.0 ms (the threshold; measured 24.0 ms)",
         "not met",
     )
 
@@ -102,6 +103,18 @@ def test_what_makes_it_doubtful_is_said_with_advice(
         "Warning: the disk is full",
         "Warning: not run, over the limit of tests: ml.c5.large, ml.m5.large",
     )
+
+
+def test_a_target_that_falls_silent_is_named(result: RunResult) -> None:
+    silent = [replace(w, ok=0, max_ms=None) if w.index >= 100 else w for w in result.windows]
+    text = shown(replace(result, windows=tuple(silent)))
+    assert in_order(text, "Warning: no request succeeded from 1 min 40 s to 2 min, to the end")
+    assert "no request succeeded" not in shown(result)
+
+
+def test_an_end_at_once_says_what_is_missing(finish: Callable[..., RunResult]) -> None:
+    text = shown(finish(Reason.USER, {"at_once": True}))
+    assert in_order(text, "Warning: ended at once: what was sent after 2 min 1 s is not in the result")
 
 
 def test_an_estimate_is_called_one(result: RunResult) -> None:

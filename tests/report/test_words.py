@@ -25,7 +25,16 @@ def test_milliseconds(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0, "0 %"), (1, "100 %"), (0.5, "50.0 %"), (0.0004, "0.04 %"), (0.9996, "99.96 %")]
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.5, "50.0 %"),
+        (0.0004, "0.04 %"),
+        (0.9996, "99.96 %"),
+        (-0.0, "0 %"),
+        (-0.05, "-5.0 %"),
+    ],
 )
 def test_percent(share: float, text: str) -> None:
     assert percent(share) == text

@@ -1,0 +1,29 @@
+"""Stretches of a run in which the endpoint answered nothing well. No clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from loadtest.core.window import Window
+
+__all__ = ["silences"]
+
+LEAST_S = 1.5
+SLOW = 2.0  # times the longest latency: with answers that take long, some time without one is to be expected
+
+
+def silences(windows: Sequence[Window]) -> tuple[tuple[float, float], ...]:
+    """(start_s, end_s) of each stretch of windows with users and without a success, longer than can be expected.
+
+    windows: of the traffic, in time order. Expected is twice the longest latency of a success, at least 1.5 s. The
+    time before the first success counts too: an endpoint that warms up is one that does not answer.
+    """
+    longest_s = max((window.max_ms or 0.0 for window in windows), default=0.0) / 1000
+    found = []
+    for silent, part in groupby(windows, lambda window: window.users > 0 and not window.ok):
+        stretch = list(part)
+        start_s, end_s = stretch[0].start_s, stretch[-1].end_s
+        if silent and end_s - start_s > max(LEAST_S, SLOW * longest_s):
+            found.append((start_s, end_s))
+    return tuple(found)

@@ -1,0 +1,32 @@
+"""Stretches without a success, and those that are none."""
+
+import pytest
+
+from loadtest.core.silence import silences
+from loadtest.core.window import Window
+
+
+def windows(ok: list[int], *, users: int = 2, max_ms: float = 20.0) -> list[Window]:
+    """A window of one second for each number of successes."""
+    return [
+        Window(i, float(i), i + 1.0, 0, users, users, float(users), 1.0, n, max_ms=max_ms if n else None)
+        for i, n in enumerate(ok)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ok", "options", "expected"),
+    [
+        pytest.param([5, 5, 5], {}, (), id="none"),
+        pytest.param([5, 0, 5], {}, (), id="one second is a hiccup"),
+        pytest.param([5, 0, 0, 5], {}, ((1.0, 3.0),), id="in the middle"),
+        pytest.param([5, 5, 0, 0, 0], {}, ((2.0, 5.0),), id="to the end"),
+        pytest.param([0, 0, 5, 0, 0], {}, ((0.0, 2.0), (3.0, 5.0)), id="twice"),
+        pytest.param([0, 0, 0], {}, ((0.0, 3.0),), id="always"),
+        pytest.param([5, 0, 0, 5], {"users": 0}, (), id="nobody asked"),
+        pytest.param([1, 0, 0, 1], {"max_ms": 1500.0}, (), id="answers that take long"),
+        pytest.param([], {}, (), id="nothing"),
+    ],
+)
+def test_silences(ok: list[int], options: dict[str, float], expected: tuple[tuple[float, float], ...]) -> None:
+    assert silences(windows(ok, **options)) == expected  # type: ignore[arg-type]
