@@ -1,11 +1,12 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired"}. Its answer:
-{"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far the
-target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill or
-close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each pause;
-raise_at: the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the credentials.
+"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired", "close_pending"}. Its
+answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far
+the target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill
+or close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each
+pause; raise_at: the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the
+credentials; close_pending: close a user whose request is to leave at the end of a turn.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             cut.join(job["close_s"])
             user.close()
             outcomes.append(cut.get(timeout=10))
+        if job.get("close_pending"):
+            outcomes.append(close_pending(target))
         users = [gevent.spawn(use, target, job, outcomes, k) for k in range(job.get("users", 1))]
         gevent.joinall(users, timeout=30, raise_error=True)
         assert all(user.ready() for user in users), "a user hangs"
@@ -79,6 +82,21 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 def expired(now_s: int) -> None:
     raise NoCredentials
+
+
+def close_pending(target: Target) -> list[Any]:
+    """The outcome of a request that was to leave when the turn ended, and whose connection somebody closed in it."""
+    assert isinstance(target, PerUserTarget)
+    user = target.for_user()
+    user.invoke(Payload(b"first"))
+    gevent.sleep(0.01)  # out of the turn that brought the answer
+    here = poller.poller_here()
+    here.serving = True
+    waiting = gevent.spawn(user.invoke, Payload(b"pending"))
+    gevent.sleep(0.01)
+    user.close()
+    gevent.get_hub().loop.run_callback(here._serve, [])
+    return [*waiting.get(timeout=10)]
 
 
 class Heard:

@@ -153,6 +153,13 @@ def test_users_share_turns_fairly(driver: Any, serve: Any) -> None:
     assert server.connections == 40
 
 
+def test_a_request_that_was_to_leave_on_a_closed_connection_fails(driver: Any, serve: Any) -> None:
+    server = serve(keep_alive)
+    (row,) = driver("http", f"{server.url}/", close_pending=True, invokes=0)
+    assert (row.kind, row.status, row.detail) == ("connection", 0, "closed")
+    assert [seen.body for seen in server.seen] == [b"first"]
+
+
 def test_expired_credentials_make_no_busy_loop(drive: Any, serve: Any) -> None:
     server = serve(keep_alive)
     rows = drive("sagemaker", "e", invokes=5, env=KEYS, options={"endpoint_url": server.url}, expired=True)
