@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import json
 import os
 import signal
 import socket
@@ -57,16 +58,25 @@ def url_of(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(launch: Launch, number: int) -> None:
-    process = launch("--service-ms", "200")
-    client = Wire(url_of(process))
+    process = launch("--service-ms", "500")
+    url = url_of(process)
+    client, observer = Wire(url), Wire(url)
     client.send(post())
-    time.sleep(0.05)  # let it be in flight; the test holds if it is not
+    while not _stats(observer)["invocations"]:  # what has not been read yet would be refused
+        time.sleep(0.01)
+    observer.close()
     process.send_signal(number)
     assert client.answer()[0] == 200  # what was under way is answered
     client.close()
     assert process.wait(20) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
+
+
+def _stats(client: Wire) -> dict[str, float]:
+    client.send(b"GET /loadtest/stats HTTP/1.1\r\nHost: mock\r\n\r\n")
+    found: dict[str, float] = json.loads(client.answer()[2])
+    return found
 
 
 def test_it_ends_when_its_stdin_does_only_if_asked_to(launch: Launch) -> None:
