@@ -157,7 +157,8 @@ class Server:
         self.stopping.set()
         for peer in self.peers:
             with contextlib.suppress(OSError):
-                peer.shutdown(socket.SHUT_RDWR)
+                # Not SSLSocket.shutdown: it drops the TLS object under the thread that is using it.
+                socket.socket.shutdown(peer, socket.SHUT_RDWR)
         socket.create_connection(self.listener.getsockname()[:2]).close()  # wakes accept
         self.listener.close()
         for thread in self.threads:
