@@ -73,7 +73,7 @@ class Controller:
             return
         self._now_s = max(self._now_s, window.end_s)
         # The encoded histograms are most of a window, and no rule needs them.
-        light = replace(window, latency="", model_latency="", first_byte="", gap="", response="")
+        light = replace(window, latency="", model_latency="", response="", ttfb="", inter_chunk="")
         self._ok += window.ok
         self._failures.update(window.errors)
         self._rates.observe(light)

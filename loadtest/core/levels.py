@@ -13,9 +13,9 @@ from typing import Any
 
 from loadtest.core.counters import merged
 from loadtest.core.curve import Level, Step, TrafficCurve
+from loadtest.core.distribution import distribution_figures
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan
-from loadtest.core.response import merged_response
 from loadtest.core.window import Window
 
 __all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
@@ -51,6 +51,7 @@ class LevelResult:
     *_ms: client's clock, successes only, None without a success; model_*: the endpoint's own time (S4).
     over: requests over the latency threshold on the threshold's clock, failures included.
     response_*_ms: of an open workload, latency from the intended send time; None in a closed one.
+    ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
     latency, model_latency: the level's HDR histograms (us), V2 compressed base64; "" without a success.
     """
 
@@ -82,6 +83,14 @@ class LevelResult:
     response_p95_ms: float | None = None
     response_p99_ms: float | None = None
     response_max_ms: float | None = None
+    ttfb_p50_ms: float | None = None
+    ttfb_p95_ms: float | None = None
+    ttfb_p99_ms: float | None = None
+    ttfb_max_ms: float | None = None
+    inter_chunk_p50_ms: float | None = None
+    inter_chunk_p95_ms: float | None = None
+    inter_chunk_p99_ms: float | None = None
+    inter_chunk_max_ms: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -109,7 +118,6 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     ok = sum(window.ok for window in windows)
     client = merged(window.latency for window in windows)
     model = merged(window.model_latency for window in windows)
-    response = merged_response((window.response, window.response_max_ms) for window in windows)
     max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
     p50, p95, p99 = percentiles_ms(client, max_ms=max_ms)
     model_p50, model_p95, model_p99 = percentiles_ms(model)
@@ -141,10 +149,7 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         over=sum(window.over for window in windows),
         latency=client.encode() if client.total else "",
         model_latency=model.encode() if model.total else "",
-        response_p50_ms=response.response_p50_ms,
-        response_p95_ms=response.response_p95_ms,
-        response_p99_ms=response.response_p99_ms,
-        response_max_ms=response.response_max_ms,
+        **distribution_figures(windows),
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from loadtest.core.arrivals import Sends
+from loadtest.core.distribution import distribution_of
 from loadtest.core.histogram import Histogram, Int64s
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.response import Response, response_of
 from loadtest.core.spec import LatencyClock
 from loadtest.core.window import Window, milliseconds
 
@@ -23,6 +23,8 @@ __all__ = ["Frame", "Recorder"]
 BATCH = 10  # requests in one batch, from which the design effect of bursts is estimated (core/burst.py)
 MAX_BATCHES = 40  # batches one window carries; at high rates they grow instead, so that a window stays small
 FAILED = np.iinfo(np.int64).max  # stands for a failure where latencies are kept in completion order
+
+NO_VALUES = np.empty(0, np.int64)
 
 _OK = Kind.OK  # reached in one step, unlike a member through its class
 
@@ -127,7 +129,6 @@ class Recorder:
         in_flight = (busy_s + frame.age_sum_s - self._age_sum_s) / length_s if length_s > 0 else 0.0
         response_ns = np.frombuffer(self._response_ns, np.int64) if self._response_ns else order_ns
         over, batches = self._over(response_ns, model_us)
-        response = response_of(response_ns[success]) if self._response_ns else Response()
         p50, p95, p99 = (milliseconds(us) for us in client.percentiles_us([0.50, 0.95, 0.99]))
         model_p50, model_p95, model_p99 = (milliseconds(us) for us in model.percentiles_us([0.50, 0.95, 0.99]))
         window = Window(
@@ -166,10 +167,10 @@ class Recorder:
             clock_step_s=frame.clock_step_s,
             workers=frame.workers,
             lost_workers=frame.lost_workers,
-            first_byte=_encoded(self._first_ns),
-            gap=_encoded(self._gap_ns),
             **asdict(frame.sends),
-            **asdict(response),
+            **distribution_of(response_ns[success] if self._response_ns else NO_VALUES).fields("response"),
+            **distribution_of(np.frombuffer(self._first_ns, np.int64)).fields("ttfb"),
+            **distribution_of(np.frombuffer(self._gap_ns, np.int64)).fields("inter_chunk"),
         )
         self._age_sum_s = frame.age_sum_s
         self._reset()
@@ -185,12 +186,3 @@ class Recorder:
         counts = np.add.reduceat(over, np.arange(0, over.size, size), dtype=np.int64)
         sizes = [min(size, over.size - i * size) for i in range(len(counts))]
         return int(over.sum()), tuple(zip(sizes, counts.tolist(), strict=True))
-
-
-def _encoded(values_ns: array[int]) -> str:
-    if not values_ns:
-        return ""
-    histogram = Histogram()
-    # Parts that arrived together have no gap; the scale begins at 1 us.
-    histogram.record(np.maximum((np.frombuffer(values_ns, np.int64) + 500) // 1000, 1))
-    return histogram.encode()

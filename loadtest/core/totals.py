@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from loadtest.core.distribution import distribution_figures
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import percentiles_ms
 from loadtest.core.outcome import Kind
-from loadtest.core.response import merged_response
 from loadtest.core.window import Window
 
 __all__ = ["Totals", "totals_of"]
@@ -29,6 +29,7 @@ class Totals:
     lost_workers: generator processes that were lost.
     intended, late, very_late, dropped: of an open workload, as in `Sends`. response_*_ms: successes' latency from the
         time they were intended to be sent; None in a closed workload.
+    ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
     """
 
     ok: int = 0
@@ -62,6 +63,14 @@ class Totals:
     response_p95_ms: float | None = None
     response_p99_ms: float | None = None
     response_max_ms: float | None = None
+    ttfb_p50_ms: float | None = None
+    ttfb_p95_ms: float | None = None
+    ttfb_p99_ms: float | None = None
+    ttfb_max_ms: float | None = None
+    inter_chunk_p50_ms: float | None = None
+    inter_chunk_p95_ms: float | None = None
+    inter_chunk_p99_ms: float | None = None
+    inter_chunk_max_ms: float | None = None
 
     @property
     def completed(self) -> int:
@@ -89,7 +98,6 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
     ok = sum(window.ok for window in windows)
     kinds = _sum(window.errors for window in windows)
     length_s = max((window.end_s for window in windows), default=0.0)
-    response = merged_response((window.response, window.response_max_ms) for window in windows)
     shares = (0.50, 0.95, 0.99, 0.999)
     max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
     p50, p95, p99, p999 = percentiles_ms(client, shares, max_ms)
@@ -122,10 +130,7 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         late=sum(window.late for window in windows),
         very_late=sum(window.very_late for window in windows),
         dropped=sum(window.dropped for window in windows),
-        response_p50_ms=response.response_p50_ms,
-        response_p95_ms=response.response_p95_ms,
-        response_p99_ms=response.response_p99_ms,
-        response_max_ms=response.response_max_ms,
+        **distribution_figures(windows),
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from loadtest.core.distribution import DISTRIBUTIONS, merged_distribution
 from loadtest.core.histogram import Histogram
-from loadtest.core.response import merged_response
 
 __all__ = ["Window", "merge_windows", "milliseconds"]
 
@@ -26,7 +26,6 @@ class Window:
         In a closed loop without think time the two agree, unless the generator itself makes users wait.
     ok, errors: completions by kind; details: failures by what distinguishes them.
     latency, model_latency: HDR histograms (us), V2 compressed base64; "" without a success.
-    first_byte, gap: the same of streamed answers: request to first part, part to part; "" if nothing is streamed.
     *_ms: of the client's clock, successes only; None without a success. The model's: model_*.
     over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5);
         over_batches are (n, over) of consecutive completions, for the burst correction; 0 and () without a threshold.
@@ -39,6 +38,8 @@ class Window:
     intended, late, very_late, dropped: of an open workload, as in `Sends`; 0 in a closed one.
     response, response_*_ms: successes' latency from the time they were intended to be sent; "" and None in a closed
         workload, where that is the latency itself. It is what `over` then counts, on the client's clock.
+    ttfb, ttfb_*_ms: of streamed answers, from the send to the first part. inter_chunk, inter_chunk_*_ms: from each part
+        to the next; parts that arrived together are 1 us apart in the histogram. "" and None if nothing is streamed.
     """
 
     index: int
@@ -76,8 +77,6 @@ class Window:
     clock_step_s: float = 0.0
     workers: int = 1
     lost_workers: int = 0
-    first_byte: str = ""
-    gap: str = ""
     intended: int = 0
     late: int = 0
     very_late: int = 0
@@ -87,6 +86,16 @@ class Window:
     response_p95_ms: float | None = None
     response_p99_ms: float | None = None
     response_max_ms: float | None = None
+    ttfb: str = ""
+    ttfb_p50_ms: float | None = None
+    ttfb_p95_ms: float | None = None
+    ttfb_p99_ms: float | None = None
+    ttfb_max_ms: float | None = None
+    inter_chunk: str = ""
+    inter_chunk_p50_ms: float | None = None
+    inter_chunk_p95_ms: float | None = None
+    inter_chunk_p99_ms: float | None = None
+    inter_chunk_max_ms: float | None = None
 
     @property
     def length_s(self) -> float:
@@ -167,13 +176,15 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         clock_step_s=max((part.clock_step_s for part in parts), key=abs),
         workers=sum(part.workers for part in parts),
         lost_workers=max(part.lost_workers for part in parts),
-        first_byte=_merged(part.first_byte for part in parts),
-        gap=_merged(part.gap for part in parts),
         intended=sum(part.intended for part in parts),
         late=sum(part.late for part in parts),
         very_late=sum(part.very_late for part in parts),
         dropped=sum(part.dropped for part in parts),
-        **asdict(merged_response((part.response, part.response_max_ms) for part in parts)),
+        **{
+            field: value
+            for name in DISTRIBUTIONS
+            for field, value in merged_distribution(name, parts).fields(name).items()
+        },
     )
 
 
@@ -182,14 +193,6 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for part in counts:
         total.update(part)
     return dict(total)
-
-
-def _merged(payloads: Iterable[str]) -> str:
-    used = [payload for payload in payloads if payload]
-    total = Histogram()
-    for payload in used:
-        total.add(Histogram.decode(payload))
-    return total.encode() if used else ""
 
 
 def milliseconds(us: int | None) -> float | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from loadtest.core.curve import Level
 from loadtest.core.window import Window
+from loadtest.report.words import level_users
 
 __all__ = ["LEGEND", "log_header", "log_line", "tag_of"]
 
@@ -31,18 +32,24 @@ def log_header(started_at: float | None) -> str:
 
 
 def log_line(window: Window, levels: Sequence[Level]) -> str:
-    """One interval, and of an open workload a second one with the response latency; "" for a window without a success.
+    """The window's intervals; "" without a success.
+
+    One of the latency; of an open workload a second one, of the response latency; of streamed answers one of the time
+    to the first part and, if there were more parts, one of the time from part to part.
 
     An empty histogram is left out: hdrh's `add` of one sets the sum's minimum to 0, and a gap says the same.
     """
     if not window.latency:
         return ""
     tag, times = tag_of(window, levels), f"{window.start_s:.3f},{window.length_s:.3f}"
-    if not window.response:
-        return f"Tag={tag},{times},{window.max_ms or 0.0:.3f},{window.latency}\n"
-    return (
-        f"Tag=open-service,{times},{window.max_ms or 0.0:.3f},{window.latency}\n"
-        f"Tag=open-response,{times},{window.response_max_ms or 0.0:.3f},{window.response}\n"
+    intervals = (
+        ("open-service" if window.response else tag, window.max_ms, window.latency),
+        ("open-response", window.response_max_ms, window.response),
+        ("ttfb", window.ttfb_max_ms, window.ttfb),
+        ("inter-chunk", window.inter_chunk_max_ms, window.inter_chunk),
+    )
+    return "".join(
+        f"Tag={tag},{times},{max_ms or 0.0:.3f},{encoded}\n" for tag, max_ms, encoded in intervals if encoded
     )
 
 
@@ -51,5 +58,4 @@ def tag_of(window: Window, levels: Sequence[Level]) -> str:
     if window.level is None:
         return "between-levels"
     level = levels[window.level]
-    users = f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
-    return f"level-{level.index}-users-{users}"
+    return f"level-{level.index}-users-{level_users(level)}"

@@ -35,6 +35,14 @@ LEVEL_COLUMNS = (
     "model_p95_ms",
     "model_p99_ms",
     "over",
+    "ttfb_p50_ms",
+    "ttfb_p95_ms",
+    "ttfb_p99_ms",
+    "ttfb_max_ms",
+    "inter_chunk_p50_ms",
+    "inter_chunk_p95_ms",
+    "inter_chunk_p99_ms",
+    "inter_chunk_max_ms",
 )
 
 

@@ -21,7 +21,8 @@ from loadtest.core.result import RunResult
 from loadtest.core.silence import silences
 from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.live import LiveView
-from loadtest.report.words import duration, evidence_words, milliseconds, number, percent, plural
+from loadtest.report.streaming import streaming_tables
+from loadtest.report.words import duration, evidence_words, level_users, milliseconds, number, percent, plural
 from loadtest.report.workload import confirmation_lines, latency_table, workload_lines
 
 __all__ = ["LiveView", "summary"]
@@ -38,6 +39,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     is_open = result.plan.arrivals is not None
     parts += [_verdict(result), *_why(result), *_figures(result)]
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
+    parts += streaming_tables(result)
     parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
     parts += [*_errors(result), *_trust(result), *_warnings(result)]
     if folder is not None:
@@ -74,7 +76,8 @@ def _basis(verdict: LatencyVerdict, errors: int) -> str:
     if verdict.rule:
         level = "" if verdict.level is None else f" at level {verdict.level}"
         at = "" if verdict.decided_at_s is None else f" after {duration(verdict.decided_at_s)}"
-        facts.append(f"by {verdict.rule}{level}{at}")
+        by = "" if verdict.answer == "undecided" else "by "
+        facts.append(f"{by}{verdict.rule}{level}{at}")
     if verdict.more_requests:
         facts.append(f"about {verdict.more_requests:,} more requests would decide it")
     return "; ".join(facts) or "no request was judged"
@@ -147,9 +150,8 @@ def _level_table(result: RunResult) -> RenderableType:
 
 
 def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: bool) -> Sequence[RenderableType]:
-    users = f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
     cells: list[RenderableType] = [
-        users,
+        level_users(level),
         "-" if level.in_flight is None else f"{level.in_flight:.1f}",
         "-" if level.throughput_per_s is None else number(level.throughput_per_s),
         Text(f"{level.errors:,}", style="red" if level.errors else ""),

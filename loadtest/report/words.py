@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["clock", "duration", "evidence_words", "milliseconds", "number", "percent", "plural"]
+from loadtest.core.curve import Level
+from loadtest.core.levels import LevelResult
+
+__all__ = ["clock", "duration", "evidence_words", "level_users", "milliseconds", "number", "percent", "plural"]
 
 # Suffixes of names, the longer first; what they turn a value into.
 UNITS: tuple[tuple[str, str], ...] = (
@@ -42,6 +45,11 @@ def milliseconds(value: float | None) -> str:
 def plural(n: int, noun: str) -> str:
     """1 user - 1,200 users."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def level_users(level: Level | LevelResult) -> str:
+    """6 - 4-6 where users rise or fall."""
+    return f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
 
 
 def percent(share: float) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.histogram import Histogram
+from loadtest.core.levels import level_results
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.totals import totals_of
 from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000
@@ -29,35 +34,38 @@ def window_of(*outcomes: Outcome) -> Window:
 
 def test_a_window_without_streams_has_no_such_histograms() -> None:
     window = window_of(Outcome(Kind.OK, 200, 2, 0, MS, 2 * MS))
-    assert (window.first_byte, window.gap) == ("", "")
-    assert merge_windows([window, window]).first_byte == ""
+    assert (window.ttfb, window.inter_chunk, window.ttfb_p50_ms, window.inter_chunk_max_ms) == ("", "", None, None)
+    assert merge_windows([window, window]).ttfb == ""
 
 
 def test_first_parts_and_gaps_are_counted_each() -> None:
     window = window_of(streamed(20, (5, 10, 0)), streamed(40, ()), streamed(9, (9,), Kind.TIMEOUT))
-    first, gap = Histogram.decode(window.first_byte), Histogram.decode(window.gap)
+    first, gap = Histogram.decode(window.ttfb), Histogram.decode(window.inter_chunk)
     assert (first.total, gap.total) == (2, 3)
     assert first.percentile_us(0.5) == 20_015  # the highest value of its counter, 1/1024 above at most
     assert [round((value or 0) / 1000) for value in gap.percentiles_us([0.01, 0.6, 1.0])] == [0, 5, 10]
+    assert (window.ttfb_p50_ms, window.ttfb_p99_ms, window.ttfb_max_ms) == (20.015, 40, 40)
+    assert (window.inter_chunk_p50_ms, window.inter_chunk_max_ms) == (pytest.approx(5, rel=0.001), 10)
 
 
 def test_parts_that_came_together_are_no_value_out_of_range() -> None:
-    assert Histogram.decode(window_of(streamed(1, (0, 0, 0))).gap).min_us == 1
+    assert Histogram.decode(window_of(streamed(1, (0, 0, 0))).inter_chunk).min_us == 1
     assert window_of(streamed(1, (0, 0, 0))).clamped == 0
 
 
 def test_the_next_window_starts_empty() -> None:
     recorder = Recorder()
     recorder.record(streamed(20, (5,)))
-    assert recorder.take(frame()).gap
-    assert recorder.take(frame(1)).gap == ""
+    assert recorder.take(frame()).inter_chunk
+    assert recorder.take(frame(1)).inter_chunk == ""
 
 
 def test_merging_adds_every_counter_also_when_one_part_has_none() -> None:
     one, other = window_of(streamed(20, (5, 5))), window_of(streamed(30, (7,)))
     plain = window_of(Outcome(Kind.OK, 200, 2, 0, MS, 2 * MS))
     merged = merge_windows([one, plain, other])
-    for name in ("first_byte", "gap"):
+    assert (merged.ttfb_max_ms, merged.inter_chunk_max_ms) == (30, 7)
+    for name in ("ttfb", "inter_chunk"):
         whole = Histogram.decode(getattr(one, name))
         whole.add(Histogram.decode(getattr(other, name)))
         assert (Histogram.decode(getattr(merged, name)).counts == whole.counts).all()
@@ -66,3 +74,22 @@ def test_merging_adds_every_counter_also_when_one_part_has_none() -> None:
 def test_they_survive_the_way_through_json() -> None:
     window = window_of(streamed(20, (5,)))
     assert Window.from_dict(window.to_dict()) == window
+
+
+def test_levels_and_totals_are_the_exact_sum() -> None:
+    windows = [window_of(streamed(10 * k, (k,))) for k in range(1, 101)]
+    (level,) = level_results(TrafficCurve((Step(0.0, 1),), 1.0).levels(0.1), windows)
+    totals = totals_of(windows, Histogram(), Histogram())
+    for figures in (level, totals):
+        assert (figures.ttfb_p50_ms, figures.ttfb_p95_ms, figures.ttfb_p99_ms, figures.ttfb_max_ms) == pytest.approx(
+            (500, 950, 990, 1000), rel=0.001
+        )
+        assert (figures.inter_chunk_p50_ms, figures.inter_chunk_p99_ms, figures.inter_chunk_max_ms) == pytest.approx(
+            (50, 99, 100), rel=0.001
+        )
+
+
+def test_an_answer_in_one_part_has_no_time_between_parts() -> None:
+    window = window_of(streamed(20, ()))
+    totals = totals_of([window], Histogram(), Histogram())
+    assert (totals.ttfb_max_ms, totals.inter_chunk_p50_ms, totals.inter_chunk_max_ms) == (20, None, None)

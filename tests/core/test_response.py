@@ -9,12 +9,12 @@ import pytest
 
 from loadtest.core.arrivals import Arrivals, Sends
 from loadtest.core.curve import Step, TrafficCurve
+from loadtest.core.distribution import Distribution, distribution_of, merged_distribution
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import level_results
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef, open_plan
 from loadtest.core.record import Frame, Recorder
-from loadtest.core.response import Response, merged_response, response_of
 from loadtest.core.spec import RunOptions, StopConditions
 from loadtest.core.totals import totals_of
 from loadtest.core.window import Window, merge_windows
@@ -75,8 +75,8 @@ def test_parts_levels_and_totals_are_the_exact_sum() -> None:
 
 
 def test_nothing_measured_is_nothing_reported() -> None:
-    assert response_of(np.array([], np.int64)) == Response()
-    assert merged_response([("", None)]) == Response()
+    assert distribution_of(np.array([], np.int64)) == Distribution()
+    assert merged_distribution("response", [Recorder().take(FRAME)]) == Distribution()
 
 
 @pytest.mark.parametrize(("asked", "clock"), [("auto", "client"), ("client", "client"), ("model", "model")])

@@ -14,7 +14,9 @@ from hdrh.log import HistogramLogReader
 from loadtest.core.counters import merged
 from loadtest.core.curve import Level
 from loadtest.core.levels import plan_levels
+from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan
+from loadtest.core.record import Frame, Recorder
 from loadtest.core.window import Window
 from loadtest.report.hdr_log import log_header, log_line, tag_of
 
@@ -85,3 +87,17 @@ def test_a_window_without_a_success_is_a_gap(windows: list[Window]) -> None:
 @pytest.mark.parametrize(("level", "tag"), [(0, "level-0-users-2"), (1, "level-1-users-2-6"), (None, "between-levels")])
 def test_tags(windows: list[Window], level: int | None, tag: str) -> None:
     assert tag_of(replace(windows[0], level=level), LEVELS) == tag
+
+
+def test_streamed_answers_have_intervals_of_their_own(tmp_path: Path) -> None:
+    recorder = Recorder()
+    recorder.record(Outcome(Kind.OK, 200, 1, 0, 20_000_000, 50_000_000, gaps_ns=(10_000_000, 20_000_000)))
+    window = recorder.take(Frame(0, 0.0, 1.0, 0, 1, 1, 1.0))
+    path = tmp_path / "latency.hlog"
+    path.write_text(log_header(0.0) + log_line(window, LEVELS))
+    reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))
+    found = [reader.get_next_interval_histogram() for _ in range(3)]
+    reader.close()
+    assert [interval.get_tag() for interval in found] == ["level-0-users-2", "ttfb", "inter-chunk"]
+    assert [interval.get_total_count() for interval in found] == [1, 1, 2]
+    assert [line.split(",")[3] for line in path.read_text().splitlines()[-3:]] == ["50.000", "20.000", "20.000"]

@@ -149,7 +149,7 @@ def test_an_undecided_threshold_says_what_would_decide_it(finish: Callable[..., 
     )
     text = shown(finish(overall=verdict), 80)
     assert in_order(
-        text, "UNDECIDED", "130.5 .. ? ms", "by too few samples", "about 1,200 more requests would decide it"
+        text, "UNDECIDED", "130.5 .. ? ms", "; too few samples", "about 1,200 more requests would decide it"
     )
 
 

@@ -1,0 +1,43 @@
+"""Streamed answers on a terminal: when the first part came, and how far the parts were apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.table import Table
+
+from loadtest.core.levels import LevelResult
+from loadtest.core.result import RunResult
+from loadtest.core.totals import Totals
+from loadtest.report.words import level_users, milliseconds
+
+__all__ = ["streaming_tables"]
+
+MAX_ROWS = 24
+
+
+def streaming_tables(result: RunResult) -> Iterator[Table]:
+    """TTFB and inter-chunk latency: a row a level and one for the whole run; nothing if nothing was streamed."""
+    if result.totals.ttfb_p50_ms is None:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("streamed\nusers", justify="right", no_wrap=True)
+    for heading in ("TTFB\np50 ms", "\np95", "\np99", "\nmax", "inter-chunk\np50 ms", "\np95", "\np99", "\nmax"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    levels = [level for level in result.levels if level.ttfb_p50_ms is not None]
+    for level in [] if result.plan.arrivals is not None else levels[-MAX_ROWS:]:
+        table.add_row(level_users(level), *_cells(level))
+    table.add_row("all", *_cells(result.totals))
+    yield table
+
+
+def _cells(figures: LevelResult | Totals) -> Sequence[str]:
+    of_first = (figures.ttfb_p50_ms, figures.ttfb_p95_ms, figures.ttfb_p99_ms, figures.ttfb_max_ms)
+    between = (
+        figures.inter_chunk_p50_ms,
+        figures.inter_chunk_p95_ms,
+        figures.inter_chunk_p99_ms,
+        figures.inter_chunk_max_ms,
+    )
+    return [milliseconds(value) for value in (*of_first, *between)]
