@@ -35,7 +35,9 @@ def target_flags(command: Command) -> Command:
     """Decorator: adds the flags; the command gets them as keyword arguments for `target_options`."""
     for flag, name, kind, text in reversed(_FLAGS):
         command = click.option(flag, f"option_{name}", type=kind, help=text)(command)
-    return click.option("--stream", "option_stream", is_flag=True, help="InvokeEndpointWithResponseStream; adds TTFB and inter-chunk.")(command)
+    return click.option(
+        "--stream", "option_stream", is_flag=True, help="InvokeEndpointWithResponseStream; adds TTFB and inter-chunk."
+    )(command)
 
 
 def target_options(given: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from loadtest.core.totals import Totals, totals_of
 from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.window import Window
+from loadtest.core.worker import Worker
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 
@@ -63,6 +64,7 @@ class RunResult:
     changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
     problems: what went wrong besides failed requests; log_tail: the generator's last lines if it was lost.
     confirmation: whether the best rate held as an open workload; None: that was not asked.
+    workers: the generator processes of a distributed run; (): it had one, this machine's.
     """
 
     plan: Plan
@@ -88,6 +90,7 @@ class RunResult:
     problems: tuple[str, ...] = ()
     log_tail: tuple[str, ...] = ()
     confirmation: Confirmation | None = None
+    workers: tuple[Worker, ...] = ()
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -134,6 +137,7 @@ class RunResult:
             "problems": list(self.problems),
             "log_tail": list(self.log_tail),
             "confirmation": self.confirmation and plain(asdict(self.confirmation)),
+            "workers": [asdict(worker) for worker in self.workers],
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -167,6 +171,7 @@ class RunResult:
             problems=tuple(values["problems"]),
             log_tail=tuple(values["log_tail"]),
             confirmation=Confirmation.from_dict(values["confirmation"]) if values.get("confirmation") else None,
+            workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
         )
 
 
@@ -189,6 +194,7 @@ def build_result(
     problems: Sequence[str] = (),
     log_tail: Sequence[str] = (),
     confirmation: Confirmation | None = None,
+    workers: Sequence[Worker] = (),
 ) -> RunResult:
     """The result of a run that ended with `stop`.
 
@@ -211,7 +217,7 @@ def build_result(
         totals=totals_of(ordered, client, model),
         latency=_latency(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
-        trust=assess(plan, ordered) if trust is None else trust,
+        trust=assess(plan, ordered, workers) if trust is None else trust,
         best=best,
         verdicts=tuple(verdicts),
         overall=overall,
@@ -226,6 +232,7 @@ def build_result(
         problems=tuple(problems),
         log_tail=tuple(log_tail),
         confirmation=confirmation,
+        workers=tuple(workers),
     )
 
 

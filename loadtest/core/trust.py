@@ -19,7 +19,8 @@ One marked window is a hiccup, which every machine has; the marks count when the
 latencies stay true even then, but the load was not what was planned, so "not met" is withheld all the same.
 
 Other reasons make a result doubtful without limiting the load: clamped or clock-stepped samples, answers timed partly
-by the kernel and partly by the process, gaps between windows, lost workers. No clock, no I/O.
+by the kernel and partly by the process, gaps between windows, lost workers, a worker whose clock is hardly known.
+No clock, no I/O.
 Sources: Little (1961); MLPerf LoadGen's VALID and INVALID with reasons.
 """
 
@@ -32,6 +33,7 @@ from itertools import pairwise
 from loadtest.core.plan import Plan
 from loadtest.core.verdict import Trust, TrustReason
 from loadtest.core.window import Window
+from loadtest.core.worker import Worker
 
 __all__ = ["Limits", "assess", "client_limited", "persists"]
 
@@ -55,6 +57,7 @@ class Limits:
     clock_step_s: float = 0.001
     clamped: float = 0.001
     mixed_clock: float = 0.01
+    clock_within_s: float = 0.05
 
 
 LIMITS = Limits()
@@ -78,7 +81,7 @@ def persists(marks: Iterable[bool]) -> bool:
     return longest >= IN_A_ROW or (marked >= IN_A_ROW and marked >= SHARE * total)
 
 
-def assess(plan: Plan, windows: Sequence[Window], limits: Limits = LIMITS) -> Trust:
+def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = (), limits: Limits = LIMITS) -> Trust:
     """How far a run's numbers can be trusted. windows: all, those of the draining included."""
     traffic = [window for window in windows if window.users and window.length_s > 0]
     if not any(window.completed for window in windows):
@@ -93,7 +96,7 @@ def assess(plan: Plan, windows: Sequence[Window], limits: Limits = LIMITS) -> Tr
     ]
     if not limiting and persists(bool(found) for found in marks):
         limiting = [_worst(code, marks) for code in codes]
-    doubts = tuple(_doubts(plan, windows, limits))
+    doubts = (*_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
     return Trust(
         valid=not limiting and not doubts,
         client_limited=bool(limiting),
@@ -207,6 +210,16 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
     if missing_s > 1.5 * plan.options.window_s:
         yield TrustReason(
             "gap", f"{missing_s:.1f} s of the run are in no window", "windows were lost on their way; run again"
+        )
+
+
+def _clock_doubts(workers: Sequence[Worker], limits: Limits) -> Iterator[TrustReason]:
+    worst = max(workers, key=lambda worker: worker.clock_within_s, default=None)
+    if worst is not None and worst.clock_within_s > limits.clock_within_s:
+        yield TrustReason(
+            "worker-clock",
+            f"the clock of worker {worst.index} on {worst.host} is known to {1000 * worst.clock_within_s:.0f} ms only",
+            "its users may have started that far from their times; use machines that are nearer to each other",
         )
 
 

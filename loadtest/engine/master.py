@@ -77,7 +77,7 @@ class _Master:
             self._settle()
             for window in self._roster.rest():
                 self._observe(window)
-            self._link.send("done", cut=self._cut, ended_s=self._now_s(), clock_offsets_s=dict(self._roster.offsets()))
+            self._link.send("done", cut=self._cut, ended_s=self._now_s(), workers=self._workers())
         finally:
             self._tell("loadtest_quit")
             gevent.sleep(0.1)  # ZeroMQ sends from its own thread
@@ -112,8 +112,7 @@ class _Master:
         self._start_s = time.monotonic() + LEAD_S
         for member in self._roster:
             self._runner.send_message("loadtest_start", {"at": start_at + member.offset_s}, member.client_id)
-        offsets = {client: round(offset_s, 6) for client, offset_s in self._roster.offsets().items()}
-        self._link.send("ready", started_at=start_at, workers=len(self._roster), clock_offsets_s=offsets)
+        self._link.send("ready", started_at=start_at, workers=self._workers())
 
     # The run
 
@@ -190,11 +189,17 @@ class _Master:
             if len(self._roster) < self._expected:
                 self._roster.join(client_id)
             else:
-                self._runner.send_message("loadtest_quit", None, client_id)
+                self._dismiss(client_id, f"the run has its {self._expected} workers already")
             return
         if not self._roster.knows(client_id):
             return
         member = self._roster[client_id]
+        if member.lost:
+            # It was only silent: others have taken its users over, and its windows are closed.
+            self._dismiss(
+                client_id, "the master had to take this worker for lost, after seconds without a sign of life"
+            )
+            return
         if kind == "loadtest_ready":
             self._accept(member, data["digest"])
         elif kind == "loadtest_clock":
@@ -217,10 +222,16 @@ class _Master:
             )
         member.digest = digest
 
+    def _dismiss(self, client_id: str, why: str) -> None:
+        self._runner.send_message("loadtest_quit", {"why": why}, client_id)
+
     @staticmethod
     def _refuse(data: Mapping[str, Any]) -> None:
         text = "; ".join(data["problems"])
         raise (TargetError if data["fault"] == "target" else EngineError)(text)
+
+    def _workers(self) -> list[dict[str, Any]]:
+        return [asdict(worker) for worker in self._roster.workers()]
 
     def _tell(self, kind: str, data: Any = None) -> None:
         for member in self._roster.living:

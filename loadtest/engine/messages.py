@@ -4,11 +4,11 @@ parent -> child     plan     the Plan, once, first
                     stop     end in order: no new request, drain, report
                     (end of file) the parent is gone: end at once
 child -> parent     listening a master waits for workers on this port
-                    ready    the target is open; the run starts at epoch time started_at
+                    ready    the target is open; the run starts at epoch time started_at; the workers, if there are some
                     window   one Window, with how near each stop condition is
                     starts   users started and stopped since the last such message: the schedule's audit
                     stopping the decision: reason and evidence; requests in flight are being drained
-                    done     all is over; totals that no window holds
+                    done     all is over; totals that no window holds; the workers again
                     failed   it cannot go on: fault "spec", "target" or "engine", and why
 """
 

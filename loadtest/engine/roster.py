@@ -5,10 +5,11 @@ Pure bookkeeping: no sockets, no clock (time is an argument).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from loadtest.core.window import Window, merge_windows
+from loadtest.core.worker import Worker
 
 __all__ = ["Member", "Roster"]
 
@@ -37,6 +38,11 @@ class Member:
         if round_trip_s < self.round_trip_s:
             self.round_trip_s = round_trip_s
             self.offset_s = there_s - (asked_s + heard_s) / 2
+
+    def worker(self) -> Worker:
+        """As the result tells of it."""
+        host = self.client_id.rpartition("_")[0]  # Locust names a worker by its host and a random number
+        return Worker(self.index, host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost)
 
 
 class Roster:
@@ -75,9 +81,9 @@ class Roster:
         """No living worker has a user left."""
         return all(member.drained for member in self.living)
 
-    def offsets(self) -> Mapping[str, float]:
-        """Clock of each worker minus the master's, seconds."""
-        return {member.client_id: member.offset_s for member in self}
+    def workers(self) -> list[Worker]:
+        """The members as the result tells of them."""
+        return [member.worker() for member in self]
 
     def receive(self, client_id: str, window: Window) -> None:
         """A worker's part of a window."""

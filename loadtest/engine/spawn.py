@@ -19,6 +19,7 @@ from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
 from loadtest.core.watch import overall, verdicts
 from loadtest.core.window import Window
+from loadtest.core.worker import Worker
 from loadtest.engine.environment import environment
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
@@ -101,6 +102,7 @@ class Run:
         self._started_at: float | None = None
         self._stopped_at_s: float | None = None
         self._log_tail: Sequence[str] = ()
+        self._workers: tuple[Worker, ...] = ()
         self._done: Mapping[str, Any] | None = None
         self._failure: LoadtestError | None = None
         self._callback_failure: Exception | None = None
@@ -226,6 +228,8 @@ class Run:
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         kind = message["kind"]
+        if "workers" in message:
+            self._workers = tuple(Worker.from_dict(worker) for worker in message["workers"])
         if kind == "ready":
             self._started_at = message["started_at"]
             self._status = "running"
@@ -284,6 +288,7 @@ class Run:
             stopped_at_s=self._stopped_at_s,
             environment=environment(),
             log_tail=self._log_tail,
+            workers=self._workers,
             **self._labels,
         )
 

@@ -6,7 +6,8 @@ It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
                         loadtest_clock  a clock question: answered with this host's time
                         loadtest_start  when to begin, in this host's time
                         loadtest_curve  another part of the curve: a worker was lost
-                        loadtest_stop, loadtest_cut, loadtest_quit
+                        loadtest_stop, loadtest_cut
+                        loadtest_quit   end: the run is over; with the reason, if it is not
     worker -> master    loadtest_hello  it listens
                         loadtest_ready  with the digest of the plan as it was understood
                         loadtest_clock, loadtest_window, loadtest_drained, loadtest_cut (how many), loadtest_failed
@@ -40,7 +41,7 @@ LOOK_S = 0.05
 def run_worker(master_host: str, master_port: int, link: Link) -> None:
     """Join a master and serve it until it says so, falls silent, or the parent is gone.
 
-    Raises EngineError if the master cannot be reached or falls silent.
+    Raises EngineError if the master cannot be reached, falls silent, or does without this worker.
     """
     beat = gevent.spawn(_beat, link)
     try:
@@ -80,6 +81,8 @@ class _Worker:
                 pass
             else:
                 if kind == "loadtest_quit":
+                    if data:
+                        raise EngineError(data["why"])
                     return
                 self._act(kind, data)
             if self._begun.is_set():

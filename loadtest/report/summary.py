@@ -42,6 +42,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "log_tail": list(result.log_tail),
         "workload": _workload(result),
         "confirmation": result.confirmation and plain(asdict(result.confirmation)),
+        "workers": [asdict(worker) for worker in result.workers],
     }
 
 

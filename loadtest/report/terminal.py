@@ -23,7 +23,7 @@ from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.live import LiveView
 from loadtest.report.streaming import streaming_tables
 from loadtest.report.words import duration, evidence_words, level_users, milliseconds, number, percent, plural
-from loadtest.report.workload import confirmation_lines, latency_table, workload_lines
+from loadtest.report.workload import confirmation_lines, latency_table, worker_lines, workload_lines
 
 __all__ = ["LiveView", "summary"]
 
@@ -118,6 +118,7 @@ def _figures(result: RunResult) -> Iterator[Text]:
         reported = f"Latency {name}{there} {milliseconds(latency.reported_ms)} ms{measured}"
         yield Text(f"{reported}, {latency.clock} clock{bound}")
     yield from workload_lines(result)
+    yield from worker_lines(result.workers)
     schedule = result.schedule
     if schedule.started:
         yield Text(

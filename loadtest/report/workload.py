@@ -14,9 +14,10 @@ from loadtest.core.confirmation import Confirmation
 from loadtest.core.levels import LevelResult
 from loadtest.core.result import RunResult
 from loadtest.core.totals import Totals
+from loadtest.core.worker import Worker
 from loadtest.report.words import duration, milliseconds, number, plural
 
-__all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "workload_lines"]
+__all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "worker_lines", "workload_lines"]
 
 STYLES = {"held": "bold green", "not held": "bold red", "undecided": "bold yellow"}
 MIN_OK = 100  # completions that a level's throughput rests on
@@ -44,6 +45,19 @@ def workload_lines(result: RunResult) -> Iterator[Text]:
             f"Above {plural(knee.users, 'user')} more users brought no more invocations: latencies there measure "
             "the number of users, not the endpoint"
         )
+
+
+def worker_lines(workers: Sequence[Worker]) -> Iterator[Text]:
+    """How many generator processes there were, on how many hosts, and how far their clocks are apart."""
+    if not workers:
+        return
+    hosts = len({worker.host for worker in workers})
+    offset_ms = 1000 * max(abs(worker.clock_offset_s) for worker in workers)
+    within_ms = 1000 * max(worker.clock_within_s for worker in workers)
+    yield Text(
+        f"{plural(len(workers), 'worker')} on {plural(hosts, 'host')}, their clocks at most {milliseconds(offset_ms)}"
+        f" ms from the master's (known to {milliseconds(within_ms)} ms)"
+    )
 
 
 def knee_of(levels: Sequence[LevelResult]) -> LevelResult | None:

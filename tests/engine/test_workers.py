@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +20,12 @@ from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.trust import assess
 from loadtest.core.window import Window
+from loadtest.core.worker import Worker
 from loadtest.engine.roster import Roster
 from loadtest.engine.spawn import start
+from loadtest.errors import EngineError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -66,6 +73,23 @@ def test_a_clock_offset_is_taken_from_the_shortest_exchange() -> None:
     assert member.offset_s == pytest.approx(7.0, abs=0.001)
 
 
+def test_a_clock_that_is_hardly_known_makes_a_result_doubtful() -> None:
+    windows = [_window(0, [1000] * 50)]
+    near, far = Worker(0, "here", 0.001, 0.0004), Worker(1, "there", -3.2, 0.08)
+    assert assess(_plan((0.0, 1), end_s=1.0), windows, [near]).valid
+    trust = assess(_plan((0.0, 1), end_s=1.0), windows, [near, far])
+    assert [(reason.code, reason.text) for reason in trust.reasons] == [
+        ("worker-clock", "the clock of worker 1 on there is known to 80 ms only")
+    ]
+    assert (trust.valid, trust.client_limited) == (False, False)
+
+
+def _child(before: set[int], role: str) -> int:
+    """A process of that role which was not there before."""
+    found = descendants(os.getpid()) - before
+    return next(pid for pid in found if f"\0{role}\0" in Path(f"/proc/{pid}/cmdline").read_text())
+
+
 def _plan(*steps: tuple[float, int], end_s: float, workers: int = 2, **options: object) -> Plan:
     return replace(plan_of(*steps, end_s=end_s, **options), workers=workers)  # type: ignore[arg-type]
 
@@ -77,6 +101,10 @@ def test_two_workers_make_one_run() -> None:
     assert sorted(c.user for c in result.changes if c.action == "start") == list(range(6))
     assert result.totals.errors == 0
     assert result.totals.ok > 100
+    assert [worker.index for worker in result.workers] == [0, 1]
+    assert {(worker.host, worker.lost) for worker in result.workers} == {(socket.gethostname(), False)}
+    # On one machine there is one clock, and the offset is what the exchange cannot tell apart from it.
+    assert all(abs(worker.clock_offset_s) <= worker.clock_within_s < 0.05 for worker in result.workers)
     levels = {level.users: level for level in result.levels}
     assert set(levels) == {3, 6, 2}
     assert all(level.windows for level in levels.values())
@@ -92,13 +120,11 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
 
     run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
     assert ready.wait(40)
-    victim = next(
-        pid for pid in descendants(os.getpid()) - before if "worker" in Path(f"/proc/{pid}/cmdline").read_text()
-    )
-    os.kill(victim, signal.SIGKILL)
+    os.kill(_child(before, "worker"), signal.SIGKILL)
     result = run.result(60)
     assert result.reason is Reason.CURVE_END
     assert result.totals.lost_workers == 1
+    assert sorted(worker.lost for worker in result.workers) == [False, True]
     assert not result.trust.valid
     # All four run at the end again, on the worker that is left.
     traffic = [window for window in windows if window.users]
@@ -106,13 +132,49 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
     assert traffic[-1].running == 4
 
 
+def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
+    before, ready = descendants(os.getpid()), threading.Event()
+    windows: list[Window] = []
+
+    def on_window(window: Window, progress: object) -> None:
+        windows.append(window)
+        ready.set()
+
+    run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
+    assert ready.wait(40)
+    victim = _child(before, "worker")
+    os.kill(victim, signal.SIGSTOP)
+    until_s = time.monotonic() + 12
+    while not windows[-1].lost_workers and time.monotonic() < until_s:
+        time.sleep(0.05)
+    os.kill(victim, signal.SIGCONT)
+    # Its users' work is done by others now: going on would be load that nobody planned.
+    assert gone({victim}, 5)
+    result = run.result(60)
+    assert result.reason is Reason.CURVE_END
+    assert sorted(worker.lost for worker in result.workers) == [False, True]
+    traffic = [window for window in windows if window.users]
+    assert (traffic[-1].workers, traffic[-1].running) == (1, 4)
+
+
+def test_a_worker_that_understands_another_plan_is_refused() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = start(_plan((0.0, 4), end_s=5.0, workers=1), listen=("127.0.0.1", port))
+    worker = [sys.executable, str(Path(__file__).with_name("other_version.py")), "worker", "127.0.0.1", str(port)]
+    with subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with pytest.raises(EngineError, match=r"understood another plan \(0{12}, not [0-9a-f]{12}\)"):
+            run.result(40)
+        assert process.wait(20) == 0
+
+
 def test_a_killed_master_ends_its_workers() -> None:
     before, ready = descendants(os.getpid()), threading.Event()
     run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
     assert ready.wait(40)
     below = descendants(os.getpid()) - before
-    master = next(pid for pid in below if "master" in Path(f"/proc/{pid}/cmdline").read_text())
-    os.kill(master, signal.SIGKILL)
+    os.kill(_child(before, "master"), signal.SIGKILL)
     assert gone(below, 10)
     assert run.result(20).reason is Reason.ENGINE_LOST
 

@@ -16,6 +16,7 @@ from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult
 from loadtest.core.spec import StopConditions
 from loadtest.core.verdict import LatencyVerdict, Trust
+from loadtest.core.worker import Worker
 from loadtest.report.terminal import summary
 
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
@@ -141,6 +142,13 @@ def test_without_a_threshold_nothing_is_judged(result: RunResult, plan: Plan) ->
 def test_a_threshold_without_a_measurement_is_undecided(finish: Callable[..., RunResult]) -> None:
     text = shown(finish(Reason.USER, overall=None, verdicts=()))
     assert in_order(text, "UNDECIDED", "nothing was measured against it")
+
+
+def test_the_workers_of_a_distributed_run(finish: Callable[..., RunResult]) -> None:
+    workers = (Worker(0, "a", -0.0042, 0.0001), Worker(1, "b", 0.001, 0.0023), Worker(2, "b", 0.0, 0.0001))
+    text = shown(replace(finish(), workers=workers))
+    assert "3 workers on 2 hosts, their clocks at most 4.2 ms from the master's (known to 2.3 ms)" in text
+    assert "worker" not in shown(finish())
 
 
 def test_an_undecided_threshold_says_what_would_decide_it(finish: Callable[..., RunResult]) -> None:
