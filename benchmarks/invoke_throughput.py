@@ -2,7 +2,8 @@
 
 Ours is the path of `loadtest run` (child process, SigV4, recorder, windows, stop rules on); wrk, hey, h2load and
 FastHttpUser send the same body unsigned; boto3 in a Locust user is signed. Every client has the one core, the server
-the other. The rounds are interleaved. cpu_us is the client's CPU time per request: on a machine with other work its
+the other. `loadtest, new bodies` is the same path with a body of its own for each request: without that a signature is
+made once a second for each payload, since X-Amz-Date counts seconds. The rounds are interleaved. cpu_us is the client's CPU time per request: on a machine with other work its
 ratio says more than the rates' ratio. The same over TLS, with nginx as the server.
 
     python -m benchmarks.invoke_throughput [--quick] [--rounds N] [--users N ...]
@@ -22,6 +23,7 @@ from benchmarks.server import NoServer, Server, fast_server, nginx
 QUESTION = "invoke_throughput"
 TARGETS = {"boto3 in Locust": 50.0, "FastHttpUser": 8.0, "hey": 1.6, "wrk": 0.45}
 TLS_TARGETS = {"wrk": 0.6}
+OURS, FRESH = "loadtest", "loadtest, new bodies"
 Client = Callable[[Server, int, float], "Peer | Ours"]
 
 
@@ -49,18 +51,23 @@ def measure(
         line: dict[str, Any] = {"server": server.name, "client": name, "users": users, "seconds": seconds}
         line |= {"per_s": summary(rates[name], 0), "cpu_us": summary(costs[name], 2), "failed": failed[name]}
         line |= {"core_share": summary(shares[name], 2)}
-        if name != "loadtest":
-            line["loadtest_over_it"] = ratio(rates["loadtest"], rates[name])
-            line["its_cpu_over_loadtest"] = ratio(costs[name], costs["loadtest"])
+        if name not in (OURS, FRESH):
+            line["loadtest_over_it"] = ratio(rates[OURS], rates[name])
+            line["fresh_over_it"] = ratio(rates[FRESH], rates[name])
+            line["its_cpu_over_loadtest"] = ratio(costs[name], costs[OURS])
             if users == 50 and name in targets:
                 line["target"] = targets[name]
         emit(QUESTION, **line)
 
 
+def _fresh(server: Server, users: int, seconds: float) -> Ours:
+    return invoke(server, users, seconds, ref="benchmarks.targets:FreshTarget")
+
+
 def main() -> None:
     chosen = arguments(__doc__)
     rounds, seconds = chosen.rounds or (1 if chosen.quick else 3), 1.0 if chosen.quick else 3.0
-    clients: dict[str, Client] = {"loadtest": invoke}
+    clients: dict[str, Client] = {OURS: invoke, FRESH: _fresh}
     for name, (client, program) in PEERS.items():
         if program is None or tool_version(program):
             clients[name] = client

@@ -57,7 +57,7 @@ def _reached(line: Line) -> str:
 
 
 def _throughput(line: Line) -> list[str]:
-    over, cost = line.get("loadtest_over_it"), line.get("its_cpu_over_loadtest")
+    ratios = (line.get(name) for name in ("loadtest_over_it", "fresh_over_it", "its_cpu_over_loadtest"))
     return [
         line["server"],
         str(line["users"]),
@@ -65,8 +65,7 @@ def _throughput(line: Line) -> list[str]:
         _spread(line["per_s"]),
         _spread(line["cpu_us"], 1),
         _spread(line["core_share"], 2),
-        "" if over is None else f"{over:.2f}",
-        "" if cost is None else f"{cost:.2f}",
+        *("" if each is None else f"{each:.2f}" for each in ratios),
         str(line.get("target", "")),
         str(line["failed"]),
         f"{line['load']}",
@@ -120,7 +119,7 @@ KEYS = ("question", "server", "client", "users", "core", "curve", "what", "targe
 QUESTIONS: Mapping[str, tuple[str, Callable[[Line], list[str]]]] = {
     "invoke_throughput": (
         "server | users | client | requests/s | CPU us/request | share of its core | loadtest / it, rate | "
-        "loadtest / it, per CPU second | at least | failed | load",
+        "with new bodies | loadtest / it, per CPU second | at least | failed | load",
         _throughput,
     ),
     "fidelity": (

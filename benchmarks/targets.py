@@ -1,10 +1,14 @@
-"""Target plug-ins for the benchmarks: one that only waits, and one around the real one that counts for each user."""
+"""Target plug-ins for the benchmarks: one that only waits, and two around the real one.
+
+`CountingTarget` counts for each user; `FreshTarget` never sends the same body twice.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ from loadtest.targets.base import Listener, Payload
 from loadtest.targets.sagemaker import SageMakerTarget
 from loadtest.targets.user import User
 
-__all__ = ["CountingTarget", "SlowTarget"]
+__all__ = ["CountingTarget", "FreshTarget", "SlowTarget"]
 
 
 class SlowTarget:
@@ -76,3 +80,36 @@ class _CountingUser:
 
     def close(self) -> None:
         self._real.close()
+
+
+class FreshTarget:
+    """`sagemaker:bench` with another body for each request, so that each is hashed and signed by itself."""
+
+    def __init__(self, **options: Any) -> None:
+        self._real = SageMakerTarget("bench", options)
+
+    def for_user(self) -> _FreshUser:
+        return _FreshUser(self._real.for_user())
+
+    def invoke(self, payload: Payload) -> Outcome:
+        return self._real.invoke(payload)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+class _FreshUser:
+    def __init__(self, real: User) -> None:
+        self._real = real
+        self.close = real.close
+
+    def invoke(self, payload: Payload) -> Outcome:
+        return self._real.invoke(payload)
+
+    def invoke_repeatedly(self, next_payload: Callable[[], Payload], listener: Listener) -> None:
+        self._real.invoke_repeatedly(_fresh().__next__, listener)
+
+
+def _fresh() -> Iterator[Payload]:
+    """Bodies as long as the built-in one, no two alike."""
+    return (Payload(b'{"instances": [[%04x]]}' % (number & 0xFFFF)) for number in itertools.count())

@@ -16,7 +16,7 @@ from loadtest.core.distribution import distribution_of
 from loadtest.core.histogram import Histogram, Int64s
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.spec import LatencyClock
-from loadtest.core.window import Window, milliseconds
+from loadtest.core.window import Window, limited, milliseconds
 
 __all__ = ["Frame", "Recorder"]
 
@@ -142,7 +142,7 @@ class Recorder:
             in_flight=max(in_flight, 0.0),
             ok=len(latency_ns),
             errors={kind.value: n for kind, n in self._failures.items()},
-            details=dict(self._details),
+            details=limited(self._details),
             bytes_in=self._bytes_in,
             latency=client.encode() if latency_ns.size else "",
             model_latency=model.encode() if told.size else "",

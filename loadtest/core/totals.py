@@ -11,7 +11,7 @@ from loadtest.core.distribution import distribution_figures
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import percentiles_ms
 from loadtest.core.outcome import Kind
-from loadtest.core.window import Window
+from loadtest.core.window import Window, limited
 
 __all__ = ["Totals", "totals_of"]
 
@@ -106,7 +106,7 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         ok=ok,
         errors=sum(kinds.values()),
         error_kinds=kinds,
-        details=_sum(window.details for window in windows),
+        details=limited(_sum(window.details for window in windows)),
         cut=kinds.get(Kind.CUT.value, 0),
         length_s=length_s,
         throughput_per_s=ok / length_s if length_s else None,

@@ -13,7 +13,10 @@ from typing import Any
 from loadtest.core.distribution import DISTRIBUTIONS, merged_distribution
 from loadtest.core.histogram import Histogram
 
-__all__ = ["Window", "merge_windows", "milliseconds"]
+__all__ = ["MAX_DETAILS", "Window", "limited", "merge_windows", "milliseconds"]
+
+OTHERS = "(others)"
+MAX_DETAILS = 100  # an endpoint that puts an id into each error must not make a window, or the result, grow with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Window:
     users: users planned at the window's start. running: users that were running at its end.
     active: mean number of running users; in_flight: mean number of requests in flight (both integral / length).
         In a closed loop without think time the two agree, unless the generator itself makes users wait.
-    ok, errors: completions by kind; details: failures by what distinguishes them.
+    ok, errors: completions by kind; details: failures by what distinguishes them, the rarest of many as "(others)".
     latency, model_latency: HDR histograms (us), V2 compressed base64; "" without a success.
     *_ms: of the client's clock, successes only; None without a success. The model's: model_*.
     over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5);
@@ -151,7 +154,7 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         in_flight=sum(part.in_flight for part in parts),
         ok=sum(part.ok for part in parts),
         errors=_sum(part.errors for part in parts),
-        details=_sum(part.details for part in parts),
+        details=limited(_sum(part.details for part in parts)),
         bytes_in=sum(part.bytes_in for part in parts),
         latency=client.encode() if client.total else "",
         model_latency=model.encode() if model.total else "",
@@ -186,6 +189,14 @@ def merge_windows(parts: Sequence[Window]) -> Window:
             for field, value in merged_distribution(name, parts).fields(name).items()
         },
     )
+
+
+def limited(details: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent first, at most MAX_DETAILS; what is left of them counts as "(others)"."""
+    most = Counter(details).most_common()
+    kept = dict(most[:MAX_DETAILS])
+    others = sum(n for _, n in most[MAX_DETAILS:])
+    return {**kept, OTHERS: kept.get(OTHERS, 0) + others} if others else kept
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -124,7 +124,9 @@ class Swarm:
             age_ns = int((now_s - user.sent_s) * 1e9)
             self._recorder.record(Outcome(Kind.CUT, 0, 0, 0, age_ns, age_ns))
             user.sent_s = 0.0
-        self._runner.user_greenlets.kill(block=True, timeout=5)
+        # Not Group.kill, which kills them in several turns of the loop: some would go on until theirs comes, and a
+        # request that was counted as cut would be counted as answered too.
+        gevent.killall(list(self._runner.user_greenlets), block=True, timeout=5)
         return len(cut)
 
     def take_active_s(self) -> float:
@@ -207,8 +209,10 @@ class Swarm:
     def _pause(self, user: Any) -> None:
         if not user.leaving:
             self._count(-1)
-            gevent.sleep(PAUSE_S)
-            self._count(+1)
+            try:
+                gevent.sleep(PAUSE_S)
+            finally:
+                self._count(+1)
 
     def _count(self, change: int) -> None:
         now_s = time.monotonic()

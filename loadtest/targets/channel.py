@@ -42,13 +42,15 @@ class Reading(NamedTuple):
 class Channel:
     """Not for two greenlets at once.
 
-    since_ns: monotonic time since when an answer is awaited; 0: none is. sent_ns: when the request left, on
-    CLOCK_REALTIME. request, queued: the bytes of the request under way, and how many the kernel has taken. problem:
-    what sending it, or reading its answer, came to.
+    since_ns: monotonic time since when an answer, or the next part of one, is awaited; 0: none is.
+    sent_ns, start_ns: when the request left, or the opening began, on CLOCK_REALTIME and by the monotonic clock.
+    request, queued: the bytes of the request under way, and how many the kernel has taken.
+    problem: what sending it, or reading its answer, came to.
     """
 
     __slots__ = (
         "_adopted",
+        "_dialing",
         "_loop",
         "_poller",
         "_route",
@@ -63,6 +65,7 @@ class Channel:
         "send",
         "sent_ns",
         "since_ns",
+        "start_ns",
         "tls",
         "wake",
     )
@@ -82,7 +85,8 @@ class Channel:
         self.receive: Any = None
         self.request, self.queued = b"", 0
         self.problem: Failed | OSError | None = None
-        self.since_ns = self.sent_ns = 0
+        self.since_ns = self.sent_ns = self.start_ns = 0
+        self._dialing = False
 
     @property
     def is_open(self) -> bool:
@@ -102,8 +106,16 @@ class Channel:
                 self._arm()
                 return False
             self.close()
-        self.sent_ns = time_ns()
-        self._sock, self.tls = dial(self._route)
+        self.start_ns, self.sent_ns = monotonic_ns(), time_ns()
+        self._dialing = True
+        try:
+            sock, self.tls = dial(self._route)
+        finally:
+            self._dialing = False
+        if self.expired:
+            sock.close()
+            raise Failed(Kind.CONNECTION, "closed")
+        self._sock = sock
         self.send, self.receive = self._sock.send, self._sock.recvmsg
         self._watchdog.add(self)
         self._arm()
@@ -137,8 +149,8 @@ class Channel:
         self.queued = queued
         return queued == len(request)
 
-    def send_rest(self) -> bool:
-        """Send what the kernel did not take at once. False: the server answers or leaves before it has read all."""
+    def send_rest(self) -> Reading | None:
+        """Send what the kernel did not take at once. None: it has it all; else what the server said before that."""
         rest = memoryview(self.request)[self.queued :]
         self._disarm()
         watcher = self._loop.io(self._sock.fileno(), _READ | _WRITE)
@@ -149,16 +161,19 @@ class Channel:
                 self.check_time()
                 try:
                     rest = rest[self.send(rest) :]
-                except BlockingIOError:
-                    break  # only readable
+                except BlockingIOError:  # only readable
+                    reading = self.read()
+                    # TLS has messages of its own (1.3 begins with tickets), and they are no answer.
+                    if reading is not None and (reading.data or self.ends(reading)):
+                        return reading
                 except OSError:
                     break  # an answer may have come before the connection broke; reading tells
         finally:
             watcher.stop()
             watcher.close()
             self.queued = len(self.request) - len(rest)
-        self._arm()
-        return not rest
+            self._arm()
+        return self.read_next() if rest else None
 
     def read_next(self) -> Reading | None:
         """Wait for something to read, and `read`."""
@@ -173,6 +188,10 @@ class Channel:
             return None
         return Reading(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
 
+    def ends(self, reading: Reading) -> bool:
+        """The server sends no more after this."""
+        return not reading.raw or (self.tls is not None and self.tls.ended)
+
     def check_time(self) -> None:
         """Raises Failed if the answer is overdue, or the channel was closed from elsewhere."""
         if self.expired:
@@ -182,9 +201,10 @@ class Channel:
         """The server's kernel acknowledged no byte of the request: it had closed before, and sending again is safe."""
         if not self.queued:
             return True
-        # A server that reads and then resets may not have acknowledged what it read. One that closed before says so
-        # with a FIN, after which Linux reports its reset as EPIPE (tcp_reset in net/ipv4/tcp_input.c).
-        if isinstance(problem, ConnectionResetError):
+        # A server that closed before says so with a FIN: the stream ends, or Linux reports its reset as EPIPE
+        # (tcp_reset in net/ipv4/tcp_input.c). Whatever else happened, a server that was not heard of (a reset, a
+        # kernel that gave up) may have read what it did not acknowledge.
+        if not isinstance(problem, (Failed, BrokenPipeError)):
             return False
         try:
             waiting = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
@@ -205,6 +225,9 @@ class Channel:
 
     def close(self) -> None:
         """End the connection; `open` makes a new one. Another greenlet that waits for an answer is told `closed`."""
+        if self._dialing and getcurrent() is not self._adopted:
+            self.expired = True  # it is closed as soon as it is open
+            return
         if self.since_ns and self._sock is not None and getcurrent() is not self._adopted:
             # Its read then ends, it wakes and tidies up; closing under its feet would let it wait for ever.
             self.expired = True

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ssl
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 from typing import Any, Protocol
 
 from loadtest.core.outcome import Kind
@@ -33,13 +33,14 @@ class Connection(Channel):
     parser: holds the answer. failure: (kind, detail) if there is none.
     """
 
-    __slots__ = ("_fresh", "done_ns", "failure", "first_ns", "kernel_clock", "parser", "sink")
+    __slots__ = ("_ended", "_fresh", "done_ns", "failure", "first_ns", "kernel_clock", "parser", "sink")
 
     def __init__(self, route: Route, watchdog: Watchdog, parser: ResponseParser, sink: Sink | None = None) -> None:
         super().__init__(route, watchdog)
         self.parser = parser
         self.sink = sink
         self._fresh = True
+        self._ended = False
         self.first_ns = self.done_ns = 0
         self.kernel_clock = False
         self.failure: tuple[Kind, str] = (Kind.CONNECTION, "")
@@ -79,15 +80,19 @@ class Connection(Channel):
         first: what was read of the answer already.
         """
         try:
+            self.start_ns = self.since_ns or self.start_ns
+            self.first_ns = 0
             if self.problem is not None:
                 raise self.problem
-            if self.queued == len(self.request):
-                self._read_on(first or self.read())
-            elif self.send_rest():
-                self._read_on(self.read_next())
-            else:
-                self._read_on(self.read_next())
-                self.close()  # half a request is on its way: the next one would be taken for its rest
+            complete = self._absorb(first or self.read()) if self.queued == len(self.request) else self._upload()
+            while not complete:
+                self.check_time()
+                complete = self._absorb(self.read_next())
+            if self.parser.fault:
+                raise Failed(Kind.MALFORMED, self.parser.fault)
+            # Half a request may be on its way: the next one would be taken for its rest.
+            if not self.parser.reusable or self._ended or self.queued < len(self.request):
+                self.close()
             return True
         except (Failed, OSError) as problem:
             if not (self._fresh or self.parser.started or self.expired) and self.unheard(problem):
@@ -100,36 +105,39 @@ class Connection(Channel):
         finally:
             self.since_ns = 0
 
-    def _read_on(self, reading: Reading | None) -> None:
-        """Read until the answer is complete, beginning with what was read already; None: that was a false alarm."""
-        parser, tls, sink = self.parser, self.tls, self.sink
-        start_ns = self.since_ns
-        self.first_ns = 0
-        complete = ended = False
-        while True:
-            if reading is not None:
-                ended = not reading.raw or (tls is not None and tls.ended)
-                if reading.raw:
-                    self._note_time(start_ns, reading.ancillary)
-                    complete = bool(reading.data) and parser.feed(reading.data)
-                if sink is not None and 200 <= parser.head.status < 300:
-                    sink.add(parser.take(), self.done_ns)
-                    self.since_ns = monotonic_ns()
-                if ended and not complete:
-                    self._end()
-                    complete = True
-            if complete:
-                break
-            self.check_time()
-            reading = self.read_next()
-        if parser.fault:
-            raise Failed(Kind.MALFORMED, parser.fault)
-        if not parser.reusable or ended:
-            self.close()
+    def _upload(self) -> bool:
+        """Send the rest of a request. True: the answer is complete already; the server may want no more than it has.
 
-    def _note_time(self, start_ns: int, ancillary: Any) -> None:
+        A 1xx, which it may send at any time, is not its answer.
+        """
+        while (early := self.send_rest()) is not None:
+            if self._absorb(early):
+                return True
+            if self.parser.head.status:
+                break
+        return False
+
+    def _absorb(self, reading: Reading | None) -> bool:
+        """Take what was read; None: that was a false alarm. True: the answer is complete, or faulty."""
+        if reading is None:
+            return False
+        parser, sink = self.parser, self.sink
+        self._ended = self.ends(reading)
+        complete = False
+        if reading.data:
+            self._note_time(reading.ancillary)
+            complete = parser.feed(reading.data)
+        if sink is not None and 200 <= parser.head.status < 300:
+            sink.add(parser.take(), self.done_ns)
+            self.since_ns = monotonic_ns()
+        if self._ended and not complete:
+            self._end()
+            complete = True
+        return complete
+
+    def _note_time(self, ancillary: Any) -> None:
         """When the last read's data came: by the kernel, or by our own clock if its time is absent or absurd."""
-        waited_ns = monotonic_ns() - start_ns
+        waited_ns = monotonic_ns() - self.start_ns
         at_ns = received_ns(ancillary, self.sent_ns, waited_ns)
         self.kernel_clock = at_ns >= 0
         self.done_ns = at_ns if self.kernel_clock else self.sent_ns + waited_ns
@@ -147,9 +155,11 @@ class Connection(Channel):
             self.failure = problem.kind, problem.detail
         elif isinstance(problem, ssl.SSLError):
             self.failure = tls_failure(problem)
+        elif isinstance(problem, TimeoutError):
+            self.failure = Kind.CONNECTION, "unacknowledged"  # the kernel gave up on what it had sent
         else:
             self.failure = socket_failure(problem)
         self.close()
-        self.first_ns = self.done_ns = max(time_ns(), self.sent_ns)
+        self.first_ns = self.done_ns = self.sent_ns + monotonic_ns() - self.start_ns
         self.kernel_clock = False
         return False

@@ -11,21 +11,20 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.outcome import Outcome
 from loadtest.core.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.relay import FOREVER_NS
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import Shared, User
+from loadtest.targets.user import ConnectionTarget, Shared
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 
 __all__ = ["HttpTarget"]
 
 
-class HttpTarget:
+class HttpTarget(ConnectionTarget):
     """POST `url`. options: accept, ca_file, connect_timeout_s, read_timeout_s, stream.
 
     The environment's proxies are used, except for loopback addresses. Raises SpecError for a URL or options that are
@@ -37,19 +36,7 @@ class HttpTarget:
         ca_file = options.get("ca_file") or os.environ.get("AWS_CA_BUNDLE")
         route = route_to(url, options, ca_file, direct=_is_loopback(url))
         requests = _Requests(url, route, options.get("accept"))
-        self._shared = Shared(route, requests, "reads" if options.get("stream") else None)
-        self._own: User | None = None
-
-    def for_user(self) -> User:
-        return self._shared.user()
-
-    def invoke(self, payload: Payload) -> Outcome:
-        if self._own is None:
-            self._own = self.for_user()
-        return self._own.invoke(payload)
-
-    def close(self) -> None:
-        self._shared.close()
+        super().__init__(Shared(route, requests, "reads" if options.get("stream") else None))
 
 
 class _Requests:
@@ -73,8 +60,8 @@ class _Requests:
             self._templates[payload.content_type] = template
         return template.head(payload.body)
 
-    def quick_head(self, payload: Payload) -> tuple[bytes, int]:
-        return self.head(payload), FOREVER_NS
+    def quick_head(self, payload: Payload) -> tuple[bytes, int, int]:
+        return self.head(payload), 0, FOREVER_NS
 
 
 def _is_loopback(url: str) -> bool:

@@ -21,9 +21,13 @@ class Parts(Protocol):
     times_ns: list[int]
     bytes_in: int
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        """Expect the next answer."""
+        ...
 
-    def add(self, data: bytes, at_ns: int) -> None: ...
+    def add(self, data: bytes, at_ns: int) -> None:
+        """Bytes of the body, and when they came."""
+        ...
 
     def failure(self) -> tuple[Kind, str] | None:
         """(kind, detail) if the stream as a whole is a failure, asked after its end."""

@@ -28,7 +28,7 @@ _LARGE_BYTES = 64 * 1024  # a body over this may not leave in one piece, and the
 class Relay:
     """One user's. `run` is called in its greenlet; the rest happens in the hub.
 
-    quick_head: the head of a payload's request, and until when (ns of CLOCK_REALTIME) it can be sent again; None if
+    quick_head: the head of a payload's request, and from when until when (ns of CLOCK_REALTIME) it can be sent; None if
     making it may have to wait. whole: the head of bytes that are one whole successful answer, else None. outcome: of
     the exchange that the connection has just settled.
     """
@@ -38,6 +38,7 @@ class Relay:
         "_answered",
         "_connection",
         "_fault",
+        "_from_ns",
         "_head",
         "_head_bytes",
         "_next_payload",
@@ -57,7 +58,7 @@ class Relay:
     def __init__(
         self,
         connection: Connection,
-        quick_head: Callable[[Payload], tuple[bytes, int] | None],
+        quick_head: Callable[[Payload], tuple[bytes, int, int] | None],
         whole: Callable[[bytes], Head | None],
         outcome: Callable[[bool], Outcome],
     ) -> None:
@@ -67,7 +68,7 @@ class Relay:
         self._outcome = outcome
         self._payload: Payload | None = None
         self._head = b""
-        self._until_ns = 0
+        self._from_ns = self._until_ns = 0
         # Of the last answer: its head, how long it was with its body, and what it told. The next is mostly the same.
         self._head_bytes, self._answer_bytes = b"", -1
         self._told: tuple[int, int, int | None] = 0, 0, None
@@ -110,10 +111,10 @@ class Relay:
     def _take(self, payload: Payload) -> bool:
         """Make the request of `payload`. False: that is for the greenlet."""
         self._payload, self._sent = payload, False
-        made = self._quick_head(payload)
-        if made is None or len(payload.body) > _LARGE_BYTES:
+        made = self._quick_head(payload) if len(payload.body) <= _LARGE_BYTES else None
+        if made is None:
             return False
-        self._head, self._until_ns = made
+        self._head, self._from_ns, self._until_ns = made
         self._sent = True
         connection, request = self._connection, self._head + payload.body
         connection.request = request if connection.tls is None else connection.tls.encrypt(request)
@@ -154,7 +155,7 @@ class Relay:
         try:
             if self._answered(status, bytes_in, sent_ns, at_ns, model_latency_us, kernel_clock):
                 payload = self._next_payload()
-                if payload is self._payload and at_ns < self._until_ns:
+                if payload is self._payload and self._from_ns <= at_ns < self._until_ns:
                     if tls is not None:  # else the bytes of the request before it are sent again
                         connection.request = tls.encrypt(self._head + payload.body)
                     self._outgoing.append(connection)

@@ -84,7 +84,7 @@ def _proxy_for(scheme: str, netloc: str) -> Proxy | None:
     url = getproxies().get(scheme)
     if not url:
         return None
-    if not url.startswith(("http:", "https:")):
+    if "://" not in url:
         url = f"http:{url}" if url.startswith("//") else f"http://{url}"
     try:
         parts = urlsplit(url)
@@ -93,9 +93,9 @@ def _proxy_for(scheme: str, netloc: str) -> Proxy | None:
         raise TargetError(f"the environment's {scheme} proxy is no URL: {problem}") from None
     if not host:
         raise TargetError(f"the environment's {scheme} proxy names no host")
-    if parts.scheme == "https":
+    if parts.scheme != "http":
         raise TargetError(
-            f"the environment's {scheme} proxy at {host} wants TLS to the proxy itself, which is not supported: "
+            f"the environment's {scheme} proxy at {host} is to be spoken to by {parts.scheme}, which is not supported: "
             "give an http:// proxy, or list the endpoint in NO_PROXY"
         )
     authorization = None

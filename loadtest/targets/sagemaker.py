@@ -11,7 +11,7 @@ from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.outcome import Kind
 from loadtest.core.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
@@ -20,7 +20,7 @@ from loadtest.targets.dial import Failed
 from loadtest.targets.endpoint import Endpoint, resolve_endpoint
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import Shared, User
+from loadtest.targets.user import ConnectionTarget, Shared
 from loadtest.version import VERSION
 from loadtest.wire.sigv4 import Credentials, SignedTemplate
 
@@ -29,7 +29,7 @@ __all__ = ["SageMakerTarget"]
 _HEADS = 10_000  # signed heads kept for a second: 6 MB
 
 
-class SageMakerTarget:
+class SageMakerTarget(ConnectionTarget):
     """An endpoint of SageMaker, or of what looks like it.
 
     options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s (60), read_timeout_s
@@ -44,19 +44,7 @@ class SageMakerTarget:
         check_target_ref(TargetRef(f"sagemaker:{endpoint_name}", options))
         endpoint = resolve_endpoint(endpoint_name, options, credentials)
         route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file)
-        self._shared = Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None)
-        self._own: User | None = None
-
-    def for_user(self) -> User:
-        return self._shared.user()
-
-    def invoke(self, payload: Payload) -> Outcome:
-        if self._own is None:
-            self._own = self.for_user()
-        return self._own.invoke(payload)
-
-    def close(self) -> None:
-        self._shared.close()
+        super().__init__(Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None))
 
 
 class _Requests:
@@ -77,11 +65,11 @@ class _Requests:
             self._heads.clear()
         return self._signed(payload, now_s)
 
-    def quick_head(self, payload: Payload) -> tuple[bytes, int] | None:
+    def quick_head(self, payload: Payload) -> tuple[bytes, int, int] | None:
         now_s = int(time())
         if now_s != self._checked_s:
             return None  # the credentials are to be looked at, and may have to be fetched
-        return self._signed(payload, now_s), (now_s + 1) * 1_000_000_000
+        return self._signed(payload, now_s), now_s * 1_000_000_000, (now_s + 1) * 1_000_000_000
 
     def _signed(self, payload: Payload, now_s: int) -> bytes:
         # X-Amz-Date counts seconds: within one, the same payload has the same signature, and a test sends few payloads.
@@ -107,6 +95,7 @@ class _Requests:
     def _template(self, payload: Payload) -> SignedTemplate:
         endpoint, route = self._endpoint, self._route
         parts = urlsplit(endpoint.url)
+        query = f"?{parts.query}" if parts.query else ""
         try:
             template = SignedTemplate(
                 self._credentials,
@@ -120,7 +109,7 @@ class _Requests:
                     *endpoint.headers,
                     ("User-Agent", f"loadtest/{VERSION}"),
                 ],
-                target=f"http://{route.host_header}{parts.path}" if route.absolute else None,
+                target=f"http://{route.host_header}{parts.path}{query}" if route.absolute else None,
                 proxy_headers=route.proxy_headers,
             )
         except ValueError as problem:

@@ -50,7 +50,7 @@ class TlsStream:
         return self._outgoing.read(), True
 
     def pending(self) -> bytes:
-        """What OpenSSL wants to send besides data: alerts, answers to a key update."""
+        """The alert that OpenSSL wants to send after a handshake that failed; b"" if it has none."""
         return self._outgoing.read() if self._outgoing.pending else b""
 
     def encrypt(self, data: bytes) -> bytes:
@@ -80,4 +80,6 @@ class TlsStream:
             self.ended = True  # empty: the peer's close_notify
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLError:
+            self.ended = True  # after what came whole
         return b"".join(parts)

@@ -22,7 +22,7 @@ from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.head import HeadReader
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Requests", "Shared", "StreamUser", "Streaming", "User"]
+__all__ = ["ConnectionTarget", "Requests", "Shared", "StreamUser", "Streaming", "User"]
 
 Streaming = Literal["events", "reads"]
 
@@ -36,8 +36,8 @@ class Requests(Protocol):
         """Raises Failed if none can be made now."""
         ...
 
-    def quick_head(self, payload: Payload) -> tuple[bytes, int] | None:
-        """The same if it can be made without waiting, and until when (ns of CLOCK_REALTIME) it can be sent again."""
+    def quick_head(self, payload: Payload) -> tuple[bytes, int, int] | None:
+        """The same if it can be made without waiting, and from and until when (ns of CLOCK_REALTIME) it can be sent."""
         ...
 
 
@@ -65,6 +65,7 @@ class Shared:
         return user
 
     def forget(self, user: User) -> None:
+        """The user was closed."""
         self._users.discard(user)
 
     def close(self) -> None:
@@ -72,6 +73,25 @@ class Shared:
         for user in list(self._users):
             user.close()
         self._anchor.close()
+
+
+class ConnectionTarget:
+    """A target whose users have a connection each, opened by their first request. Without users it is one itself."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._own: User | None = None
+
+    def for_user(self) -> User:
+        return self._shared.user()
+
+    def invoke(self, payload: Payload) -> Outcome:
+        if self._own is None:
+            self._own = self.for_user()
+        return self._own.invoke(payload)
+
+    def close(self) -> None:
+        self._shared.close()
 
 
 class User:
@@ -125,6 +145,7 @@ class User:
         )
 
     def close(self) -> None:
+        """End the connection; a request that waits for its answer, in another greenlet, fails as closed."""
         self._connection.close()
         self._shared.forget(self)
 

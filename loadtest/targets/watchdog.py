@@ -18,7 +18,9 @@ class Watched(Protocol):
 
     since_ns: int
 
-    def expire(self) -> None: ...
+    def expire(self) -> None:
+        """It has waited too long."""
+        ...
 
 
 class Watchdog:
@@ -38,6 +40,7 @@ class Watchdog:
             self._timer.start(self._look)
 
     def discard(self, watched: Watched) -> None:
+        """Watch it no longer; nothing changes if it is not watched."""
         self._watched.discard(watched)
         if not self._watched and self._timer is not None:
             self._timer.stop()

@@ -48,6 +48,7 @@ class Head(NamedTuple):
 
 def read_head(raw: bytes) -> Head:
     """The head from its status line to its empty line. Never raises."""
+    size = len(raw)
     match = _HEAD.fullmatch(raw)
     if match is None:
         raw = FOLD.sub(b" ", raw)
@@ -70,7 +71,7 @@ def read_head(raw: bytes) -> Head:
         close = close or length >= 0 or match[1] == b"0"
         chunked, length = codings[-1:] == [b"chunked"], -1
     status = int(match[2])
-    whole_bytes = len(raw) + length if _is_plain(status) and length >= 0 and not close else -1
+    whole_bytes = size + length if _is_plain(status) and length >= 0 and not close else -1
     return Head(status, length, chunked, close, _model_latency_us(low), "", whole_bytes)
 
 

@@ -199,7 +199,11 @@ class ResponseParser:
     def _choose_body(self) -> bool:
         """How the body is delimited (RFC 9112, 6.3)."""
         head = self.head
-        if head.status in (204, 304) or (self._connect and head.status < 300):
+        if self._connect and head.status < 300:
+            self.reusable = True  # as a tunnel, whatever the head says of HTTP connections
+            self._state = _DONE_STATE
+            return False
+        if head.status in (204, 304):
             return self._finish()
         if head.chunked:
             self._state = _State.CHUNK_SIZE

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import BATCH, MAX_BATCHES, Frame, Recorder
-from loadtest.core.window import Window, merge_windows
+from loadtest.core.totals import totals_of
+from loadtest.core.window import MAX_DETAILS, Window, merge_windows
 
 MS = 1_000_000
 FRAME = Frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)
@@ -216,3 +217,15 @@ def test_only_ok_is_a_success(kind):
     assert Outcome(kind, 0, 0, 0, 0, 0).ok is (kind is Kind.OK)
     taken = window([Outcome(kind, 0, 0, 0, 0, MS)])
     assert (taken.ok, taken.failed) == ((1, 0) if kind is Kind.OK else (0, 1))
+
+
+def test_an_id_in_every_error_makes_no_window_and_no_result_grow():
+    found = window([*(failure(Kind.SERVER_ERROR, f"id-{k}") for k in range(500)), *[failure(detail="usual")] * 3])
+    assert (len(found.details), sum(found.details.values()), found.failed) == (MAX_DETAILS + 1, 503, 503)
+    assert (found.details["timeout usual"], found.details["(others)"]) == (3, 401)
+    other = dataclasses.replace(found, details={f"server_error other-{k}": 1 for k in range(100)})
+    merged = merge_windows([found, other])
+    totals = totals_of([found, other, found], Histogram(), Histogram())
+    for details, failures in ((merged.details, 603), (totals.details, 1106)):
+        assert len(details) <= MAX_DETAILS + 1
+        assert sum(details.values()) == failures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,13 @@ def test_the_corpus_reads_as_expected_however_it_is_cut(case: dict[str, Any]) ->
     assert parse([data[i : i + 1] for i in range(len(data))]) == expected
     for i in range(len(data)):
         assert parse([data[:i], data[i:]]) == expected, f"cut at {i}"
+    # The quick way, which knows the heads that came before and keeps no body of a success.
+    quick = ResponseParser(HeadReader())
+    for i in [len(data), *range(1, len(data)), len(data)]:
+        so_far = parse([data[:i]])
+        assert replace(parse([data[:i]], quick), body=so_far.body) == so_far, f"the first {i} bytes"
+        if so_far.status and not so_far.malformed:
+            assert quick.body_bytes == len(so_far.body), f"the first {i} bytes"
 
 
 @pytest.mark.parametrize("case", [case for case in CORPUS if case.get("oracle", True)], ids=lambda case: case["id"])

@@ -1,12 +1,14 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "close_s", "clock_off_ns", "no_stamps", "repeat", "raise_at", "no_epoll", "expired", "close_pending"}. Its
-answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}. clock_off_ns: how far
-the target's wall clock is from the kernel's; no_stamps: the kernel has no receive times to give; kill_s, close_s: kill
-or close a user that waits that long; repeat: by the target's `invoke_repeatedly`, which is called again after each
-pause; raise_at: the callback raises at this outcome; no_epoll: as on a system without it; expired: so are the
-credentials; close_pending: close a user whose request is to leave at the end of a turn.
+"kill_s", "close_s", "clock_off_ns", "set_back", "no_stamps", "repeat", "raise_at", "no_epoll", "expired",
+"close_pending"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}.
+
+clock_off_ns: how far the target's wall clock is from the kernel's. set_back: [n, s]: after n outcomes it goes back s.
+no_stamps: the kernel has no receive times to give. no_epoll: as on a system without it. expired: the credentials are.
+kill_s, close_s: kill or close a user that waits that long. close_pending: close a user whose request is to leave at the
+end of a turn. repeat: by the target's `invoke_repeatedly`, which is called again after each pause. raise_at: the
+callback raises at this outcome.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ import gevent  # noqa: E402
 
 from loadtest.core.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import channel, poller, timestamps  # noqa: E402
+from loadtest.targets import channel, poller, sagemaker, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
 from loadtest.targets.credentials import NoCredentials  # noqa: E402
 
 EPOLL = poller._new_epoll
+CLOCK = {"off_ns": 0}
 
 
 def main() -> None:
@@ -50,8 +53,9 @@ def main() -> None:
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    off_ns = job.get("clock_off_ns", 0)
-    channel.time_ns = lambda: time.time_ns() + off_ns  # type: ignore[assignment]
+    CLOCK["off_ns"] = job.get("clock_off_ns", 0)
+    channel.time_ns = lambda: time.time_ns() + CLOCK["off_ns"]  # type: ignore[assignment]
+    sagemaker.time = lambda: time.time() + CLOCK["off_ns"] / 1e9  # type: ignore[assignment]
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     poller._new_epoll = None if job.get("no_epoll") else EPOLL
     target = open_target(job)
@@ -141,6 +145,8 @@ def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> Non
     def enough() -> bool:
         nonlocal left
         left -= 1
+        if len(outcomes) == job.get("set_back", [None])[0]:
+            CLOCK["off_ns"] = -job["set_back"][1] * 10**9
         if len(outcomes) == job.get("raise_at"):
             raise ValueError("raised by the callback")
         return left == 0 or pause_s is not None
@@ -164,9 +170,7 @@ def open_target(job: dict[str, Any]) -> Target:
 
         return HttpTarget(ref, options)
     if job["target"] == "sagemaker":
-        from loadtest.targets.sagemaker import SageMakerTarget
-
-        return SageMakerTarget(ref, options)
+        return sagemaker.SageMakerTarget(ref, options)
     from loadtest.targets.boto import BotoTarget
 
     return BotoTarget(ref, options)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from loadtest.targets.connection import Connection
+from loadtest.targets.route import route_to
+from loadtest.targets.watchdog import Watchdog
+from loadtest.wire.http1 import ResponseParser
 
 OK = ("ok", 200, "")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -208,6 +214,53 @@ def test_a_clock_that_was_set_or_is_absent_falsifies_no_latency(
         assert (row.kind, row.kernel_clock) == ("ok", False)
         # Our own clock tells when we looked, which may be any time after the bytes came.
         assert 48_000_000 <= row.first_byte_ns - row.sent_ns <= row.done_ns - row.sent_ns < 9 * 10**9
+
+
+@pytest.mark.parametrize("early", [(), (b"HTTP/1.1 100 Continue\r\n\r\n",), (b"HTTP/1.1 102 X\r\nA: b\r\n", b"\r\n")])
+def test_a_server_that_says_something_before_it_has_read_all(drive: Any, serve: Any, early: tuple[bytes, ...]) -> None:
+    """Nothing, or an interim answer: the request is sent to its end all the same."""
+
+    def script(peer: Any) -> None:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        while True:
+            peer.buffer = peer.receive()
+            for piece in early:
+                peer.send(piece)
+                peer.server.stopping.wait(0.05)
+            peer.answer(str(len(peer.read().body)).encode())
+
+    server = serve(script)
+    size = 6 * 1024 * 1024
+    rows = drive("http", f"{server.url}/", bodies=[size], invokes=2, options={"read_timeout_s": 5})
+    assert [(row.kind, row.detail) for row in rows] == [("ok", "")] * 2
+    assert [len(seen.body) for seen in server.seen] == [size] * 2
+    assert server.connections == 1
+
+
+def test_a_final_answer_before_the_request_is_sent_ends_both(drive: Any, serve: Any) -> None:
+    def script(peer: Any) -> None:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        peer.receive()
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.answer(b"{}", "413 Too Large")
+        peer.server.stopping.wait(0.2)
+        peer.half_close()
+        peer.until_closed()
+
+    server = serve(script)
+    rows = drive("http", f"{server.url}/", bodies=[6 * 1024 * 1024], invokes=2, options={"read_timeout_s": 5})
+    assert [(row.kind, row.status, row.bytes_in) for row in rows] == [("client_error", 413, 2)] * 2
+    assert server.connections == 2
+
+
+def test_what_the_kernel_gave_up_on_is_not_sent_again() -> None:
+    """Unacknowledged is not unheard: only a server that had closed before cannot have read it."""
+    connection = Connection(route_to("http://127.0.0.1:1/", {}, None), Watchdog(1.0), ResponseParser())
+    connection.request = b"POST / HTTP/1.1\r\n\r\n"
+    assert connection.unheard(BrokenPipeError())  # none of it was handed to the kernel
+    connection.queued = len(connection.request)
+    for problem in (TimeoutError(), ConnectionResetError(), OSError(113, "no route"), ssl.SSLError()):
+        assert not connection.unheard(problem)
 
 
 def test_the_servers_own_time_is_taken_over(drive: Any, serve: Any) -> None:

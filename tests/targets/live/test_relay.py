@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from typing import Any
 
@@ -144,6 +145,19 @@ def test_signatures_follow_the_clock(driver: Any, serve: Any) -> None:
         sent = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(row.sent_ns / 1e9))
         before = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(row.sent_ns / 1e9 - 0.05))
         assert date in (sent, before)
+
+
+def test_signatures_follow_a_clock_that_is_set_back(driver: Any, serve: Any) -> None:
+    """A head is good for its second, not until the second before which the clock went back comes again."""
+    server = serve(keep_alive)
+    options = {"endpoint_url": server.url}
+    rows = driver("sagemaker", "e", repeat=True, invokes=40, env=KEYS, options=options, set_back=[20, 3600])
+    assert [row.kind for row in rows] == ["ok"] * 40
+    signed_s = [calendar.timegm(time.strptime(seen.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")) for seen in server.seen]
+    # The one after the step was on its way already.
+    late = [k for k, (signed, row) in enumerate(zip(signed_s, rows, strict=True)) if signed - row.sent_ns / 1e9 > 2]
+    assert late in ([], [20])
+    assert signed_s[0] - signed_s[-1] > 3500
 
 
 def test_users_share_turns_fairly(driver: Any, serve: Any) -> None:

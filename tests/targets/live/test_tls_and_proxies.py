@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -16,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from loadtest.targets.tls import TlsStream, client_context
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
 
@@ -119,6 +122,78 @@ def test_large_bodies_over_tls(drive: Any, serve: Any, authority: Authority, ver
         context.minimum_version = ssl.TLSVersion.TLSv1_2
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_reads_slowly_what_comes_over_tls(
+    drive: Any, serve: Any, authority: Authority, version: ssl.TLSVersion
+) -> None:
+    """TLS 1.3 sends tickets after the handshake: they are readable while the request is not yet sent, and no answer."""
+
+    def script(peer: Any) -> None:
+        peer.server.stopping.wait(0.1)
+        echo(peer)
+
+    context = authority.good
+    context.minimum_version = context.maximum_version = version
+    try:
+        server = serve(script, tls=context)
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        size = 6 * 1024 * 1024
+        options = {"ca_file": authority.ca_file, "read_timeout_s": 8}
+        rows = drive("http", f"{server.url}/", bodies=[size, 2], invokes=2, options=options)
+        assert [(row.kind, row.bytes_in) for row in rows] == [("ok", size), ("ok", 2)]
+        assert server.connections == 1
+    finally:
+        context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+def test_the_first_byte_is_not_that_of_a_ticket(drive: Any, serve: Any, authority: Authority) -> None:
+    def script(peer: Any) -> None:
+        peer.read()
+        peer.server.stopping.wait(0.1)
+        peer.answer()
+
+    server = serve(script, tls=authority.good)
+    (row,) = drive("http", f"{server.url}/", options={"ca_file": authority.ca_file})
+    assert row.first_byte_ns - row.sent_ns >= 90_000_000
+
+
+def test_an_alert_behind_an_answer_does_not_take_it_away(driver: Any, serve: Any, authority: Authority) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = authority.good.wrap_bio(incoming, outgoing, server_side=True)
+    client = TlsStream(client_context(authority.ca_file), "localhost")
+    done = False
+    while not done:
+        sent, done = client.handshake(outgoing.read())
+        incoming.write(sent)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            server.do_handshake()
+    server.write(b"answer")
+    answer = outgoing.read()
+    incoming.write(
+        b"\x17\x03\x03\x00\x20" + bytes(32)
+    )  # a record that cannot be decrypted: the server ends in an alert
+    with pytest.raises(ssl.SSLError):
+        server.read()
+    assert client.decrypt(answer + outgoing.read()) == b"answer"
+    assert client.ended
+
+
+def test_a_connection_closed_while_it_is_being_opened(drive: Any, serve: Any, authority: Authority) -> None:
+    drive.repeat = False  # the first request of a user, which opens the connection
+
+    def script(peer: Any) -> None:
+        peer.server.stopping.wait(0.3)
+        with authority.good.wrap_socket(peer.sock, server_side=True) as peer.sock:
+            keep_alive(peer)
+
+    server = serve(script)
+    url, options = f"https://127.0.0.1:{server.port}/", {"ca_file": authority.ca_file}
+    (row,) = drive("http", url, close_s=0.1, invokes=0, options=options)
+    assert (row.kind, row.detail) == ("connection", "closed")
+    assert server.seen == []
+
+
 def test_a_certificate_of_an_unknown_authority_is_refused(
     drive: Any, serve: Any, authority: Authority, stranger: Authority
 ) -> None:
@@ -190,7 +265,7 @@ def test_a_tls_connection_that_ended_while_idle_is_opened_anew(drive: Any, serve
     assert server.connections == 4
 
 
-def proxy(refuse: bytes = b"") -> Any:
+def proxy(refuse: bytes = b"", welcome: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> Any:
     """A proxy that sends every request, whatever host it names, to the port that the host's URL has."""
 
     def script(peer: Any) -> None:
@@ -204,7 +279,7 @@ def proxy(refuse: bytes = b"") -> Any:
                 peer.answer(b"by proxy")
                 continue
             with socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2]))) as onward:
-                peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                peer.send(welcome)
                 back = threading.Thread(target=pump, args=(onward, peer.sock))
                 back.start()
                 pump(peer.sock, onward)
@@ -279,12 +354,33 @@ def test_a_proxy_that_refuses(drive: Any, serve: Any, refusal: bytes) -> None:
     assert (row.kind, row.status, row.detail) == ("connection", 0, "proxy")
 
 
+@pytest.mark.parametrize(
+    "welcome", [b"HTTP/1.0 200 Connection Established\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"]
+)
+def test_a_tunnel_outlives_what_the_proxy_says_of_its_connection(
+    drive: Any, serve: Any, authority: Authority, welcome: bytes
+) -> None:
+    server, via = serve(echo, tls=authority.good), serve(proxy(welcome=welcome))
+    env = {"HTTPS_PROXY": f"http://127.0.0.1:{via.port}"}
+    url = f"https://localhost:{server.port}/"
+    rows = drive("http", url.replace("localhost", "models.test"), env=env, options={"ca_file": authority.ca_file})
+    assert rows[0].detail == "certificate"  # through the tunnel, but it is another server's
+    options = {"ca_file": authority.ca_file, "endpoint_url": f"https://localhost:{server.port}"}
+    rows = drive("sagemaker", "ep", env={**env, **KEYS}, options=options, invokes=2, bodies=["abc"])
+    assert [(row.kind, row.bytes_in) for row in rows] == [("ok", 3)] * 2
+
+
 def test_a_proxy_that_is_not_there_or_cannot_be_used(drive: Any) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         (row,) = drive("http", "http://models.test/", env={"HTTP_PROXY": f"127.0.0.1:{bound.getsockname()[1]}"})
     assert (row.kind, row.detail) == ("connection", "proxy")
-    for proxy_url, word in (("https://127.0.0.1:1", "NO_PROXY"), ("http://[::1", "proxy"), ("http://:80", "host")):
+    for proxy_url, word in (
+        ("https://127.0.0.1:1", "NO_PROXY"),
+        ("socks5://127.0.0.1:1", "socks5"),
+        ("http://[::1", "proxy"),
+        ("http://:80", "host"),
+    ):
         told = drive.error("http", "http://models.test/", env={"HTTP_PROXY": proxy_url})
         assert told.startswith("TargetError")
         assert word in told
