@@ -1,10 +1,11 @@
 """How many invocations a second does one core send, signed and recorded, against what people use?
 
 Ours is the path of `loadtest run` (child process, SigV4, recorder, windows, stop rules on); wrk, hey, h2load and
-FastHttpUser send the same body unsigned; boto3 in a Locust user is signed. Every client has the one core, the server
-the other. `loadtest, new bodies` is the same path with a body of its own for each request: without that a signature is
-made once a second for each payload, since X-Amz-Date counts seconds. The rounds are interleaved. cpu_us is the client's CPU time per request: on a machine with other work its
-ratio says more than the rates' ratio. The same over TLS, with nginx as the server.
+FastHttpUser send the same body unsigned; boto3 in a Locust user is signed. `loadtest, new bodies` is the same path with
+a body of its own for each request; else a signature is made once a second for each payload, because X-Amz-Date counts
+seconds. Every client has the one core, the server the other. The rounds are interleaved. cpu_us is the client's CPU
+time per request: on a machine with other work its ratio says more than the rates' ratio. The same over TLS, with nginx
+as the server.
 
     python -m benchmarks.invoke_throughput [--quick] [--rounds N] [--users N ...]
 """

@@ -75,7 +75,7 @@ def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
     job, spec = load_job(file, cast(Profile, profile))
     with TemporaryDirectory(prefix="loadtest-") as scratch:
-        plan = _with_samples(_plan(job, spec, given), spec, Path(scratch))
+        plan = _with_samples(_plan(job, spec, given), spec, Path(scratch), given["listen"] is not None)
         code = _run_plan(plan, job, spec, given)
     raise SystemExit(code)
 
@@ -102,10 +102,13 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     return exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
 
 
-def _with_samples(plan: Plan, spec: JobSpec, scratch: Path) -> Plan:
+def _with_samples(plan: Plan, spec: JobSpec, scratch: Path, listening: bool) -> Plan:
     """The plan with the job's own sample payload, if it has one, no other was given, and the target would read it."""
     if plan.payload.path is not None or spec.sample_payload_url is None or plan.target.ref.startswith(("mock", "null")):
         return plan
+    if listening:
+        rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
+        raise SpecError([Problem("--listen", spec.sample_payload_url, rule, "fetch it on each and give --payload")])
     from loadtest.aws.s3 import fetch_archive
 
     path = fetch_archive(spec.sample_payload_url, scratch, plan.target.options)
@@ -170,7 +173,7 @@ def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, view: LiveView, listen:
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
-        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, listen=listen, **labels)
+        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, on_news=view.say, listen=listen, **labels)
         with _signals(run, view):
             return _wait(run)
 

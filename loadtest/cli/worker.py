@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 from types import FrameType
 
 import click
 
 from loadtest.engine.process import GeneratorProcess
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, Problem, SpecError
 
 __all__ = ["command"]
 
@@ -19,9 +20,16 @@ __all__ = ["command"]
 def command(master_host: str, master_port: int) -> None:
     """Join the run at --master-host and --master-port as one of its load generators, until it is over.
 
+    It waits up to ten minutes for the run, as the run waits for it.
+
     The plan comes from the master; credentials, payload files and plug-ins are this machine's own. The connection is
     neither encrypted nor authenticated: use it in a trusted network only.
     """
+    try:
+        socket.getaddrinfo(master_host, master_port)
+    except (OSError, UnicodeError) as problem:
+        raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
+    click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
     worker = GeneratorProcess("worker", master_host, str(master_port))
     asked = 0
 

@@ -11,6 +11,7 @@ from typing import Any
 from loadtest.core.arrivals import Arrivals, most_in_flight
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
+from loadtest.errors import Problem, SpecError
 
 __all__ = ["PayloadSource", "Plan", "TargetRef", "open_plan"]
 
@@ -92,9 +93,12 @@ def open_plan(plan: Plan, arrivals: Arrivals, in_flight_limit: int | None = None
     in_flight_limit: of requests at once, 1 or more; one more is dropped. None: `most_in_flight` of the rate.
     Latencies are judged on the client's clock, from the intended time on, unless the model's was asked for: what a
     request waits before it is sent is no part of the endpoint's own time. Flat throughput ends nothing, since the rate
-    is constant.
+    is constant. Raises SpecError for a limit below the number of workers, which share it.
     """
-    limit = most_in_flight(arrivals.rate_per_s) if in_flight_limit is None else in_flight_limit
+    limit = max(most_in_flight(arrivals.rate_per_s), plan.workers) if in_flight_limit is None else in_flight_limit
+    if limit < plan.workers:
+        rule = f"must be at least the number of workers ({plan.workers}): each sends, within its share of the limit"
+        raise SpecError([Problem("--max-in-flight", str(limit), rule)])
     clock: LatencyClock = "model" if plan.options.latency_clock == "model" else "client"
     return replace(
         plan,

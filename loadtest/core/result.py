@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from loadtest.core.confirmation import Confirmation
@@ -207,6 +207,8 @@ def build_result(
     ended_s = math.inf if stopped_at_s is None else stopped_at_s
     traffic = [window for window in ordered if window.users and window.start_s < ended_s]
     broken = {verdict.level for verdict in verdicts if verdict.answer == "not met" and verdict.level is not None}
+    totals = totals_of(ordered, client, model)
+    lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
     best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
     return RunResult(
         plan=plan,
@@ -214,7 +216,7 @@ def build_result(
         evidence=plain(stop.evidence),
         windows=ordered,
         levels=levels,
-        totals=totals_of(ordered, client, model),
+        totals=replace(totals, lost_workers=lost),
         latency=_latency(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
         trust=assess(plan, ordered, workers) if trust is None else trust,

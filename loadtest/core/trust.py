@@ -96,7 +96,8 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     ]
     if not limiting and persists(bool(found) for found in marks):
         limiting = [_worst(code, marks) for code in codes]
-    doubts = (*_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
+    lost = max([sum(worker.lost for worker in workers), *(window.lost_workers for window in windows)])
+    doubts = (*_lost_doubts(lost), *_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
     return Trust(
         valid=not limiting and not doubts,
         client_limited=bool(limiting),
@@ -178,13 +179,6 @@ def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
 
 def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[TrustReason]:
     completed = sum(window.completed for window in windows)
-    lost = max(window.lost_workers for window in windows)
-    if lost:
-        yield TrustReason(
-            "lost-workers",
-            f"{lost} generator process{'es were' if lost > 1 else ' was'} lost",
-            "what they had sent last is missing; look for the reason in their logs and run again",
-        )
     clamped = sum(window.clamped for window in windows)
     if clamped > limits.clamped * completed:
         yield TrustReason(
@@ -210,6 +204,15 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
     if missing_s > 1.5 * plan.options.window_s:
         yield TrustReason(
             "gap", f"{missing_s:.1f} s of the run are in no window", "windows were lost on their way; run again"
+        )
+
+
+def _lost_doubts(lost: int) -> Iterator[TrustReason]:
+    if lost:
+        yield TrustReason(
+            "lost-workers",
+            f"{lost} generator process{'es were' if lost > 1 else ' was'} lost",
+            "what they had sent last is missing; look for the reason in their last words and run again",
         )
 
 

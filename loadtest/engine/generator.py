@@ -17,7 +17,8 @@ from loadtest.core.window import Window
 from loadtest.engine.arrival_swarm import ArrivalSwarm
 from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe
-from loadtest.engine.swarm import Swarm, new_environment
+from loadtest.engine.runners import local_runner
+from loadtest.engine.swarm import Swarm
 from loadtest.targets.base import Target
 from loadtest.targets.payload import load_payloads
 
@@ -46,17 +47,18 @@ class Generator:
         self._probe = Probe()
         latency = plan.stop.latency
         self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
-        allow_connections(curve.peak)
+        allow_connections(plan.curve.peak)  # of a worker too: it may have to take over from others
         seed = plan.options.seed
         self._swarm: Swarm | ArrivalSwarm
         if plan.arrivals is not None:
             self._swarm = ArrivalSwarm(plan.arrivals, target, payloads, self._recorder, seed, numbers)
         else:
-            runner = runner or new_environment().create_local_runner()
+            runner = runner or local_runner()
             self._swarm = Swarm(runner, target, payloads, self._recorder, self._probe, seed, numbers)
         self._start_s = 0.0
         self._window_start_s = 0.0
         self._released = False
+        self.payload_digest = payloads.digest()
         self._spawner: gevent.Greenlet | None = None
 
     @property
@@ -97,7 +99,7 @@ class Generator:
 
     def take(self, index: int, planned_end_s: float) -> tuple[Window, dict[str, object]]:
         """Close the window planned to end at `planned_end_s`: (window, the schedule's audit of it)."""
-        end_s = self.now_s()
+        end_s = max(self.now_s(), self._window_start_s)  # a run may be stopped before it has begun
         start_s, self._window_start_s = self._window_start_s, end_s
         length_s = max(end_s - start_s, 1e-9)
         window_s = self._plan.options.window_s

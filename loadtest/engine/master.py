@@ -22,8 +22,9 @@ from loadtest.core.plan import Plan
 from loadtest.core.window import Window
 from loadtest.engine.link import Link
 from loadtest.engine.roster import Member, Roster
-from loadtest.engine.swarm import new_environment
-from loadtest.errors import EngineError, TargetError
+from loadtest.engine.runners import listen_for_workers
+from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+from loadtest.version import VERSION
 
 __all__ = ["run_master"]
 
@@ -35,14 +36,16 @@ CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
 LOOK_S = 0.02
 MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a second without a sign
+REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
+GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
 SETTLE_S = 5.0  # after the drain, for the last windows
 
 
 def run_master(plan: Plan, host: str, port: int, expected: int, join_s: float, link: Link) -> None:
     """Gather `expected` workers within `join_s`, run the plan on them and tell the parent everything.
 
-    Raises EngineError if they do not come, if one understood another plan, or if all are lost; TargetError if
-    a worker cannot open the target.
+    Raises SpecError if it cannot listen there or a worker cannot read the payload, TargetError if a worker cannot open
+    the target, EngineError if they do not come, understand another plan, read other payloads, or are all lost.
     """
     _Master(plan, host, port, expected, join_s, link).run()
 
@@ -56,13 +59,13 @@ class _Master:
         self._inbox: Queue[Any] = Queue()
         self._roster = Roster()
         self._controller = Controller(plan)
+        self._planned = False  # the plan is out: who is here now takes part
         self._stop: Stop | None = None
         self._drain_until_s = 0.0
         self._cut = 0
         self._cut_sent = False
         self._start_s = 0.0
-        environment = new_environment()
-        self._runner = environment.create_master_runner(host, port)
+        self._runner = listen_for_workers(host, port)
         for message in WORKER_MESSAGES:
             self._runner.register_message(message, self._receive)
 
@@ -78,6 +81,9 @@ class _Master:
             for window in self._roster.rest():
                 self._observe(window)
             self._link.send("done", cut=self._cut, ended_s=self._now_s(), workers=self._workers())
+        except LoadtestError as problem:
+            self._tell("loadtest_quit", {"why": f"the run ended: {problem}"})
+            raise
         finally:
             self._tell("loadtest_quit")
             gevent.sleep(0.1)  # ZeroMQ sends from its own thread
@@ -86,16 +92,23 @@ class _Master:
     # Before the start
 
     def _gather(self) -> None:
-        everyone = f"{self._expected} workers to join"
-        self._until(lambda: len(self._roster) >= self._expected, everyone, self._join_s)
+        self._until(self._all_here, f"{self._expected} workers to join", self._join_s)
         for member in self._roster:
             given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
             self._runner.send_message("loadtest_plan", given, member.client_id)
+        self._planned = True
         self._until(lambda: all(member.digest for member in self._roster), "every worker to open the target")
+        if len({member.payload for member in self._roster}) > 1:
+            raise EngineError("the workers do not read the same payloads: give each machine the same files")
         for _ in range(CLOCK_QUESTIONS):
             self._tell("loadtest_clock", {"asked": time.time()})
             self._hear(0.05)
         self._until(lambda: all(m.round_trip_s < float("inf") for m in self._roster), "every worker's clock")
+
+    def _all_here(self) -> bool:
+        for member in [member for member in self._roster if self._is_gone(member)]:
+            self._roster.leave(member.client_id)
+        return len(self._roster) >= self._expected
 
     def _until(self, done: Any, what: str, within_s: float = OPEN_S) -> None:
         limit_s = time.monotonic() + within_s
@@ -106,6 +119,9 @@ class _Master:
             self._obey()
             if self._stop is not None:
                 raise EngineError("stopped before the start")
+            lost = next((member for member in self._roster if self._planned and self._is_gone(member)), None)
+            if lost is not None:
+                raise EngineError(f"worker {lost.index} on {lost.host} was lost before the run began")
 
     def _begin(self) -> None:
         start_at = time.time() + LEAD_S
@@ -123,7 +139,7 @@ class _Master:
         for window in self._roster.complete():
             self._observe(window)
         if self._stop is None:
-            self._decide(self._now_s())
+            self._decide(max(self._now_s(), 0.0))
         elif self._now_s() >= self._drain_until_s and not self._cut_sent:
             self._cut_sent = True
             self._tell("loadtest_cut")
@@ -140,6 +156,10 @@ class _Master:
 
     def _over(self) -> bool:
         if not self._roster.living:
+            if self._stop is not None:
+                return True
+            for window in self._roster.rest():
+                self._observe(window)
             raise EngineError("every worker was lost")
         late = self._stop is not None and self._now_s() > self._drain_until_s + SETTLE_S
         return self._stop is not None and (self._roster.drained or late)
@@ -151,12 +171,18 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
-        clients = self._runner.clients
-        for member in self._roster.living:
-            node = clients.get(member.client_id)
-            if (node is None or node.state == MISSING) and not member.drained:
-                member.lost = True
-                self._replan()
+        lost = [member for member in self._roster.living if self._is_gone(member) and not member.drained]
+        for member in lost:
+            member.lost = True
+            member.replaced_s = self._now_s() + REPLAN_S
+            self._dismiss(member.client_id, GIVEN_UP)
+        if lost:
+            self._link.send("workers", workers=self._workers())
+            self._replan()
+
+    def _is_gone(self, member: Member) -> bool:
+        node = self._runner.clients.get(member.client_id)
+        return node is None or node.state == MISSING
 
     def _replan(self) -> None:
         living = self._roster.living
@@ -186,22 +212,17 @@ class _Master:
 
     def _act(self, kind: str, client_id: str, data: Any, heard_at: float) -> None:
         if kind == "loadtest_hello":
-            if len(self._roster) < self._expected:
-                self._roster.join(client_id)
-            else:
-                self._dismiss(client_id, f"the run has its {self._expected} workers already")
+            self._welcome(client_id, (data or {}).get("version"))
             return
         if not self._roster.knows(client_id):
             return
         member = self._roster[client_id]
         if member.lost:
             # It was only silent: others have taken its users over, and its windows are closed.
-            self._dismiss(
-                client_id, "the master had to take this worker for lost, after seconds without a sign of life"
-            )
+            self._dismiss(client_id, GIVEN_UP)
             return
         if kind == "loadtest_ready":
-            self._accept(member, data["digest"])
+            self._accept(member, data["digest"], data["payload"])
         elif kind == "loadtest_clock":
             member.heard_clock(data["asked"], data["here"], heard_at)
         elif kind == "loadtest_window":
@@ -212,23 +233,33 @@ class _Master:
         elif kind == "loadtest_cut":
             self._cut += data["cut"]
         elif kind == "loadtest_failed":
-            self._refuse(data)
+            self._refuse(member, data)
 
-    def _accept(self, member: Member, digest: str) -> None:
+    def _welcome(self, client_id: str, version: str | None) -> None:
+        if version != VERSION:
+            self._dismiss(client_id, f"the run is of loadtest {VERSION}, this worker of {version or 'an older one'}")
+        elif self._planned or len(self._roster) >= self._expected:
+            self._dismiss(client_id, f"the run has its {self._expected} workers already")
+        else:
+            member = self._roster.join(client_id)
+            self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
+
+    def _accept(self, member: Member, digest: str, payload: str) -> None:
         if digest != self._plan.digest():
             raise EngineError(
                 f"worker {member.client_id} understood another plan ({digest[:12]}, not {self._plan.digest()[:12]}): "
                 "is its version of loadtest another one?"
             )
-        member.digest = digest
+        member.digest, member.payload = digest, payload
 
     def _dismiss(self, client_id: str, why: str) -> None:
         self._runner.send_message("loadtest_quit", {"why": why}, client_id)
 
-    @staticmethod
-    def _refuse(data: Mapping[str, Any]) -> None:
-        text = "; ".join(data["problems"])
-        raise (TargetError if data["fault"] == "target" else EngineError)(text)
+    def _refuse(self, member: Member, data: Mapping[str, Any]) -> None:
+        where = f"worker {member.index} on {member.host}"
+        if data["fault"] == "spec":
+            raise SpecError([Problem(where, "", text) for text in data["problems"]])
+        raise (TargetError if data["fault"] == "target" else EngineError)(f"{where}: {'; '.join(data['problems'])}")
 
     def _workers(self) -> list[dict[str, Any]]:
         return [asdict(worker) for worker in self._roster.workers()]

@@ -4,6 +4,8 @@ parent -> child     plan     the Plan, once, first
                     stop     end in order: no new request, drain, report
                     (end of file) the parent is gone: end at once
 child -> parent     listening a master waits for workers on this port
+                    joined   a worker came: its host, how many there are, of how many
+                    workers  the workers as they are now, one having been lost
                     ready    the target is open; the run starts at epoch time started_at; the workers, if there are some
                     window   one Window, with how near each stop condition is
                     starts   users started and stopped since the last such message: the schedule's audit
@@ -23,7 +25,7 @@ from loadtest.errors import EngineError
 __all__ = ["CHILD_KINDS", "PARENT_KINDS", "Lines", "encode"]
 
 PARENT_KINDS = frozenset({"plan", "stop"})
-CHILD_KINDS = frozenset({"listening", "ready", "window", "starts", "stopping", "done", "failed"})
+CHILD_KINDS = frozenset({"listening", "joined", "workers", "ready", "window", "starts", "stopping", "done", "failed"})
 
 
 def encode(kind: str, **members: Any) -> bytes:

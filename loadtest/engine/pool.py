@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 
 from loadtest.engine.process import TERM_S, GeneratorProcess
 from loadtest.errors import EngineError
 
 __all__ = ["WorkerPool"]
+
+LAST_LINES = 3  # of a fallen worker's log
 
 
 class WorkerPool:
@@ -18,7 +21,8 @@ class WorkerPool:
         self._env = env
         self._workers: list[GeneratorProcess] = []
         self._listeners: list[threading.Thread] = []
-        self._ended: list[str] = []
+        self._fallen: list[str] = []
+        self._killed = False
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -26,29 +30,36 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.send("stop")
+        until_s = time.monotonic() + TERM_S
         # The listeners own the pipes until they have seen the end of file.
         for worker, listener in zip(self._workers, self._listeners, strict=True):
-            listener.join(TERM_S)
+            listener.join(max(0.0, until_s - time.monotonic()))
             if listener.is_alive():
                 worker.kill()
                 listener.join()
-            worker.close()
 
     def start(self, count: int, port: int) -> None:
         """Start `count` workers that join the master at `port` of this machine."""
-        for number in range(count):
+        for number in range(0 if self._killed else count):
             worker = GeneratorProcess("worker", "127.0.0.1", str(port), env=self._env)
+            listener = threading.Thread(
+                target=self._listen, args=(number, worker), name=f"loadtest-worker-{number}", daemon=True
+            )
             self._workers.append(worker)
-            name = f"loadtest-worker-{number}"
-            listener = threading.Thread(target=self._listen, args=(worker,), name=name, daemon=True)
             self._listeners.append(listener)
             listener.start()
 
-    def broken(self) -> str:
-        """What a worker said that ended before the run began; "" if none did."""
-        return self._ended[0] if self._ended else ""
+    def kill(self) -> None:
+        """End them at once."""
+        self._killed = True
+        for worker in self._workers:
+            worker.kill()
 
-    def _listen(self, worker: GeneratorProcess) -> None:
+    def fallen(self) -> Sequence[str]:
+        """Of each worker that ended with an error: what is known of it."""
+        return tuple(self._fallen)
+
+    def _listen(self, number: int, worker: GeneratorProcess) -> None:
         said = ""
         try:
             for message in worker.messages():
@@ -56,4 +67,8 @@ class WorkerPool:
                     said = "; ".join(message["problems"])
         except (EngineError, OSError, ValueError) as problem:
             said = str(problem)
-        self._ended.append(said or "; ".join(list(worker.log)[-3:]) or "a worker process ended")
+        code = worker.close()
+        if said or code:
+            ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}" if code else "gave up"
+            last = said or "; ".join(list(worker.log)[-LAST_LINES:])
+            self._fallen.append(f"worker process {number} (pid {worker.pid}) {ended}" + (f": {last}" if last else ""))

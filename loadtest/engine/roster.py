@@ -20,16 +20,19 @@ class Member:
 
     offset_s: its clock minus the master's, from the exchange with the shortest round trip round_trip_s.
     newest: index of its newest window, -1 before the first.
+    payload: digest of the bodies that it read. replaced_s: run time from which others do a lost one's work.
     """
 
     client_id: str
     index: int
     digest: str = ""
+    payload: str = ""
     offset_s: float = 0.0
     round_trip_s: float = float("inf")
     newest: int = -1
     drained: bool = False
     lost: bool = False
+    replaced_s: float = float("inf")
     windows: dict[int, Window] = field(default_factory=dict)
 
     def heard_clock(self, asked_s: float, there_s: float, heard_s: float) -> None:
@@ -41,8 +44,12 @@ class Member:
 
     def worker(self) -> Worker:
         """As the result tells of it."""
-        host = self.client_id.rpartition("_")[0]  # Locust names a worker by its host and a random number
-        return Worker(self.index, host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost)
+        return Worker(self.index, self.host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost)
+
+    @property
+    def host(self) -> str:
+        """Its machine's name: Locust names a worker by that and a random number."""
+        return self.client_id.rpartition("_")[0]
 
 
 class Roster:
@@ -64,6 +71,12 @@ class Roster:
     def join(self, client_id: str) -> Member:
         """A worker connected; joining again gives the same member."""
         return self._members.setdefault(client_id, Member(client_id, len(self._members)))
+
+    def leave(self, client_id: str) -> None:
+        """It left before the run began: another one takes its place, and the numbers close up."""
+        del self._members[client_id]
+        for index, member in enumerate(self):
+            member.index = index
 
     def knows(self, client_id: str) -> bool:
         return client_id in self._members
@@ -94,7 +107,8 @@ class Roster:
     def complete(self) -> Iterator[Window]:
         """The merged windows that every living worker has got past, oldest first, each once.
 
-        A worker that was late may have skipped an index: its part then lies in its next window.
+        A worker that was late may have skipped an index: its part then lies in its next window. A window that lacks a
+        part which nobody replaced holds less than what was going on, and belongs to no level.
         """
         living = self.living
         if not living:
@@ -110,7 +124,11 @@ class Roster:
 
     def _close(self, newest: int) -> Iterator[Window]:
         while self._closed <= newest:
-            parts = [window for member in self if (window := member.windows.pop(self._closed, None)) is not None]
+            parts = {member.index: member.windows.pop(self._closed, None) for member in self}
             self._closed += 1
-            if parts:
-                yield replace(merge_windows(parts), lost_workers=self.lost)
+            found = [part for part in parts.values() if part is not None]
+            if found:
+                merged = merge_windows(found)
+                absent = [member for member in self if parts[member.index] is None]
+                whole = all(member.drained or member.replaced_s <= merged.start_s for member in absent)
+                yield replace(merged, level=merged.level if whole else None, lost_workers=self.lost)

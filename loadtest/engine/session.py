@@ -54,7 +54,7 @@ class _Session:
                 if now_s >= self._window_end_s():
                     self._close_window(self._window_end_s())
                 if self._stop is None:
-                    self._decide(self._generator.now_s())
+                    self._decide(max(self._generator.now_s(), 0.0))
                 elif now_s >= self._drain_until_s:
                     self._cut += self._generator.cut()
             self._close_window(self._generator.now_s())

@@ -9,23 +9,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import closing
 from typing import Any, Literal
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
 from loadtest.core.watch import overall, verdicts
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker
 from loadtest.engine.environment import environment
-from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
+from loadtest.engine.processes import JOIN_S, MOCK_ENV, RunProcesses
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
-from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 from loadtest.targets.open import check_target_ref
 
 __all__ = ["MOCK_ENV", "Progress", "Run", "Status", "start"]
@@ -34,18 +31,9 @@ Status = Literal["starting", "running", "draining", "finished"]
 Progress = Mapping[str, Any]
 
 SILENCE_S = 30.0  # a generator that says nothing for this long (and a window) is lost
-JOIN_S = 600.0  # for workers that somebody starts elsewhere
+FALLEN_S = 5.0  # a worker that ended before the start: the master, which knows more, may say why
 OPEN_S = 75.0  # to import, resolve credentials and open the target
 HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
-
-# The mock accepts any signature; botocore and our signer want some credentials to sign with.
-MOCK_ENV = {
-    "AWS_ACCESS_KEY_ID": "mock",
-    "AWS_SECRET_ACCESS_KEY": "mock",
-    "AWS_SESSION_TOKEN": "",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
-_MOCK_ENDPOINT = "mock"
 
 
 def start(
@@ -53,6 +41,7 @@ def start(
     *,
     on_window: Callable[[Window, Progress], None] | None = None,
     on_changes: Callable[[Sequence[UserChange]], None] | None = None,
+    on_news: Callable[[str], None] | None = None,
     env: Mapping[str, str] | None = None,
     listen: tuple[str, int] | None = None,
     **labels: Any,
@@ -62,14 +51,19 @@ def start(
     plan.target may be a `mock:` ref: then its endpoint runs in a process too, for as long as the run.
     labels: what `build_result` takes besides (job, label, info, not_run, problems), kept in the result.
     on_window: called for each window, in order, with how near each stop condition is; on_changes: with the users that
-        started and stopped. Both on a thread of the run's; what they raise ends the run in order and is raised by
-        `Run.result`. env: added to the environment of the run's processes (credentials of a mock endpoint, say).
+        started and stopped; on_news: with what a person may want to know before the first window, in words. All on a
+        thread of the run's; what they raise ends the run in order and is raised by `Run.result`.
+    env: added to the environment of the run's processes (credentials of a mock endpoint, say).
     listen: (host, port) where `plan.workers` workers started elsewhere join within ten minutes; None: they are started
         here. The connection is neither encrypted nor authenticated: for a trusted network only.
-    Raises SpecError if the target's name is not one. What fails later is raised by `Run.result`.
+    Raises SpecError if the target's name is not one, or a mock that workers elsewhere cannot reach. What fails later is
+    raised by `Run.result`.
     """
     check_target_ref(plan.target)
-    return Run(plan, on_window, on_changes, labels, env or {}, listen)
+    if listen is not None and plan.target.ref.startswith("mock:"):
+        advice = "start `loadtest mock --host ...` and give its address: --target http://HOST:PORT/invocations"
+        raise SpecError([Problem("--listen", plan.target.ref, "workers elsewhere do not reach this target", advice)])
+    return Run(plan, on_window, on_changes, on_news, labels, env or {}, listen)
 
 
 class Run:
@@ -80,6 +74,7 @@ class Run:
         plan: Plan,
         on_window: Callable[[Window, Progress], None] | None,
         on_changes: Callable[[Sequence[UserChange]], None] | None,
+        on_news: Callable[[str], None] | None,
         labels: Mapping[str, Any],
         env: Mapping[str, str],
         listen: tuple[str, int] | None,
@@ -87,13 +82,13 @@ class Run:
         self._plan = plan
         self._listen = listen
         self._open_limit_s = OPEN_S if listen is None else JOIN_S + OPEN_S
-        self._env = env
+        self._log: Sequence[str] = ()  # of the generator or master, growing
         self._labels = labels
         self._on_window = on_window
         self._on_changes = on_changes
+        self._on_news = on_news
         self._status: Status = "starting"
-        self._lock = threading.Lock()
-        self._child: GeneratorProcess | None = None
+        self._processes = RunProcesses(env, listen)
         self._asked_to_stop = False
         self._killed = False
         self._windows: list[Window] = []
@@ -103,6 +98,8 @@ class Run:
         self._stopped_at_s: float | None = None
         self._log_tail: Sequence[str] = ()
         self._workers: tuple[Worker, ...] = ()
+        self._fallen: Sequence[str] = ()
+        self._fallen_s = 0.0  # monotonic time when the first was seen; 0.0: none was
         self._done: Mapping[str, Any] | None = None
         self._failure: LoadtestError | None = None
         self._callback_failure: Exception | None = None
@@ -118,17 +115,13 @@ class Run:
 
     def stop(self) -> None:
         """End in order: no new request, requests in flight are drained, the result is made. Returns at once."""
-        with self._lock:
-            self._asked_to_stop = True
-            if self._child is not None:
-                self._child.send("stop")
+        self._asked_to_stop = True
+        self._processes.stop()
 
     def kill(self) -> None:
         """End at once: requests in flight are cut; the result holds the windows that arrived. Returns at once."""
-        with self._lock:
-            self._asked_to_stop = self._killed = True
-            if self._child is not None:
-                self._child.kill()
+        self._asked_to_stop = self._killed = True
+        self._processes.kill()
 
     def result(self, timeout: float | None = None) -> RunResult:
         """Wait for the end, at most `timeout` seconds (None: however long it takes; a run always ends).
@@ -147,8 +140,8 @@ class Run:
 
     def _work(self) -> None:
         try:
-            with ExitStack() as stack:
-                self._converse(self._open(stack))
+            with closing(self._processes):
+                self._converse(self._processes.open(self._plan))
         except LoadtestError as problem:
             self._failure = problem
         except Exception as problem:
@@ -162,39 +155,10 @@ class Run:
                 self._failure.__cause__ = problem
         self._calls.put(None)
 
-    def _open(self, stack: ExitStack) -> GeneratorProcess:
-        """The processes of the run, each reaped by `stack`."""
-        plan, env = self._plan, dict(self._env)
-        if plan.target.ref.split(":", 1)[0] == "mock":
-            mock = MockProcess(MockSettings.parse(plan.target.ref.partition(":")[2]))
-            mock.start()
-            stack.callback(mock.stop)
-            plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
-        role: tuple[object, ...] = ()
-        if self._listen is not None:
-            role = ("master", *self._listen, plan.workers, JOIN_S)
-        elif plan.workers > 1:
-            role = ("master", "127.0.0.1", 0, plan.workers, OPEN_S - 15)
-        with self._lock:
-            child = self._child = GeneratorProcess(*map(str, role), env=env)
-            stack.callback(self._close_child)
-            self._pool = stack.enter_context(WorkerPool(env))
-            child.send("plan", plan=plan.to_dict())
-            if self._killed:
-                child.kill()
-            elif self._asked_to_stop:
-                child.send("stop")
-        return child
-
-    def _close_child(self) -> None:
-        with self._lock:
-            child, self._child = self._child, None
-        if child is not None:
-            self._exit_code = child.close()
-
     def _converse(self, child: GeneratorProcess) -> None:
         """Hear the child out, or end it when it breaks its limits."""
         opened_s = time.monotonic()
+        self._log = child.log
         lost = ""
         try:
             for message in child.messages():
@@ -205,6 +169,7 @@ class Run:
         except EngineError as problem:
             lost = str(problem)
             child.kill()
+        self._fallen = self._processes.fallen()
         if self._done is not None or self._failure is not None:
             return
         if self._killed:
@@ -212,13 +177,15 @@ class Run:
             return
         code = child.close()
         lost = lost or (f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}")
-        self._lose(lost, list(child.log))
+        self._lose(lost)
 
     def _overdue(self, child: GeneratorProcess, opened_s: float) -> str:
         """Why the child must be ended now; "" if it need not."""
         if self._started_at is None:
-            if broken := self._pool.broken():
-                return broken
+            if fallen := self._processes.fallen():
+                self._fallen_s = self._fallen_s or time.monotonic()
+                if time.monotonic() - self._fallen_s > FALLEN_S:
+                    return fallen[0]
             limit_s = self._open_limit_s
             return "" if time.monotonic() - opened_s < limit_s else f"the target was not open after {limit_s:g} s"
         if child.silent_s > SILENCE_S + self._plan.options.window_s:
@@ -234,8 +201,12 @@ class Run:
             self._started_at = message["started_at"]
             self._status = "running"
         elif kind == "listening":
-            if self._listen is None:
-                self._pool.start(self._plan.workers, message["port"])
+            self._processes.start_workers(self._plan.workers, message["port"])
+            if self._listen is not None:
+                self._tell(f"waiting for {self._plan.workers} workers at {self._listen[0]}:{message['port']}")
+        elif kind == "joined":
+            if self._listen is not None:
+                self._tell(f"{message['count']} of {message['of']} workers joined: {message['host']}")
         elif kind == "window":
             window = Window.from_dict(message["window"])
             self._windows.append(window)
@@ -256,23 +227,29 @@ class Run:
         elif kind == "failed":
             self._fail(message["fault"], message["problems"])
 
+    def _tell(self, text: str) -> None:
+        if self._on_news is not None:
+            self._calls.put(lambda call=self._on_news: call(text))  # type: ignore[misc]
+
     def _fail(self, fault: str, problems: Sequence[str]) -> None:
         if self._started_at is None and self._asked_to_stop:
             self._stop, self._done = Stop(Reason.USER, {}), {}
         elif self._started_at is not None:
-            self._lose("; ".join(problems), [] if self._child is None else list(self._child.log))
+            self._lose("; ".join(problems))
             self._done = {}
         elif fault == "spec":
-            self._failure = SpecError([Problem("", "", text) for text in problems])
+            parts = [text.partition(": ")[::2] for text in problems]
+            self._failure = SpecError([Problem(path, "", rule) for path, rule in parts])
         else:
             self._failure = (TargetError if fault == "target" else EngineError)("; ".join(problems))
 
-    def _lose(self, why: str, log: Sequence[str]) -> None:
+    def _lose(self, why: str) -> None:
+        log = list(self._log)
         if self._started_at is None:
             tail = "".join(f"\n  {line}" for line in log[-10:])
             raise EngineError(f"the generator process ended before the run began: {why}{tail}")
         self._stop = Stop(Reason.ENGINE_LOST, {"why": why})
-        self._log_tail = list(log[-20:])
+        self._log_tail = log[-20:]
 
     def _build(self) -> RunResult:
         assert self._stop is not None
@@ -289,7 +266,7 @@ class Run:
             environment=environment(),
             log_tail=self._log_tail,
             workers=self._workers,
-            **self._labels,
+            **{**self._labels, "problems": [*self._labels.get("problems", ()), *self._fallen]},
         )
 
     def _call(self) -> None:
@@ -303,9 +280,3 @@ class Run:
                     self.stop()
         self._status = "finished"
         self._finished.set()
-
-
-def _at_mock(target: TargetRef, url: str) -> TargetRef:
-    """The mock's endpoint as a SageMaker target: signed, as for the real service."""
-    options = {"region": "us-east-1", **target.options, "endpoint_url": url}
-    return TargetRef(f"sagemaker:{_MOCK_ENDPOINT}", options)

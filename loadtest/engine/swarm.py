@@ -1,6 +1,6 @@
-"""The users: started and stopped at the curve's own times, each in its closed loop. The only importer of locust.
+"""The users: started and stopped at the curve's own times, each in its closed loop.
 
-Locust gives the `User`, the `Environment` and the runners (local, master, worker). Its shape loop is not used: it
+Locust gives the `User`, and the runners in `loadtest.engine.runners`. Its shape loop is not used: it
 ticks about once a second, releases users in bunches and refuses a spawn rate of 0 (locust/runners.py shape_worker,
 locust/dispatch.py). Its statistics are not used either: they keep two digits. Runs in a patched process only.
 """
@@ -25,7 +25,7 @@ from loadtest.engine.probe import Probe
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
 from loadtest.targets.payload import Payloads
 
-__all__ = ["Swarm", "new_environment"]
+__all__ = ["Swarm"]
 
 PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
 PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
@@ -252,11 +252,6 @@ class _Tally:
         goes_on = not (self._user.leaving or outcome.kind in PAUSING)
         self._user.sent_s = monotonic() if goes_on else 0.0
         return goes_on
-
-
-def new_environment() -> Environment:
-    """A Locust environment with none of Locust's own reports: our recorder measures."""
-    return Environment(catch_exceptions=False)
 
 
 def _user_class(swarm: Swarm) -> type[User]:

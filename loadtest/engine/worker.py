@@ -8,8 +8,8 @@ It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
                         loadtest_curve  another part of the curve: a worker was lost
                         loadtest_stop, loadtest_cut
                         loadtest_quit   end: the run is over; with the reason, if it is not
-    worker -> master    loadtest_hello  it listens
-                        loadtest_ready  with the digest of the plan as it was understood
+    worker -> master    loadtest_hello  it listens; its version
+                        loadtest_ready  with the digests of the plan as it was understood, and of the payloads it read
                         loadtest_clock, loadtest_window, loadtest_drained, loadtest_cut (how many), loadtest_failed
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from typing import Any
 
 import gevent
@@ -27,13 +28,15 @@ from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan
 from loadtest.engine.generator import Generator
 from loadtest.engine.link import Link
-from loadtest.engine.swarm import new_environment
+from loadtest.engine.runners import join_master
 from loadtest.errors import EngineError, SpecError, TargetError
 from loadtest.targets.open import open_target
+from loadtest.version import VERSION
 
 __all__ = ["MASTER_MESSAGES", "MASTER_SILENCE_S", "run_worker"]
 
 MASTER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("plan", "clock", "start", "curve", "stop", "cut", "quit"))
+JOIN_S = 600.0  # as long as a run waits for its workers
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
 
@@ -45,20 +48,40 @@ def run_worker(master_host: str, master_port: int, link: Link) -> None:
     """
     beat = gevent.spawn(_beat, link)
     try:
-        _Worker(master_host, master_port, link).serve()
+        worker = _joined(master_host, master_port, link)
+        if worker is not None:
+            worker.serve()
     finally:
         beat.kill()
+
+
+def _joined(host: str, port: int, link: Link) -> _Worker | None:
+    """A worker that has joined a run; None: the parent ended the wait for one."""
+    joining = gevent.spawn(_try_to_join, host, port, link)
+    while not joining.ready():
+        if _told_to_end(link):
+            return None
+        link.arrived.wait(LOOK_S)
+        link.arrived.clear()
+    found: _Worker | EngineError = joining.get()
+    if isinstance(found, EngineError):
+        raise found
+    return found
+
+
+def _try_to_join(host: str, port: int, link: Link) -> _Worker | EngineError:
+    try:
+        return _Worker(host, port, link)
+    except EngineError as problem:
+        return problem
 
 
 class _Worker:
     def __init__(self, host: str, port: int, link: Link) -> None:
         self._link = link
         self._inbox: Queue[Any] = Queue()
-        environment = new_environment()
-        try:
-            self._runner = environment.create_worker_runner(host, port)
-        except ConnectionError as problem:
-            raise EngineError(f"no master answers at {host}:{port}") from problem
+        self._heard_s = time.monotonic()
+        self._runner = join_master(host, port, JOIN_S, self._heard)
         for message in MASTER_MESSAGES:
             self._runner.register_message(message, self._receive)
         self._generator: Generator | None = None
@@ -69,8 +92,9 @@ class _Worker:
 
     def serve(self) -> None:
         # Only now: what the master says before the messages are registered would be lost.
-        self._runner.send_message("loadtest_hello")
-        while not self._obey_parent():
+        self._heard_s = time.monotonic()
+        self._runner.send_message("loadtest_hello", {"version": VERSION})
+        while not _told_to_end(self._link):
             self._check_master()
             timeout_s = LOOK_S
             if self._begun.is_set() and self._generator is not None:
@@ -87,6 +111,8 @@ class _Worker:
                 self._act(kind, data)
             if self._begun.is_set():
                 self._measure()
+        self._runner.send_message("quit")  # Locust's own word: the master need not wait for heartbeats that stay away
+        gevent.sleep(0.1)  # ZeroMQ sends from its own thread
 
     def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
         if msg.type == "loadtest_clock":
@@ -120,11 +146,19 @@ class _Worker:
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
             self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))
-        except (SpecError, TargetError) as problem:
-            fault = "spec" if isinstance(problem, SpecError) else "target"
-            self._runner.send_message("loadtest_failed", {"fault": fault, "problems": str(problem).splitlines()})
+        except SpecError as problem:
+            self._fail("spec", str(problem))
+        except TargetError as problem:
+            self._fail("target", str(problem))
+        except Exception as problem:  # of a plug-in, or of a plan that this version cannot read
+            traceback.print_exc()
+            self._fail("engine", f"{type(problem).__name__}: {problem}")
         else:
-            self._runner.send_message("loadtest_ready", {"digest": plan.digest()})
+            told = {"digest": plan.digest(), "payload": self._generator.payload_digest}
+            self._runner.send_message("loadtest_ready", told)
+
+    def _fail(self, fault: str, text: str) -> None:
+        self._runner.send_message("loadtest_failed", {"fault": fault, "problems": text.splitlines()})
 
     def _measure(self) -> None:
         assert self._generator is not None
@@ -146,20 +180,23 @@ class _Worker:
         assert self._plan is not None
         return (self._index + 1) * self._plan.options.window_s
 
-    def _obey_parent(self) -> bool:
-        """True: the parent wants this worker to end."""
-        while self._link.commands:
-            kind = self._link.commands.popleft()["kind"]
-            if kind == "orphaned":
-                os._exit(70)
-            if kind == "stop":
-                return True
-        return False
+    def _heard(self, **_: Any) -> None:
+        self._heard_s = time.monotonic()
 
     def _check_master(self) -> None:
-        heard_s = self._runner.last_heartbeat_timestamp
-        if heard_s is not None and time.time() - heard_s > MASTER_SILENCE_S:
+        if time.monotonic() - self._heard_s > MASTER_SILENCE_S:
             raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
+
+
+def _told_to_end(link: Link) -> bool:
+    """The parent wants this worker to end; if it is gone itself, this does not return."""
+    while link.commands:
+        kind = link.commands.popleft()["kind"]
+        if kind == "orphaned":
+            os._exit(70)
+        if kind == "stop":
+            return True
+    return False
 
 
 def _beat(link: Link) -> None:

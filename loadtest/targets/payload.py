@@ -5,6 +5,7 @@ A sample-payload archive is what ContainerConfig.PayloadConfig.SamplePayloadUrl 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from array import array
@@ -51,6 +52,15 @@ class Payloads:
             return repeat(self.items[0]).__next__
         # Once per request, so it runs in C between two draws.
         return chain.from_iterable(_draws(self.items, np.random.default_rng((abs(seed), seed < 0, user)))).__next__
+
+    def digest(self) -> str:
+        """SHA-256 of all names and bodies, in hex: two machines that read the same have the same."""
+        found = hashlib.sha256()
+        for item in self.items:
+            found.update(b"%d %d " % (len(item.name.encode()), len(item.body)))
+            found.update(item.name.encode())
+            found.update(item.body)
+        return found.hexdigest()
 
 
 def _draws(items: tuple[Payload, ...], rng: np.random.Generator) -> Iterator[Iterator[Payload]]:

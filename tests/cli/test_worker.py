@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -49,3 +50,26 @@ def test_a_listening_address_that_is_none_is_refused() -> None:
         _, problems = run.communicate(timeout=30)
     assert run.returncode == 2
     assert "HOST:PORT" in problems
+
+
+def test_a_worker_that_waits_says_so_and_ends_at_the_first_signal() -> None:
+    port = _free_port()
+    with _loadtest("worker", "--master-host", "127.0.0.1", "--master-port", str(port)) as worker:
+        assert worker.stderr is not None
+        assert worker.stderr.readline() == f"waiting for a run at 127.0.0.1:{port}\n"
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(15) == 130
+
+
+def test_a_master_whose_name_is_none_is_refused() -> None:
+    with _loadtest("worker", "--master-host", "no..such..host", "--master-port", "5557") as worker:
+        _, problems = worker.communicate(timeout=30)
+    assert worker.returncode == 2
+    assert problems.startswith("--master-host: cannot be resolved")
+
+
+def test_a_mock_that_workers_elsewhere_do_not_reach_is_refused() -> None:
+    with _loadtest("run", "scenarios/short.json", "--listen", f"127.0.0.1:{_free_port()}", "--workers", "2") as run:
+        _, problems = run.communicate(timeout=30)
+    assert run.returncode == 2
+    assert "loadtest mock --host" in problems

@@ -18,6 +18,7 @@ from loadtest.core.record import Frame, Recorder
 from loadtest.core.spec import RunOptions, StopConditions
 from loadtest.core.totals import totals_of
 from loadtest.core.window import Window, merge_windows
+from loadtest.errors import SpecError
 
 MS = 1_000_000
 FRAME = Frame(0, 0.0, 1.0, 0, 1, 1, 1.0)
@@ -77,6 +78,16 @@ def test_parts_levels_and_totals_are_the_exact_sum() -> None:
 def test_nothing_measured_is_nothing_reported() -> None:
     assert distribution_of(np.array([], np.int64)) == Distribution()
     assert merged_distribution("response", [Recorder().take(FRAME)]) == Distribution()
+
+
+def test_workers_share_the_limit_of_requests_in_flight() -> None:
+    plan = Plan(TrafficCurve((Step(0.0, 3),), 10.0), StopConditions(), TargetRef("null:"), workers=200)
+    assert open_plan(plan, Arrivals(1, 2)).curve.peak == 200
+    assert open_plan(plan, Arrivals(1, 2), in_flight_limit=200).curve.peak == 200
+    with pytest.raises(
+        SpecError, match=r"--max-in-flight: must be at least the number of workers \(200\).*\(got 199\)"
+    ):
+        open_plan(plan, Arrivals(1, 2), in_flight_limit=199)
 
 
 @pytest.mark.parametrize(("asked", "clock"), [("auto", "client"), ("client", "client"), ("model", "model")])

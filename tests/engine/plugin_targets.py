@@ -123,6 +123,24 @@ class Suicide(Sleeper):
         raise AssertionError("unreachable")
 
 
+class Licensed(Sleeper):
+    """One process that uses it, whichever is the first, says something and ends after a second."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._from_s = path, time.monotonic() + 1.0
+
+    def invoke(self, payload: Payload) -> Outcome:
+        if time.monotonic() > self._from_s:
+            self._from_s = float("inf")
+            try:
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return super().invoke(payload)
+            print("the licence has expired", file=sys.stderr, flush=True)
+            os._exit(3)
+        return super().invoke(payload)
+
+
 class Unopenable:
     """Cannot even be made."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -18,14 +16,14 @@ from engine_kit import descendants, gone, plan_of
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan
+from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.trust import assess
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker
 from loadtest.engine.roster import Roster
 from loadtest.engine.spawn import start
-from loadtest.errors import EngineError
+from loadtest.errors import TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -62,7 +60,36 @@ def test_a_lost_worker_is_not_waited_for_and_marks_what_follows() -> None:
     assert list(roster.complete()) == []
     lost.lost = True
     (window,) = roster.complete()
-    assert (window.ok, window.lost_workers) == (1, 1)
+    assert (window.ok, window.lost_workers, window.level) == (1, 1, None)
+
+
+def test_a_window_without_the_part_of_a_worker_that_stalled_belongs_to_no_level() -> None:
+    roster = Roster()
+    for name in "ab":
+        roster.join(name)
+    for index in range(4):
+        roster.receive("a", _window(index, [1000]))
+    for index in (0, 3):
+        roster.receive("b", _window(index, [1000]))
+    assert [(window.ok, window.level) for window in roster.complete()] == [(2, 0), (1, None), (1, None), (2, 0)]
+
+
+def test_windows_belong_to_their_level_again_once_others_have_taken_over() -> None:
+    roster = Roster()
+    roster.join("a")
+    lost = roster.join("b")
+    for index in range(4):
+        roster.receive("a", _window(index, [1000]))
+    lost.lost, lost.replaced_s = True, 1.5
+    assert [(window.index, window.level) for window in roster.complete()] == [(0, None), (1, None), (2, 0), (3, 0)]
+
+
+def test_whoever_leaves_before_the_start_leaves_no_gap() -> None:
+    roster = Roster()
+    for name in ("host-a_1", "host-b_2", "host-c_3"):
+        roster.join(name)
+    roster.leave("host-a_1")
+    assert [(member.index, member.host) for member in roster] == [(0, "host-b"), (1, "host-c")]
 
 
 def test_a_clock_offset_is_taken_from_the_shortest_exchange() -> None:
@@ -157,18 +184,6 @@ def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
     assert (traffic[-1].workers, traffic[-1].running) == (1, 4)
 
 
-def test_a_worker_that_understands_another_plan_is_refused() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    run = start(_plan((0.0, 4), end_s=5.0, workers=1), listen=("127.0.0.1", port))
-    worker = [sys.executable, str(Path(__file__).with_name("other_version.py")), "worker", "127.0.0.1", str(port)]
-    with subprocess.Popen(worker, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        with pytest.raises(EngineError, match=r"understood another plan \(0{12}, not [0-9a-f]{12}\)"):
-            run.result(40)
-        assert process.wait(20) == 0
-
-
 def test_a_killed_master_ends_its_workers() -> None:
     before, ready = descendants(os.getpid()), threading.Event()
     run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
@@ -177,6 +192,58 @@ def test_a_killed_master_ends_its_workers() -> None:
     os.kill(_child(before, "master"), signal.SIGKILL)
     assert gone(below, 10)
     assert run.result(20).reason is Reason.ENGINE_LOST
+
+
+def test_all_workers_lost_is_said_so() -> None:
+    before, ready = descendants(os.getpid()), threading.Event()
+    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
+    assert ready.wait(40)
+    below = descendants(os.getpid()) - before
+    for pid in [pid for pid in below if "\0worker\0" in Path(f"/proc/{pid}/cmdline").read_text()]:
+        os.kill(pid, signal.SIGKILL)
+    result = run.result(30)
+    assert result.reason is Reason.ENGINE_LOST
+    assert [worker.lost for worker in result.workers] == [True, True]
+    assert result.totals.lost_workers == 2
+    assert [reason.code for reason in result.trust.reasons] == ["lost-workers"]
+    assert len([text for text in result.problems if "was ended by signal 9" in text]) == 2
+
+
+def test_a_workers_last_words_are_kept(tmp_path: Path) -> None:
+    target = TargetRef("plugin_targets:Licensed", {"path": str(tmp_path / "one")})
+    result = start(replace(_plan((0.0, 4), end_s=6.0), target=target)).result(40)
+    assert result.reason is Reason.CURVE_END
+    assert result.totals.lost_workers == 1
+    (told,) = result.problems
+    assert "ended with code 3: the licence has expired" in told
+
+
+def test_the_reason_of_a_refusal_is_the_workers_own() -> None:
+    for _ in range(3):  # whoever tells it first
+        with pytest.raises(TargetError, match=r"worker [01] on .*: plugin_targets:Unopenable: .*no such place"):
+            start(_plan((0.0, 4), end_s=3.0, target="plugin_targets:Unopenable")).result(30)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_run_is_ended_while_its_workers_start(how: str) -> None:
+    run = start(_plan((0.0, 4), end_s=60.0, workers=3))
+    time.sleep(0.8)
+    getattr(run, how)()
+    asked_s = time.monotonic()
+    assert run.result(20).reason is Reason.USER
+    assert time.monotonic() - asked_s < 4.5  # one worker's patience, not that of each in turn
+
+
+def test_a_stop_between_ready_and_the_start_is_at_zero() -> None:
+    run = start(_plan((0.0, 4), end_s=60.0))
+    until_s = time.monotonic() + 40
+    while run.status != "running" and time.monotonic() < until_s:
+        time.sleep(0.005)
+    run.stop()
+    result = run.result(20)
+    assert result.stopped_at_s is not None
+    assert result.stopped_at_s >= 0
+    assert all(window.end_s >= window.start_s >= 0 for window in result.windows)
 
 
 def test_stop_reaches_every_worker() -> None:

@@ -1,0 +1,109 @@
+"""The processes of one run, as their parent holds them: the mock endpoint, the generator or master, its workers.
+
+No gevent here. Thread-safe, but for `open` and `close`, which one thread calls.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from loadtest.core.plan import Plan, TargetRef
+from loadtest.engine.pool import WorkerPool
+from loadtest.engine.process import GeneratorProcess
+from loadtest.mock.process import MockProcess
+from loadtest.targets.mock_settings import MockSettings
+
+__all__ = ["JOIN_S", "MOCK_ENV", "RunProcesses"]
+
+JOIN_S = 600.0  # for workers that somebody starts elsewhere
+LOCAL_JOIN_S = 60.0  # for those that are started here
+
+# The mock accepts any signature; botocore and our signer want some credentials to sign with.
+MOCK_ENV = {
+    "AWS_ACCESS_KEY_ID": "mock",
+    "AWS_SECRET_ACCESS_KEY": "mock",
+    "AWS_SESSION_TOKEN": "",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+_MOCK_ENDPOINT = "mock"
+
+
+class RunProcesses:
+    """env: added to the environment of each. listen: where workers from elsewhere join; None: they are started here."""
+
+    def __init__(self, env: Mapping[str, str], listen: tuple[str, int] | None) -> None:
+        self._env = env
+        self._listen = listen
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._child: GeneratorProcess | None = None
+        self._pool: WorkerPool | None = None
+        self._stopping = self._killed = False
+
+    def open(self, plan: Plan) -> GeneratorProcess:
+        """Start what the plan needs; its workers follow when the master listens. Returns who tells of the run."""
+        env = dict(self._env)
+        if plan.target.ref.split(":", 1)[0] == "mock":
+            mock = MockProcess(MockSettings.parse(plan.target.ref.partition(":")[2]))
+            mock.start()
+            self._stack.callback(mock.stop)
+            plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
+        role: tuple[object, ...] = ()
+        if self._listen is not None:
+            role = ("master", *self._listen, plan.workers, JOIN_S)
+        elif plan.workers > 1:
+            role = ("master", "127.0.0.1", 0, plan.workers, LOCAL_JOIN_S)
+        with self._lock:
+            child = self._child = GeneratorProcess(*map(str, role), env=env)
+            self._stack.callback(self._close_child)
+            self._pool = self._stack.enter_context(WorkerPool(env))
+            child.send("plan", plan=plan.to_dict())
+        if self._killed:
+            self.kill()
+        elif self._stopping:
+            self.stop()
+        return child
+
+    def start_workers(self, count: int, port: int) -> None:
+        """Start `count` workers of the master that listens at `port` here, unless they come from elsewhere."""
+        if self._listen is None and self._pool is not None:
+            self._pool.start(count, port)
+
+    def fallen(self) -> Sequence[str]:
+        """Of each worker that was started here and ended on its own, with an error: what is known of it."""
+        return () if self._pool is None else self._pool.fallen()
+
+    def stop(self) -> None:
+        """Ask for an end in order; if nothing runs yet, as soon as something does."""
+        with self._lock:
+            self._stopping = True
+            if self._child is not None:
+                self._child.send("stop")
+
+    def kill(self) -> None:
+        """End them all at once."""
+        with self._lock:
+            self._killed = True
+            if self._child is not None:
+                self._child.kill()
+            if self._pool is not None:
+                self._pool.kill()
+
+    def close(self) -> None:
+        """Reap whatever was started."""
+        self._stack.close()
+
+    def _close_child(self) -> None:
+        with self._lock:
+            child, self._child = self._child, None
+        if child is not None:
+            child.close()
+
+
+def _at_mock(target: TargetRef, url: str) -> TargetRef:
+    """The mock's endpoint as a SageMaker target: signed, as for the real service."""
+    options = {"region": "us-east-1", **target.options, "endpoint_url": url}
+    return TargetRef(f"sagemaker:{_MOCK_ENDPOINT}", options)
