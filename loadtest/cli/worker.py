@@ -29,7 +29,6 @@ def command(master_host: str, master_port: int) -> None:
         socket.getaddrinfo(master_host, master_port)
     except (OSError, UnicodeError) as problem:
         raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
-    click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
     worker = GeneratorProcess("worker", master_host, str(master_port))
     asked = 0
 
@@ -43,6 +42,7 @@ def command(master_host: str, master_port: int) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
     problems: list[str] = []
     for message in worker.messages():
         if message is not None and message["kind"] == "failed":
