@@ -27,7 +27,12 @@ _FLAGS: tuple[tuple[str, str, Any, str], ...] = (
     ("--accept", "accept", str, "Accept header of every request."),
     ("--ca-file", "ca_file", str, "Certificates to trust instead of the system's."),
     ("--connect-timeout", "connect_timeout_s", DURATION, "For a connection to be made."),
-    ("--read-timeout", "read_timeout_s", DURATION, "For an answer to be complete.  [default: 70s]"),
+    (
+        "--read-timeout",
+        "read_timeout_s",
+        DURATION,
+        "For an answer to be complete, or the next part of a streamed one.  [default: 70s]",
+    ),
 )
 
 

@@ -39,10 +39,10 @@ class ReasonRow:
 REASONS: Mapping[Reason, ReasonRow] = {
     Reason.CURVE_END: ReasonRow("COMPLETED", 0, "the traffic pattern ran to its end"),
     Reason.MAX_INVOCATIONS: ReasonRow("COMPLETED", 0, "the target rate of invocations per minute was reached"),
-    Reason.LATENCY: ReasonRow("COMPLETED", 0, "too many requests were over the latency threshold"),
+    Reason.LATENCY: ReasonRow("COMPLETED", 0, "too many requests were over the latency threshold, or failed"),
     Reason.FLAT: ReasonRow("COMPLETED", 0, "more users brought no more invocations"),
     Reason.ERRORS: ReasonRow("FAILED", 1, "more requests failed than the error budget allows"),
-    Reason.TARGET_DOWN: ReasonRow("FAILED", 1, "no request succeeded for too long"),
+    Reason.TARGET_DOWN: ReasonRow("FAILED", 1, "no request succeeded, or none any more"),
     Reason.JOB_DURATION: ReasonRow("COMPLETED", 0, "the job's time was over"),
     Reason.USER: ReasonRow("STOPPED", 130, "it was stopped on request"),
     Reason.ENGINE_LOST: ReasonRow("FAILED", 1, "the load generator was lost"),

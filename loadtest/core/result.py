@@ -19,6 +19,7 @@ from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
 from loadtest.core.plan import Plan
 from loadtest.core.schedule import Schedule, UserChange, audit
+from loadtest.core.stop.final import final_stop
 from loadtest.core.totals import Totals, totals_of
 from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
@@ -196,12 +197,13 @@ def build_result(
     confirmation: Confirmation | None = None,
     workers: Sequence[Worker] = (),
 ) -> RunResult:
-    """The result of a run that ended with `stop`.
+    """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
     windows: all, in any order. Those that begin at or after `stopped_at_s`, or without planned users, are the draining:
     they count in the totals only.
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
+    stop = final_stop(stop, ordered, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
     ended_s = math.inf if stopped_at_s is None else stopped_at_s

@@ -19,7 +19,7 @@ from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe
 from loadtest.engine.runners import local_runner
 from loadtest.engine.swarm import Swarm
-from loadtest.targets.base import Target
+from loadtest.targets.base import KnownTarget, Target
 from loadtest.targets.payload import load_payloads
 
 __all__ = ["Generator"]
@@ -59,6 +59,7 @@ class Generator:
         self._window_start_s = 0.0
         self._released = False
         self.payload_digest = payloads.digest()
+        self.facts = dict(target.facts) if isinstance(target, KnownTarget) else {}
         self._spawner: gevent.Greenlet | None = None
 
     @property

@@ -59,6 +59,7 @@ class _Master:
         self._inbox: Queue[Any] = Queue()
         self._roster = Roster()
         self._controller = Controller(plan)
+        self._facts: Mapping[str, str] = {}
         self._planned = False  # the plan is out: who is here now takes part
         self._stop: Stop | None = None
         self._drain_until_s = 0.0
@@ -128,7 +129,7 @@ class _Master:
         self._start_s = time.monotonic() + LEAD_S
         for member in self._roster:
             self._runner.send_message("loadtest_start", {"at": start_at + member.offset_s}, member.client_id)
-        self._link.send("ready", started_at=start_at, workers=self._workers())
+        self._link.send("ready", started_at=start_at, facts=self._facts, workers=self._workers())
 
     # The run
 
@@ -222,7 +223,8 @@ class _Master:
             self._dismiss(client_id, GIVEN_UP)
             return
         if kind == "loadtest_ready":
-            self._accept(member, data["digest"], data["payload"])
+            self._accept(member, data["digest"])
+            member.payload, self._facts = data["payload"], data["facts"]
         elif kind == "loadtest_clock":
             member.heard_clock(data["asked"], data["here"], heard_at)
         elif kind == "loadtest_window":
@@ -244,13 +246,13 @@ class _Master:
             member = self._roster.join(client_id)
             self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
 
-    def _accept(self, member: Member, digest: str, payload: str) -> None:
+    def _accept(self, member: Member, digest: str) -> None:
         if digest != self._plan.digest():
             raise EngineError(
                 f"worker {member.client_id} understood another plan ({digest[:12]}, not {self._plan.digest()[:12]}): "
                 "is its version of loadtest another one?"
             )
-        member.digest, member.payload = digest, payload
+        member.digest = digest
 
     def _dismiss(self, client_id: str, why: str) -> None:
         self._runner.send_message("loadtest_quit", {"why": why}, client_id)

@@ -6,7 +6,8 @@ parent -> child     plan     the Plan, once, first
 child -> parent     listening a master waits for workers on this port
                     joined   a worker came: its host, how many there are, of how many
                     workers  the workers as they are now, one having been lost
-                    ready    the target is open; the run starts at epoch time started_at; the workers, if there are some
+                    ready    the target is open, and what it tells of itself (facts); the run starts at epoch time
+                             started_at; the workers, if there are some
                     window   one Window, with how near each stop condition is
                     starts   users started and stopped since the last such message: the schedule's audit
                     stopping the decision: reason and evidence; requests in flight are being drained

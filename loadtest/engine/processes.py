@@ -21,12 +21,15 @@ __all__ = ["JOIN_S", "MOCK_ENV", "RunProcesses"]
 JOIN_S = 600.0  # for workers that somebody starts elsewhere
 LOCAL_JOIN_S = 60.0  # for those that are started here
 
-# The mock accepts any signature; botocore and our signer want some credentials to sign with.
+# For a run against the mock. It accepts any signature, but botocore and our signer want some credentials to sign with.
 MOCK_ENV = {
     "AWS_ACCESS_KEY_ID": "mock",
     "AWS_SECRET_ACCESS_KEY": "mock",
     "AWS_SESSION_TOKEN": "",
     "AWS_EC2_METADATA_DISABLED": "true",
+    # It is on this machine, whatever the environment says of the way to others.
+    "NO_PROXY": "*",
+    "no_proxy": "*",
 }
 _MOCK_ENDPOINT = "mock"
 

@@ -45,7 +45,7 @@ class _Session:
         # Both clocks at once: `begin` takes a while.
         start_s, started_at = time.monotonic() + LEAD_S, time.time() + LEAD_S
         self._generator.begin(start_s)
-        self._link.send("ready", started_at=started_at)
+        self._link.send("ready", started_at=started_at, facts=self._generator.facts)
         try:
             while not self._over():
                 self._wait()

@@ -98,6 +98,7 @@ class Run:
         self._stopped_at_s: float | None = None
         self._log_tail: Sequence[str] = ()
         self._workers: tuple[Worker, ...] = ()
+        self._facts: Mapping[str, str] = {}
         self._fallen: Sequence[str] = ()
         self._fallen_s = 0.0  # monotonic time when the first was seen; 0.0: none was
         self._done: Mapping[str, Any] | None = None
@@ -198,12 +199,13 @@ class Run:
         if "workers" in message:
             self._workers = tuple(Worker.from_dict(worker) for worker in message["workers"])
         if kind == "ready":
-            self._started_at = message["started_at"]
+            self._started_at, self._facts = message["started_at"], message["facts"]
             self._status = "running"
         elif kind == "listening":
             self._processes.start_workers(self._plan.workers, message["port"])
             if self._listen is not None:
-                self._tell(f"waiting for {self._plan.workers} workers at {self._listen[0]}:{message['port']}")
+                how = f"loadtest worker --master-host {self._listen[0]} --master-port {message['port']}"
+                self._tell(f"waiting for {self._plan.workers} workers; on each machine: {how}")
         elif kind == "joined":
             if self._listen is not None:
                 self._tell(f"{message['count']} of {message['of']} workers joined: {message['host']}")
@@ -263,7 +265,7 @@ class Run:
             starts=self._changes,
             started_at=self._started_at,
             stopped_at_s=self._stopped_at_s,
-            environment=environment(),
+            environment={**environment(), **self._facts},
             log_tail=self._log_tail,
             workers=self._workers,
             **{**self._labels, "problems": [*self._labels.get("problems", ()), *self._fallen]},

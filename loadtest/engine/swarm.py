@@ -29,6 +29,8 @@ __all__ = ["Swarm"]
 
 PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
 PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
+# Until something has succeeded, a request that the service calls wrong: a mistyped name is no load to put on anybody.
+WRONG = frozenset({*PAUSING, Kind.CLIENT_ERROR})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often
 
 
@@ -69,6 +71,11 @@ class Swarm:
         self._user_class = _user_class(self)
         # What `Environment(user_classes=...)` would do, for one class that is made after the environment.
         runner.environment.user_classes = [self._user_class]
+
+    @property
+    def pausing(self) -> frozenset[Kind]:
+        """After these failures a user rests before it tries again."""
+        return PAUSING if self._recorder.succeeded else WRONG
 
     @property
     def running(self) -> int:
@@ -175,7 +182,7 @@ class Swarm:
 
     def _repeat(self, user: Any, target: RepeatingTarget) -> None:
         """The target goes from request to request; the user sees the outcomes, and when to end."""
-        pick, listener = self._payloads.picker(self._seed, user.number), _Tally(user, self._recorder)
+        pick, listener = self._payloads.picker(self._seed, user.number), _Tally(user, self._recorder, self)
         while not user.leaving:
             user.sent_s = time.monotonic()
             try:
@@ -197,7 +204,7 @@ class Swarm:
                 outcome = _raised(problem, sent_s, clock())
             user.sent_s = 0.0
             record(outcome)
-            if outcome.kind in PAUSING:
+            if outcome.kind in self.pausing:
                 self._pause(user)
             elif probe.turns != turns:
                 turns, turned_s = probe.turns, sent_s
@@ -224,10 +231,10 @@ class Swarm:
 class _Tally:
     """Records what a repeating target did for one user, and says whether the user goes on."""
 
-    __slots__ = ("_record", "_record_success", "_user")
+    __slots__ = ("_record", "_record_success", "_swarm", "_user")
 
-    def __init__(self, user: Any, recorder: Recorder) -> None:
-        self._user = user
+    def __init__(self, user: Any, recorder: Recorder, swarm: Swarm) -> None:
+        self._user, self._swarm = user, swarm
         self._record, self._record_success = recorder.record, recorder.record_success
 
     def answered(
@@ -249,7 +256,7 @@ class _Tally:
 
     def ended(self, outcome: Outcome) -> bool:
         self._record(outcome)
-        goes_on = not (self._user.leaving or outcome.kind in PAUSING)
+        goes_on = not (self._user.leaving or outcome.kind in self._swarm.pausing)
         self._user.sent_s = monotonic() if goes_on else 0.0
         return goes_on
 

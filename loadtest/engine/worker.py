@@ -154,7 +154,8 @@ class _Worker:
             traceback.print_exc()
             self._fail("engine", f"{type(problem).__name__}: {problem}")
         else:
-            told = {"digest": plan.digest(), "payload": self._generator.payload_digest}
+            generator = self._generator
+            told = {"digest": plan.digest(), "payload": generator.payload_digest, "facts": generator.facts}
             self._runner.send_message("loadtest_ready", told)
 
     def _fail(self, fault: str, text: str) -> None:

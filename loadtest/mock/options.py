@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
-from loadtest.errors import SpecError
+from loadtest.errors import Problem, SpecError
 from loadtest.mock.server import ServerOptions, serve
 from loadtest.targets.latency import Law, MockSettings
 
@@ -83,6 +83,10 @@ def arguments(settings: MockSettings, options: ServerOptions) -> list[str]:
 def run(values: Mapping[str, Any]) -> int:
     """Serve with the values of OPTIONS by field name, until told to end; the exit code: 0, or 2 for wrong usage."""
     try:
+        if values["tls_key"] and not values["tls_cert"]:
+            raise SpecError(
+                [Problem("--tls-key", values["tls_key"], "is a key without a certificate", "give --tls-cert too")]
+            )
         settings = MockSettings(**{name: values[name] for name in _SETTINGS_FIELDS})
         options = ServerOptions(**{name: values[name] for name in _SERVER_FIELDS})
         serve(settings, options)

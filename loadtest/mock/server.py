@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.errors import Problem, SpecError
 from loadtest.mock.connection import Connection
 from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
@@ -204,7 +205,14 @@ def _tls(options: ServerOptions) -> ssl.SSLContext | None:
     if options.tls_cert is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(options.tls_cert, options.tls_key)
+    try:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    except ssl.SSLError as problem:
+        where, rule = f"--tls-cert {options.tls_cert}", "holds no certificate with a key that fits"
+        raise SpecError([Problem(where, str(problem), rule, "give PEM files; --tls-key if the key is apart")]) from None
+    except OSError as problem:
+        missing = options.tls_key if options.tls_key and os.path.exists(options.tls_cert) else options.tls_cert
+        raise SpecError([Problem("--tls-cert, --tls-key", missing, f"cannot be read: {problem.strerror}")]) from None
     return context
 
 

@@ -128,7 +128,11 @@ class RunFolder:
         for stream in self._streams.values():
             os.fsync(stream.fileno())
         self.close()
-        if self._config["started_at"] != result.started_at:
+        known_at = self._config["started_at"]
+        # Where the requests went, too, is known by now.
+        self._config |= {"started_at": result.started_at, "environment": plain(result.environment)}
+        self._write_json("config.json", self._config)
+        if known_at != result.started_at:
             self._date(result.started_at)
         self._write_json("summary.json", summary_of(result))
         self._write_json("describe.json", describe([result], self._created_at))
@@ -158,9 +162,7 @@ class RunFolder:
         self.close()
 
     def _date(self, started_at: float | None) -> None:
-        """Give the files that were begun without it the time of the start."""
-        self._config["started_at"] = started_at
-        self._write_json("config.json", self._config)
+        """Give the log that was begun without it the time of the start."""
         intervals = (self.path / "latency.hlog").read_text(encoding="utf-8").split(LEGEND, 1)[1].lstrip("\n")
         self._write("latency.hlog", log_header(started_at) + intervals)
 

@@ -31,6 +31,15 @@ STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"
 MAX_ROWS = 24
 FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
 MAX_DETAILS = 5
+# How a failure's name begins -> what helps.
+ADVICE = {
+    "connection certificate": "trust the server's authority: --ca-file, or AWS_CA_BUNDLE",
+    "connection tls": "is the endpoint's scheme right? https is spoken by TLS only, http without",
+    "connection proxy": "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which way requests go",
+    "connection refused": "nothing listens at that address and port",
+    "connection name not resolved": "the host's name is not known here",
+    "client_error credentials": "the credentials have expired and cannot be refreshed",
+}
 
 
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
@@ -42,6 +51,10 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += streaming_tables(result)
     parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
     parts += [*_errors(result), *_trust(result), *_warnings(result)]
+    if (url := result.environment.get("target_url")) is not None:
+        more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
+        more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
+        parts.append(Text(f"Target: {', '.join([str(url), *more])}", overflow="fold"))
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
@@ -62,7 +75,7 @@ def _verdict(result: RunResult) -> RenderableType:
 
 
 def _indented(text: Text | str) -> Padding:
-    return Padding(text if isinstance(text, Text) else Text(text), (0, 0, 0, 2))
+    return Padding(text if isinstance(text, Text) else Text(text), (0, 0, 0, 2), expand=False)
 
 
 def _basis(verdict: LatencyVerdict, errors: int) -> str:
@@ -110,13 +123,14 @@ def _figures(result: RunResult) -> Iterator[Text]:
         )
     latency = result.latency
     if latency.reported_ms is not None:
-        measured = f" (the threshold; measured {milliseconds(latency.measured_ms)} ms)" if latency.clamped else ""
+        # R5: the API then reports the threshold; a person wants to know what was measured.
+        shown_ms = latency.measured_ms if latency.clamped and latency.measured_ms is not None else latency.reported_ms
+        api = f"; the API reports the threshold, {milliseconds(latency.reported_ms)} ms" if latency.clamped else ""
         bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
         name = f"P{latency.percentile * 100:g}"
         # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
         there = "" if result.best is None else " at that rate"
-        reported = f"Latency {name}{there} {milliseconds(latency.reported_ms)} ms{measured}"
-        yield Text(f"{reported}, {latency.clock} clock{bound}")
+        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{api}")
     yield from workload_lines(result)
     yield from worker_lines(result.workers)
     schedule = result.schedule
@@ -171,7 +185,7 @@ def _interval(verdict: LatencyVerdict) -> str:
     return f"{milliseconds(verdict.low_ms)} .. {high}"
 
 
-def _errors(result: RunResult) -> Iterator[Text]:
+def _errors(result: RunResult) -> Iterator[RenderableType]:
     totals = result.totals
     if not totals.errors:
         return
@@ -180,6 +194,9 @@ def _errors(result: RunResult) -> Iterator[Text]:
     more = f", and {plural(hidden, 'other kind')}" if hidden else ""
     listed = ", ".join(f"{n:,} x {detail}" for detail, n in shown)
     yield Text(f"Errors: {percent(totals.error_ratio)} of requests failed: {listed}{more}", style="red")
+    for start, advice in ADVICE.items():
+        if any(detail.startswith(start) for detail in totals.details):
+            yield _indented(Text.assemble(("- ", "yellow"), advice))
 
 
 def _trust(result: RunResult) -> Iterator[RenderableType]:
@@ -196,7 +213,7 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
 def _warnings(result: RunResult) -> Iterator[RenderableType]:
     warnings = list(result.problems)
     if result.totals.lost_workers:
-        warnings.append(f"{result.totals.lost_workers} generator processes were lost")
+        warnings.append(f"lost: {plural(result.totals.lost_workers, 'generator process', 'generator processes')}")
     warnings += _silences(result)
     if result.evidence.get("at_once"):
         last_s = max((window.end_s for window in result.windows), default=0.0)

@@ -42,9 +42,9 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
-def plural(n: int, noun: str) -> str:
-    """1 user - 1,200 users."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def plural(n: int, noun: str, nouns: str = "") -> str:
+    """1 user - 1,200 users. nouns: of many, if it is not the noun with an s."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {nouns or noun + 's'}"
 
 
 def level_users(level: Level | LevelResult) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from loadtest.core.outcome import Outcome
 
-__all__ = ["Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target"]
+__all__ = ["KnownTarget", "Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ class PerUserTarget(Target, Protocol):
     """
 
     def for_user(self) -> Target: ...
+
+
+@runtime_checkable
+class KnownTarget(Target, Protocol):
+    """A target that can say where its requests go, for the result. facts: JSON values; no credentials, no query."""
+
+    facts: Mapping[str, str]
 
 
 class Listener(Protocol):

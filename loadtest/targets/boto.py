@@ -37,7 +37,8 @@ class BotoTarget:
 
     options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s, read_timeout_s,
         max_pool_connections (default: peak_users), stream, and those in endpoint.PARAMETERS.
-    Raises TargetError without region or credentials, and for options that the service's model refuses.
+    facts: as in `KnownTarget`. Raises TargetError without region or credentials, and for options that the service's
+    model refuses.
     """
 
     def __init__(self, endpoint_name: str, options: Mapping[str, Any], *, peak_users: int = 10) -> None:
@@ -46,6 +47,7 @@ class BotoTarget:
         for option, parameter in PARAMETERS.items():
             if options.get(option) is not None:
                 self._parameters[parameter] = options[option]
+        self.facts = {"target_url": self._client.meta.endpoint_url, "target_region": self._client.meta.region_name}
         self._stream = bool(options.get("stream"))
         self._call: Callable[..., Any]
         if self._stream:
@@ -118,7 +120,9 @@ def _client(options: Mapping[str, Any], peak_users: int) -> Any:
             "sagemaker-runtime", endpoint_url=options.get("endpoint_url"), config=config, verify=ca_file
         )
     except botocore.exceptions.NoRegionError:
-        raise TargetError("no AWS region: give the option region, set AWS_REGION, or name one in the profile") from None
+        raise TargetError(
+            "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
+        ) from None
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"boto3 cannot make a client: {problem}") from problem
     if credentials is None:

@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from loadtest.core.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of
+from loadtest.targets.tls import tls_failure
 
 __all__ = ["Failure", "classify_exception"]
 
@@ -65,8 +66,9 @@ def classify_exception(problem: Exception) -> Failure:
         return _answered(problem)
     chain = list(_chain(problem))
     for types, kind, detail in _CAUSES:
-        if any(isinstance(cause, types) for cause in chain):
-            return Failure(kind, detail)
+        found = next((cause for cause in chain if isinstance(cause, types)), None)
+        if found is not None:
+            return Failure(kind, tls_failure(found) if isinstance(found, ssl.SSLError) else detail)
     if any(isinstance(cause, OSError) and cause.errno in _UNREACHABLE for cause in chain):
         return Failure(Kind.CONNECTION, "unreachable")
     if any(isinstance(cause, OSError) for cause in chain):

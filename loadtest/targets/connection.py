@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from loadtest.core.outcome import Kind
 from loadtest.targets.channel import Channel, Reading
-from loadtest.targets.dial import Failed, socket_failure, tls_failure
+from loadtest.targets.dial import Failed, socket_failure
 from loadtest.targets.route import Route
 from loadtest.targets.timestamps import received_ns
+from loadtest.targets.tls import tls_failure
 from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.http1 import ResponseParser
 
@@ -154,7 +155,7 @@ class Connection(Channel):
         if isinstance(problem, Failed):
             self.failure = problem.kind, problem.detail
         elif isinstance(problem, ssl.SSLError):
-            self.failure = tls_failure(problem)
+            self.failure = Kind.CONNECTION, tls_failure(problem)
         elif isinstance(problem, TimeoutError):
             self.failure = Kind.CONNECTION, "unacknowledged"  # the kernel gave up on what it had sent
         else:

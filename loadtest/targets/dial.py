@@ -15,10 +15,10 @@ from gevent import socket as gevent_socket
 from loadtest.core.outcome import Kind
 from loadtest.targets import timestamps
 from loadtest.targets.route import Route
-from loadtest.targets.tls import TlsStream
+from loadtest.targets.tls import TlsStream, tls_failure
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Failed", "dial", "socket_failure", "tls_failure"]
+__all__ = ["Failed", "dial", "socket_failure"]
 
 _READ, _WRITE = 1, 2
 _READ_BYTES = 64 * 1024
@@ -48,9 +48,9 @@ def dial(route: Route) -> tuple[_socket.socket, TlsStream | None]:
     host, port = (route.host, route.port) if via is None else (via.host, via.port)
     try:
         sock = _connect(_addresses(host, port, route.connect_timeout_s), route.connect_timeout_s)
-    except Failed:
+    except Failed as problem:
         if via is not None:
-            raise Failed(Kind.CONNECTION, "proxy") from None
+            raise Failed(Kind.CONNECTION, f"proxy: {problem.detail}") from None
         raise
     try:
         with gevent.Timeout(route.connect_timeout_s, _Late):
@@ -67,7 +67,7 @@ def _explain(problem: BaseException) -> BaseException:
     if isinstance(problem, _Late):
         return Failed(Kind.CONNECTION, "connect timeout")
     if isinstance(problem, ssl.SSLError):
-        return Failed(*tls_failure(problem))
+        return Failed(Kind.CONNECTION, tls_failure(problem))
     if isinstance(problem, OSError):
         return Failed(*socket_failure(problem))
     return problem
@@ -84,11 +84,6 @@ def socket_failure(problem: OSError) -> tuple[Kind, str]:
     if problem.errno in _UNREACHABLE:
         return Kind.CONNECTION, "unreachable"
     return Kind.CONNECTION, "connection"
-
-
-def tls_failure(problem: ssl.SSLError) -> tuple[Kind, str]:
-    """(kind, detail) of what OpenSSL raised."""
-    return Kind.CONNECTION, "certificate" if isinstance(problem, ssl.SSLCertVerificationError) else "tls"
 
 
 def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
@@ -152,8 +147,10 @@ def _tunnel(sock: _socket.socket, route: Route, authorization: str | None) -> No
     # Of a refusal the head is enough: its body may last as long as the proxy likes.
     while not parser.feed(_receive(sock)) and not parser.head.status:
         pass
-    if parser.fault or not 200 <= parser.head.status < 300 or not parser.reusable:
-        raise Failed(Kind.CONNECTION, "proxy")
+    if parser.fault or (parser.head.status < 300 and not parser.reusable):
+        raise Failed(Kind.CONNECTION, "proxy: no HTTP answer")
+    if parser.head.status >= 300:
+        raise Failed(Kind.CONNECTION, f"proxy: {parser.head.status}")
 
 
 def _handshake(sock: _socket.socket, tls: TlsStream) -> TlsStream:

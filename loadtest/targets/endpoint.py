@@ -94,7 +94,7 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
         found = CredentialSource(session.get_credentials())
     except botocore.exceptions.NoRegionError:
         raise TargetError(
-            "no AWS region: give the option region, set AWS_DEFAULT_REGION, or name one in the profile"
+            "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
         ) from None
     except botocore.exceptions.NoCredentialsError:
         raise TargetError(

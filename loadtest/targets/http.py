@@ -36,7 +36,7 @@ class HttpTarget(ConnectionTarget):
         ca_file = options.get("ca_file") or os.environ.get("AWS_CA_BUNDLE")
         route = route_to(url, options, ca_file, direct=_is_loopback(url))
         requests = _Requests(url, route, options.get("accept"))
-        super().__init__(Shared(route, requests, "reads" if options.get("stream") else None))
+        super().__init__(Shared(route, requests, "reads" if options.get("stream") else None), url)
 
 
 class _Requests:

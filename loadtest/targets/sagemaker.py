@@ -44,7 +44,8 @@ class SageMakerTarget(ConnectionTarget):
         check_target_ref(TargetRef(f"sagemaker:{endpoint_name}", options))
         endpoint = resolve_endpoint(endpoint_name, options, credentials)
         route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file)
-        super().__init__(Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None))
+        shared = Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None)
+        super().__init__(shared, endpoint.url, target_region=endpoint.region)
 
 
 class _Requests:

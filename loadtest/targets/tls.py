@@ -7,7 +7,7 @@ import ssl
 
 from loadtest.errors import TargetError
 
-__all__ = ["TlsStream", "client_context"]
+__all__ = ["TlsStream", "client_context", "tls_failure"]
 
 _READ_BYTES = 256 * 1024
 
@@ -24,6 +24,13 @@ def client_context(ca_file: str | None) -> ssl.SSLContext:
         raise TargetError(f"the certificate authorities in {ca_file} cannot be read: {problem}") from problem
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def tls_failure(problem: ssl.SSLError) -> str:
+    """What OpenSSL raised, as an Outcome's detail: "certificate: unable to get local issuer certificate"."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return f"certificate: {problem.verify_message.rstrip('.')}"
+    return f"tls: {problem.reason.lower().replace('_', ' ')}" if problem.reason else "tls"
 
 
 class TlsStream:

@@ -42,7 +42,10 @@ class Requests(Protocol):
 
 
 class Shared:
-    """What the users of one target have in common. streaming: how the parts of an answer are told apart; None: not."""
+    """What the users of one target have in common.
+
+    streaming: how the parts of an answer are told apart; None: not. way: the proxy, if there is one, as a fact.
+    """
 
     def __init__(self, route: Route, requests: Requests, streaming: Streaming | None = None) -> None:
         self.requests = requests
@@ -51,6 +54,7 @@ class Shared:
         self._watchdog = Watchdog(route.read_timeout_s)
         self.heads = HeadReader()
         self._users: set[User] = set()
+        self.way = {"target_proxy": f"{route.proxy.host}:{route.proxy.port}"} if route.proxy is not None else {}
         self._anchor = timestamps.anchor()
 
     def user(self) -> User:
@@ -76,10 +80,14 @@ class Shared:
 
 
 class ConnectionTarget:
-    """A target whose users have a connection each, opened by their first request. Without users it is one itself."""
+    """A target whose users have a connection each, opened by their first request. Without users it is one itself.
 
-    def __init__(self, shared: Shared) -> None:
+    facts: as in `KnownTarget`: target_url, and what else is given here.
+    """
+
+    def __init__(self, shared: Shared, url: str, **facts: str) -> None:
         self._shared = shared
+        self.facts = {"target_url": url.partition("?")[0], **shared.way, **facts}
         self._own: User | None = None
 
     def for_user(self) -> User:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from loadtest.cli import main
 from loadtest.core.histogram import Histogram
+from loadtest.mock.process import MockProcess
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecutionRole"
 FILES = {
@@ -152,6 +154,59 @@ def test_a_target_that_is_down_fails_the_run(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["reason"] == "TARGET_DOWN"
     assert json.loads((tmp_path / "out/describe.json").read_text())["Status"] == "FAILED"
+
+
+@pytest.mark.parametrize("target", ["sagemaker:my-ep", "boto3:my-ep"])
+def test_the_result_says_where_the_requests_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    secret = "s3cr3t-that-nobody-may-see"
+    with MockProcess() as mock:
+        url = mock.url
+        for name, value in {
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url,
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "NO_PROXY": "127.0.0.1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        done = _run(_job(tmp_path / "job.json"), "--target", target, "--output-dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "out/config.json").read_text())["environment"]
+    assert facts["target_url"].startswith(url)
+    assert facts["target_region"] == "eu-west-1"
+    assert f"Target: {facts['target_url']}, region eu-west-1" in done.stdout
+    written = "".join(path.read_text() for path in (tmp_path / "out").iterdir()) + done.stdout + done.stderr
+    assert secret not in written
+    assert "AKIDEXAMPLE" not in written
+
+
+def test_a_url_is_told_without_its_query(tmp_path: Path) -> None:
+    with MockProcess() as mock:
+        url = f"{mock.url}/invocations"
+        done = _run(_job(tmp_path / "job.json"), "--target", f"{url}?key=abc", "--output-dir", tmp_path / "out")
+    assert f"Target: {url}\n" in done.stdout
+
+
+def test_the_built_in_endpoint_needs_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    done = _run(_job(tmp_path / "job.json"), "--output-dir", tmp_path / "out", "--json")
+    assert json.loads(done.stdout)["totals"]["errors"] == 0
+
+
+def test_requests_that_hang_until_they_are_cut_found_the_target_down(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"http://127.0.0.1:{silent.getsockname()[1]}/invocations"
+        done = _run(_job(tmp_path / "job.json"), "--target", target, "--drain", "1s", "--output-dir", tmp_path / "out")
+    assert done.returncode == 1
+    assert "TARGET_DOWN" in done.stdout
+
+
+def test_failures_come_with_advice(tmp_path: Path) -> None:
+    done = _run(_job(tmp_path / "job.json"), "--target", "http://127.0.0.1:9/", "--output-dir", tmp_path / "out")
+    assert "connection refused" in done.stdout
+    assert "- nothing listens at that address and port" in done.stdout
 
 
 def _start(job: Path, out: Path) -> subprocess.Popen[str]:

@@ -123,6 +123,26 @@ class Suicide(Sleeper):
         raise AssertionError("unreachable")
 
 
+class Wrong(Sleeper):
+    """Calls every request wrong, at once."""
+
+    def invoke(self, payload: Payload) -> Outcome:
+        return super().invoke(payload)._replace(kind=Kind.CLIENT_ERROR, status=400, detail="ValidationError")
+
+
+class SometimesWrong(Sleeper):
+    """Calls every second request wrong."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def invoke(self, payload: Payload) -> Outcome:
+        self._asked += 1
+        good = self._asked % 2
+        outcome = super().invoke(payload)
+        return outcome if good else outcome._replace(kind=Kind.CLIENT_ERROR, status=400, detail="x")
+
+
 class Licensed(Sleeper):
     """One process that uses it, whichever is the first, says something and ends after a second."""
 

@@ -109,7 +109,7 @@ def test_kill_ends_at_once_and_keeps_the_windows() -> None:
 
 def test_requests_that_never_end_are_cut_and_counted() -> None:
     result = start(plan_of((0.0, 3), end_s=0.5, target="plugin_targets:Silent", drain_s=0.5)).result(30)
-    assert result.reason is Reason.CURVE_END  # nothing had failed yet
+    assert result.reason is Reason.TARGET_DOWN  # nothing had failed yet when the traffic ended, but nothing came either
     assert result.totals.ok == 0
     assert result.totals.error_kinds == {"cut": 3}
 
@@ -214,3 +214,11 @@ def test_result_times_out_cleanly() -> None:
         run.result(0.01)
     run.kill()
     run.result(20)
+
+
+def test_a_request_that_is_wrong_is_not_hammered_until_one_has_succeeded() -> None:
+    result = start(plan_of((0.0, 2), end_s=1.0, target="plugin_targets:Wrong")).result(30)
+    assert result.totals.error_kinds == {"client_error": result.totals.errors}
+    assert result.totals.errors <= 2 * 11  # 100 ms between two of a user
+    result = start(plan_of((0.0, 2), end_s=1.5, target="plugin_targets:SometimesWrong")).result(30)
+    assert result.totals.errors > 2 * 20

@@ -79,7 +79,7 @@ def test_workers_of_another_version_and_more_than_asked_for_are_sent_home(port: 
     assert len(result.workers) == 2
     host = socket.gethostname()
     assert news == [
-        f"waiting for 2 workers at 127.0.0.1:{port}",
+        f"waiting for 2 workers; on each machine: loadtest worker --master-host 127.0.0.1 --master-port {port}",
         f"1 of 2 workers joined: {host}",
         f"2 of 2 workers joined: {host}",
     ]

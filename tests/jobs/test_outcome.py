@@ -110,7 +110,9 @@ def test_a_search_that_found_something_before_the_errors_is_complete() -> None:
 
 
 def test_failures_are_told_with_their_cause() -> None:
-    assert failure_text(result(Reason.TARGET_DOWN)) == "The load test ended because no request succeeded for too long"
+    assert (
+        failure_text(result(Reason.TARGET_DOWN)) == "The load test ended because no request succeeded, or none any more"
+    )
     lost = build_result(result(Reason.CURVE_END).plan, [], Stop(Reason.ENGINE_LOST, {"why": "signal 9"}))
     assert failure_text(lost).endswith("the load generator was lost; signal 9")
 

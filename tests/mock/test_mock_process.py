@@ -126,11 +126,13 @@ def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
             ["error: mock:servers: must be at least 1", "error: mock:error_ratio: must lie"],
         ),
         (["--law=empirical", "--samples=/nonexistent"], ["error: /nonexistent: the samples cannot be read"]),
-        (["--tls-cert=/nonexistent"], ["No such file or directory"]),
+        (["--tls-cert=/nonexistent"], ["error: --tls-cert, --tls-key: cannot be read: No such file or directory"]),
+        ([f"--tls-cert={__file__}"], [f"error: --tls-cert {__file__}: holds no certificate"]),
+        (["--tls-key=/nonexistent"], ["error: --tls-key: is a key without a certificate"]),
         (["--port=70000"], ["error: the mock endpoint cannot listen on 127.0.0.1:70000: "]),
         (["--log=/nonexistent/log"], ["No such file or directory: /nonexistent/log"]),
     ],
-    ids=["settings", "samples", "tls", "port", "log"],
+    ids=["settings", "samples", "tls", "no certificate", "key alone", "port", "log"],
 )
 def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], line: list[str], parts: list[str]) -> None:
     assert main(line) == 2

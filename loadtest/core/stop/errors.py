@@ -11,7 +11,7 @@ from loadtest.core.decision import Decision, Reason
 from loadtest.core.evidence import log_over
 from loadtest.core.window import Window
 
-__all__ = ["ErrorBudget", "TargetDown"]
+__all__ = ["ErrorBudget", "TargetDown", "kinds_of"]
 
 ALPHA = 0.001  # per rolling minute: an hour at the very budget stops by luck in about one run of a hundred
 
@@ -45,7 +45,7 @@ class ErrorBudget:
                 "completed": completed,
                 "start_s": recent[0].start_s,
                 "end_s": recent[-1].end_s,
-                "kinds": _kinds(recent),
+                "kinds": kinds_of(recent),
             },
         )
 
@@ -90,7 +90,7 @@ class TargetDown:
                 "in_flight": round(dry[0].in_flight, 3),
                 "start_s": dry[-1].start_s,
                 "end_s": dry[0].end_s,
-                "kinds": _kinds(dry),
+                "kinds": kinds_of(dry),
             },
         )
 
@@ -101,7 +101,7 @@ def _last(windows: Sequence[Window], length_s: float) -> Sequence[Window]:
     return [window for window in windows if window.start_s >= first_s] or [*windows][-1:]
 
 
-def _kinds(windows: Sequence[Window]) -> dict[str, int]:
+def kinds_of(windows: Sequence[Window]) -> dict[str, int]:
     """Failures by kind and detail, the most frequent first."""
     total: Counter[str] = Counter()
     for window in windows:

@@ -45,6 +45,7 @@ __all__ = ["ALPHA", "Judgement", "LatencyRule"]
 ALPHA = 0.01
 ALPHA_ROLLING = 0.001
 HEALTHY = 0.8  # times the allowed share: an endpoint up to there must not be stopped, bursts or not
+CLOSE = 0.5  # a share over the limit that is off the allowed one by less than this share of it
 BATCH = 50  # requests in the shortest batch of the burst correction
 
 GROSS_STRETCHES = 3
@@ -141,7 +142,9 @@ class LatencyRule:
         above = tally.share > self.allowed
         plain = (log_over if above else log_under)(n, over, self.allowed)
         if plain < limit:
-            return Judgement("undecided", "too close to the limit for so few requests", n, over)
+            close = abs(tally.share / self.allowed - 1) < CLOSE
+            why = "too close to the limit for so few requests" if close else "too few requests to tell"
+            return Judgement("undecided", why, n, over)
         effect = design_effect(tally.batches, BATCH)
         if effect is None:
             return Judgement("undecided", "too few samples", n, over)
