@@ -22,7 +22,7 @@ from loadtest.core.trust import assess
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker
 from loadtest.engine.roster import Roster
-from loadtest.engine.spawn import start
+from loadtest.engine.spawn import Run, start
 from loadtest.errors import TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
@@ -137,7 +137,8 @@ def test_two_workers_make_one_run() -> None:
     assert all(level.windows for level in levels.values())
 
 
-def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
+def _watched(plan: Plan) -> tuple[Run, list[Window], set[int]]:
+    """A run that has sent its first window, its windows as they come, and the processes that were there before."""
     before, ready = descendants(os.getpid()), threading.Event()
     windows: list[Window] = []
 
@@ -145,8 +146,13 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
         windows.append(window)
         ready.set()
 
-    run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
+    run = start(plan, on_window=on_window)
     assert ready.wait(40)
+    return run, windows, before
+
+
+def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
+    run, windows, before = _watched(_plan((0.0, 4), end_s=14.0))
     os.kill(_child(before, "worker"), signal.SIGKILL)
     result = run.result(60)
     assert result.reason is Reason.CURVE_END
@@ -160,15 +166,7 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
 
 
 def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
-    before, ready = descendants(os.getpid()), threading.Event()
-    windows: list[Window] = []
-
-    def on_window(window: Window, progress: object) -> None:
-        windows.append(window)
-        ready.set()
-
-    run = start(_plan((0.0, 4), end_s=14.0), on_window=on_window)
-    assert ready.wait(40)
+    run, windows, before = _watched(_plan((0.0, 4), end_s=14.0))
     victim = _child(before, "worker")
     os.kill(victim, signal.SIGSTOP)
     until_s = time.monotonic() + 12
@@ -185,9 +183,7 @@ def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
 
 
 def test_a_killed_master_ends_its_workers() -> None:
-    before, ready = descendants(os.getpid()), threading.Event()
-    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
-    assert ready.wait(40)
+    run, _, before = _watched(_plan((0.0, 4), end_s=60.0))
     below = descendants(os.getpid()) - before
     os.kill(_child(before, "master"), signal.SIGKILL)
     assert gone(below, 10)
@@ -195,9 +191,7 @@ def test_a_killed_master_ends_its_workers() -> None:
 
 
 def test_all_workers_lost_is_said_so() -> None:
-    before, ready = descendants(os.getpid()), threading.Event()
-    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
-    assert ready.wait(40)
+    run, _, before = _watched(_plan((0.0, 4), end_s=60.0))
     below = descendants(os.getpid()) - before
     for pid in [pid for pid in below if "\0worker\0" in Path(f"/proc/{pid}/cmdline").read_text()]:
         os.kill(pid, signal.SIGKILL)
@@ -247,9 +241,7 @@ def test_a_stop_between_ready_and_the_start_is_at_zero() -> None:
 
 
 def test_stop_reaches_every_worker() -> None:
-    ready = threading.Event()
-    run = start(_plan((0.0, 4), end_s=60.0), on_window=lambda *_: ready.set())
-    assert ready.wait(40)
+    run, _, _ = _watched(_plan((0.0, 4), end_s=60.0))
     run.stop()
     result = run.result(20)
     assert result.reason is Reason.USER
