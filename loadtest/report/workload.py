@@ -40,9 +40,11 @@ def workload_lines(result: RunResult) -> Iterator[Text]:
     peak = max((level.users for level in result.levels), default=0)
     yield Text(f"Closed workload, {plural(peak, 'user')}; {counts}")
     knee = knee_of(result.levels)
-    if knee is not None:
+    # A run that a plateau ended has found the knee already, between levels if it lies there.
+    found = result.evidence.get("knee_users") or (knee and knee.users)
+    if found:
         yield Text(
-            f"Above {plural(knee.users, 'user')} more users brought no more invocations: latencies there measure "
+            f"Above {plural(round(found), 'user')} more users brought no more invocations: latencies there measure "
             "the number of users, not the endpoint"
         )
 
