@@ -11,7 +11,7 @@ stopped, for the same reason.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,7 +60,6 @@ class Controller:
         self._kept_s = max(60.0, self._down.silent_s, options.rate_window_s) + 2 * options.window_s
         self._recent: deque[Window] = deque()
         self._ok = 0
-        self._failures: Counter[str] = Counter()
         self._stop: Stop | None = None
         self._now_s = 0.0
         self._events: list[Event] = []
@@ -75,7 +74,6 @@ class Controller:
         # The encoded histograms are most of a window, and no rule needs them.
         light = replace(window, latency="", model_latency="", response="", ttfb="", inter_chunk="")
         self._ok += window.ok
-        self._failures.update(window.errors)
         self._rates.observe(light)
         self._recent.append(replace(light, over_batches=()))
         while self._recent[-1].end_s - self._recent[0].end_s > self._kept_s:
@@ -91,7 +89,7 @@ class Controller:
             decision = self._duration.check(now_s)
             if decision is None:
                 return Hold(self._plan.curve.users_at(now_s))
-            self._end(self._nothing(decision), now_s)
+            self._end(decision, now_s)
         assert self._stop is not None
         return self._stop
 
@@ -142,13 +140,6 @@ class Controller:
             self._say_answer(window.end_s, opinion.level, opinion.judgement.answer)
         # Not one answer was good: that says nothing about latency. TARGET_DOWN or the end of time has the word.
         return decision if self._ok else None
-
-    def _nothing(self, end: Decision) -> Decision:
-        """A run whose time is over without one success, though something was tried, found the target down."""
-        if self._ok or not self._failures:
-            return end
-        facts = {"ok": 0, "failed": self._failures.total(), "kinds": dict(self._failures), **end.evidence}
-        return Decision(Reason.TARGET_DOWN, facts)
 
     def _plateau(self, at_s: float) -> Decision | None:
         # One level shows nothing: most windows of a long one cost nothing here.

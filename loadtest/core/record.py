@@ -60,7 +60,6 @@ class Recorder:
     """Collects outcomes and turns them into windows. One per generator process; not thread-safe.
 
     threshold_ns: what `Window.over` counts against; None: nothing is counted.
-    succeeded: some request has, in a window that was taken.
     clock: whose latency is compared (S4). "auto" and "model" take the endpoint's own time where it tells it.
 
     A request costs two appends to arrays; everything else happens once a window, vectorised.
@@ -70,7 +69,7 @@ class Recorder:
         self._threshold_ns = threshold_ns
         self._use_model = clock != "client"
         self._age_sum_s = 0.0
-        self.succeeded = False
+        self._succeeded = False
         self._reset()
 
     def _reset(self) -> None:
@@ -85,6 +84,11 @@ class Recorder:
         self._failed_ns = 0
         self._bytes_in = 0
         self._user_clock = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Some request has, so far."""
+        return self._succeeded or len(self._latency_ns) > self._failures.total()
 
     def record(self, outcome: Outcome) -> None:
         """Add one finished invocation to the current window."""
@@ -175,7 +179,7 @@ class Recorder:
             **distribution_of(np.frombuffer(self._gap_ns, np.int64)).fields("inter_chunk"),
         )
         self._age_sum_s = frame.age_sum_s
-        self.succeeded = self.succeeded or bool(latency_ns.size)
+        self._succeeded = self._succeeded or bool(latency_ns.size)
         self._reset()
         return window
 

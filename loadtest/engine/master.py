@@ -108,6 +108,7 @@ class _Master:
 
     def _all_here(self) -> bool:
         for member in [member for member in self._roster if self._is_gone(member)]:
+            self._dismiss(member.client_id, GIVEN_UP)  # if it only stalled, it is not to wait for a place that is taken
             self._roster.leave(member.client_id)
         return len(self._roster) >= self._expected
 

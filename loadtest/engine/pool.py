@@ -40,7 +40,9 @@ class WorkerPool:
 
     def start(self, count: int, port: int) -> None:
         """Start `count` workers that join the master at `port` of this machine."""
-        for number in range(0 if self._killed else count):
+        for number in range(count):
+            if self._killed:
+                return
             worker = GeneratorProcess("worker", "127.0.0.1", str(port), env=self._env)
             listener = threading.Thread(
                 target=self._listen, args=(number, worker), name=f"loadtest-worker-{number}", daemon=True
@@ -48,6 +50,8 @@ class WorkerPool:
             self._workers.append(worker)
             self._listeners.append(listener)
             listener.start()
+            if self._killed:
+                worker.kill()
 
     def kill(self) -> None:
         """End them at once."""
@@ -68,7 +72,7 @@ class WorkerPool:
         except (EngineError, OSError, ValueError) as problem:
             said = str(problem)
         code = worker.close()
-        if said or code:
+        if (said or code) and not self._killed:
             ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}" if code else "gave up"
             last = said or "; ".join(list(worker.log)[-LAST_LINES:])
             self._fallen.append(f"worker process {number} (pid {worker.pid}) {ended}" + (f": {last}" if last else ""))

@@ -95,7 +95,9 @@ class GeneratorProcess:
                 yield None
 
     def kill(self) -> None:
-        """End it and whatever it started, at once."""
+        """End it and whatever it started, at once. Not once it was reaped: its number may be another's by then."""
+        if self._popen.returncode is not None:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
 

@@ -41,7 +41,7 @@ class RunProcesses:
         self._env = env
         self._listen = listen
         self._stack = ExitStack()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a second signal may come while the handler of the first holds it
         self._child: GeneratorProcess | None = None
         self._pool: WorkerPool | None = None
         self._stopping = self._killed = False

@@ -6,6 +6,7 @@ Everything happens on two threads of its own, so any program can embed it: `star
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ Status = Literal["starting", "running", "draining", "finished"]
 Progress = Mapping[str, Any]
 
 SILENCE_S = 30.0  # a generator that says nothing for this long (and a window) is lost
+EVERYWHERE = ("*", "0.0.0.0", "::", "[::]")  # addresses that mean all of this machine's own
 FALLEN_S = 5.0  # a worker that ended before the start: the master, which knows more, may say why
 OPEN_S = 75.0  # to import, resolve credentials and open the target
 HARD_SLACK_S = 75.0  # after traffic and drain; the child's own hard end comes first
@@ -170,7 +172,8 @@ class Run:
         except EngineError as problem:
             lost = str(problem)
             child.kill()
-        self._fallen = self._processes.fallen()
+        if not (self._killed or (self._started_at is None and self._asked_to_stop)):
+            self._fallen = self._processes.fallen()
         if self._done is not None or self._failure is not None:
             return
         if self._killed:
@@ -204,7 +207,8 @@ class Run:
         elif kind == "listening":
             self._processes.start_workers(self._plan.workers, message["port"])
             if self._listen is not None:
-                how = f"loadtest worker --master-host {self._listen[0]} --master-port {message['port']}"
+                host = socket.gethostname() if self._listen[0] in EVERYWHERE else self._listen[0]
+                how = f"loadtest worker --master-host {host} --master-port {message['port']}"
                 self._tell(f"waiting for {self._plan.workers} workers; on each machine: {how}")
         elif kind == "joined":
             if self._listen is not None:

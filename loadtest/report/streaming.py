@@ -14,7 +14,7 @@ from loadtest.report.words import level_users, milliseconds
 
 __all__ = ["streaming_tables"]
 
-MAX_ROWS = 24
+MAX_ROWS, FIRST_ROWS = 24, 4
 
 
 def streaming_tables(result: RunResult) -> Iterator[Table]:
@@ -26,8 +26,12 @@ def streaming_tables(result: RunResult) -> Iterator[Table]:
     for heading in ("TTFB\np50 ms", "\np95", "\np99", "\nmax", "inter-chunk\np50 ms", "\np95", "\np99", "\nmax"):
         table.add_column(heading, justify="right", no_wrap=True)
     levels = [level for level in result.levels if level.ttfb_p50_ms is not None]
-    for level in [] if result.plan.arrivals is not None else levels[-MAX_ROWS:]:
-        table.add_row(level_users(level), *_cells(level))
+    skipped = max(0, len(levels) - MAX_ROWS)
+    for i, level in enumerate([] if result.plan.arrivals is not None else levels):
+        if skipped and i == FIRST_ROWS:
+            table.add_row(f"({skipped} more)")
+        if not skipped or not FIRST_ROWS <= i < FIRST_ROWS + skipped:
+            table.add_row(level_users(level), *_cells(level))
     table.add_row("all", *_cells(result.totals))
     yield table
 

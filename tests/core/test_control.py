@@ -10,6 +10,7 @@ from loadtest.core.curve import Step, TrafficCurve, curve_of
 from loadtest.core.decision import Hold, Reason, Stop
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.stop.final import final_stop
 from loadtest.core.window import Window
 
 P95 = LatencyThreshold(0.95, 100)
@@ -83,11 +84,13 @@ def test_when_and_why_it_stops(given, windows, at_s, reason) -> None:
 def test_without_one_success_it_is_the_target_that_is_down() -> None:
     dead = {"ok": 0, "errors": {"connection": 50}, **slow(50)}
     controller = Controller(plan((Phase(4, 0, 12),), latency=P95))
-    assert drive(controller, [window(i, **dead) for i in range(11)]) is None
+    windows = [window(i, **dead) for i in range(11)]
+    assert drive(controller, windows) is None  # whatever the threshold
     decision = controller.tick(12.0)
     assert isinstance(decision, Stop)
-    assert decision.reason is Reason.TARGET_DOWN
-    assert decision.evidence["kinds"] == {"connection": 550}
+    found = final_stop(decision, windows, 12.0)
+    assert found.reason is Reason.TARGET_DOWN
+    assert found.evidence["kinds"] == {"connection": 550}
 
 
 def test_one_success_makes_failures_count_as_over() -> None:

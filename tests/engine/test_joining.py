@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -94,6 +95,20 @@ def test_a_worker_that_leaves_before_the_start_makes_room_for_another(port: int)
         leaver.stdin.write('{"kind":"stop"}\n')
         leaver.stdin.flush()
         assert leaver.wait(10) == 0
+    with _worker(port), _worker(port):
+        assert run.result(40).reason is Reason.CURVE_END
+
+
+def test_a_worker_that_stalls_while_others_are_waited_for_is_sent_home(port: int) -> None:
+    run, news = _listening(_plan(2), port)
+    with _worker(port) as sleeper:
+        while len(news) < 2 and sleeper.poll() is None:
+            time.sleep(0.01)
+        sleeper.send_signal(signal.SIGSTOP)
+        time.sleep(5.3)  # the master gives it up after 4 to 5 s, and after 6 it gives up the master
+        sleeper.send_signal(signal.SIGCONT)
+        said = _said(sleeper)
+        assert "take this worker for lost" in said or "master has been silent" in said
     with _worker(port), _worker(port):
         assert run.result(40).reason is Reason.CURVE_END
 

@@ -220,12 +220,27 @@ def test_the_reason_of_a_refusal_is_the_workers_own() -> None:
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_run_is_ended_while_its_workers_start(how: str) -> None:
+    before = descendants(os.getpid())
     run = start(_plan((0.0, 4), end_s=60.0, workers=3))
-    time.sleep(0.8)
+    until_s = time.monotonic() + 20
+    while len(descendants(os.getpid()) - before) < 2 and time.monotonic() < until_s:
+        time.sleep(0.01)
     getattr(run, how)()
     asked_s = time.monotonic()
-    assert run.result(20).reason is Reason.USER
+    result = run.result(20)
+    assert result.reason is Reason.USER
+    assert result.problems == ()  # nobody fell: they were told to end
     assert time.monotonic() - asked_s < 4.5  # one worker's patience, not that of each in turn
+
+
+def test_killing_a_run_that_is_over_signals_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers of its processes may be those of strangers by then."""
+    run = start(_plan((0.0, 2), end_s=0.5))
+    run.result(40)
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, number: signalled.append(pid))
+    run.kill()
+    assert signalled == []
 
 
 def test_a_stop_between_ready_and_the_start_is_at_zero() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from loadtest.core.decision import Reason, Stop
+from loadtest.core.outcome import Kind
 from loadtest.core.silence import silences
 from loadtest.core.stop.errors import kinds_of
 from loadtest.core.window import Window
@@ -19,15 +20,16 @@ DOUBTFUL = frozenset({Reason.CURVE_END, Reason.JOB_DURATION, Reason.LATENCY})
 
 
 def final_stop(stop: Stop, windows: Sequence[Window], stopped_at_s: float | None) -> Stop:
-    """`stop`, or TARGET_DOWN: nothing succeeded though something was tried, or nothing any more at the end.
+    """`stop`, or TARGET_DOWN: nothing succeeded though something was tried, or the endpoint was gone at the end.
 
     windows: all, in time order, the draining included, in which the last requests may still succeed. stopped_at_s: when
-    the draining began; None: not told. The end is a silence (`silences`) that lasts until the traffic's end, of at
-    least 3 windows and 10 failures, with no success after it.
+    the draining began; None: not told. It was gone if the traffic ended in a silence (`silences`) of at least 3 windows
+    and 10 failures, most of them of the connection, with no success after it. An endpoint that answers under too
+    much load with errors, or too late, is not gone: to find that point is what a ramp is for.
     """
     if stop.reason not in DOUBTFUL:
         return stop
-    dry = windows if not any(window.ok for window in windows) else _silence_at_the_end(windows, stopped_at_s)
+    dry = windows if not any(window.ok for window in windows) else _gone(windows, stopped_at_s)
     failed = sum(window.failed for window in dry)
     if not failed:
         return stop
@@ -35,13 +37,17 @@ def final_stop(stop: Stop, windows: Sequence[Window], stopped_at_s: float | None
     return Stop(Reason.TARGET_DOWN, {**facts, "start_s": dry[0].start_s, "end_s": dry[-1].end_s})
 
 
-def _silence_at_the_end(windows: Sequence[Window], stopped_at_s: float | None) -> Sequence[Window]:
-    """The windows of the traffic's last silence, if it was one to its end and after it; else ()."""
+def _gone(windows: Sequence[Window], stopped_at_s: float | None) -> Sequence[Window]:
+    """The windows of the silence that the traffic ended in, if the endpoint was gone; else ()."""
     ended_s = math.inf if stopped_at_s is None else stopped_at_s
-    traffic = [window for window in windows if window.users and window.start_s < ended_s]
-    quiet = silences(traffic)
-    if not quiet or quiet[-1][1] < traffic[-1].end_s or any(w.ok for w in windows if w.start_s >= traffic[-1].end_s):
+    before = [window for window in windows if window.start_s < ended_s]
+    traffic = [window for window in before if window.users]
+    quiet = silences(before)
+    if not quiet or quiet[-1][1] < traffic[-1].end_s:
+        return ()
+    if any(window.ok for window in windows if window.index > traffic[-1].index):
         return ()
     dry = [window for window in traffic if window.start_s >= quiet[-1][0]]
-    enough = len(dry) >= MIN_WINDOWS and sum(window.failed for window in dry) >= MIN_FAILURES
-    return dry if enough else ()
+    failed = sum(window.failed for window in dry)
+    unconnected = sum(window.errors.get(Kind.CONNECTION.value, 0) for window in dry)
+    return dry if len(dry) >= MIN_WINDOWS and failed >= MIN_FAILURES and unconnected > failed / 2 else ()

@@ -10,6 +10,11 @@ from loadtest.core.decision import Reason, Stop
 from loadtest.core.stop.final import final_stop
 
 
+def _as(kind, windows):
+    """The same windows, their failures all of that kind."""
+    return [replace(w, errors={kind: w.failed} if w.failed else {}) for w in windows]
+
+
 @pytest.mark.parametrize(
     ("ok", "failed", "drained", "down"),
     [
@@ -27,8 +32,8 @@ from loadtest.core.stop.final import final_stop
 )
 def test_the_end_of_a_run(make_windows, ok, failed, drained, down) -> None:
     windows = [
-        *make_windows(ok, failed=failed, max_ms=20.0),
-        *make_windows(drained[:1], failed=drained[1:], first=len(ok), users=0, level=None),
+        *_as("connection", make_windows(ok, failed=failed, max_ms=20.0)),
+        *_as("cut", make_windows(drained[:1], failed=drained[1:], first=len(ok), users=0, level=None)),
     ]
     for reason in (Reason.CURVE_END, Reason.JOB_DURATION, Reason.LATENCY):
         found = final_stop(Stop(reason, {"a": 1}), windows, float(len(ok)))
@@ -48,7 +53,23 @@ def test_other_reasons_stand(make_windows, reason) -> None:
 
 def test_an_endpoint_that_takes_long_is_not_silent(make_windows) -> None:
     """Seconds without an answer are to be expected of one whose answers take seconds."""
-    windows = make_windows([3] * 5 + [0] * 4, failed=[0] * 5 + [4] * 4, max_ms=3000.0)
+    windows = _as("connection", make_windows([3] * 5 + [0] * 4, failed=[0] * 5 + [4] * 4, max_ms=3000.0))
     assert final_stop(Stop(Reason.CURVE_END), windows, None).reason is Reason.CURVE_END
     quick = [replace(window, max_ms=100.0) for window in windows]
     assert final_stop(Stop(Reason.CURVE_END), quick, None).reason is Reason.TARGET_DOWN
+
+
+@pytest.mark.parametrize("kind", ["throttled", "timeout", "server_error"])
+def test_an_endpoint_that_too_much_load_overcame_is_not_gone(make_windows, kind) -> None:
+    windows = _as(kind, make_windows([50] * 5 + [0] * 4, failed=[0] * 5 + [40] * 4, max_ms=100.0))
+    for reason in (Reason.CURVE_END, Reason.LATENCY):
+        assert final_stop(Stop(reason), windows, None).reason is reason
+
+
+def test_a_pause_of_the_users_is_no_silence(make_windows) -> None:
+    windows = [
+        *make_windows([50] * 5, max_ms=20.0),
+        *make_windows([0] * 4, first=5, users=0),
+        *_as("connection", make_windows([0] * 2, failed=[20] * 2, first=9)),
+    ]
+    assert final_stop(Stop(Reason.CURVE_END), windows, None).reason is Reason.CURVE_END
