@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,8 +74,8 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
     job, spec = load_job(file, cast(Profile, profile))
-    with TemporaryDirectory(prefix="loadtest-") as scratch:
-        plan = _with_samples(_plan(job, spec, given), spec, Path(scratch), given["listen"] is not None)
+    with ExitStack() as scratch:
+        plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
         code = _run_plan(plan, job, spec, given)
     raise SystemExit(code)
 
@@ -102,7 +102,7 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     return exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
 
 
-def _with_samples(plan: Plan, spec: JobSpec, scratch: Path, listening: bool) -> Plan:
+def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool) -> Plan:
     """The plan with the job's own sample payload, if it has one, no other was given, and the target would read it."""
     if plan.payload.path is not None or spec.sample_payload_url is None or plan.target.ref.startswith(("mock", "null")):
         return plan
@@ -111,7 +111,9 @@ def _with_samples(plan: Plan, spec: JobSpec, scratch: Path, listening: bool) -> 
         raise SpecError([Problem("--listen", spec.sample_payload_url, rule, "fetch it on each and give --payload")])
     from loadtest.aws.s3 import fetch_archive
 
-    path = fetch_archive(spec.sample_payload_url, scratch, plan.target.options)
+    # Only now: whoever is killed leaves it behind.
+    folder = Path(scratch.enter_context(TemporaryDirectory(prefix="loadtest-")))
+    path = fetch_archive(spec.sample_payload_url, folder, plan.target.options)
     return replace(plan, payload=replace(plan.payload, path=str(path)))
 
 

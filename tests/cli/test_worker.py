@@ -73,3 +73,13 @@ def test_a_mock_that_workers_elsewhere_do_not_reach_is_refused() -> None:
         _, problems = run.communicate(timeout=30)
     assert run.returncode == 2
     assert "loadtest mock --host" in problems
+
+
+def test_a_sample_payload_that_only_this_machine_would_have_is_refused() -> None:
+    (job,) = (Path(__file__).parent.parent / "data/jobs").glob("17-*.json")
+    where = ["--target", "http://127.0.0.1:9/", "--listen", f"127.0.0.1:{_free_port()}"]
+    with _loadtest("run", str(job), *where) as run:
+        _, problems = run.communicate(timeout=30)
+    assert run.returncode == 2
+    assert problems.startswith("--listen: ")
+    assert "give --payload" in problems
