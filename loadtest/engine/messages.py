@@ -23,7 +23,9 @@ from typing import Any
 
 from loadtest.errors import EngineError
 
-__all__ = ["CHILD_KINDS", "PARENT_KINDS", "Lines", "encode"]
+__all__ = ["CHILD_KINDS", "JOIN_S", "PARENT_KINDS", "Lines", "encode"]
+
+JOIN_S = 600.0  # so long do a run and workers that somebody starts elsewhere wait for each other
 
 PARENT_KINDS = frozenset({"plan", "stop"})
 CHILD_KINDS = frozenset({"listening", "joined", "workers", "ready", "window", "starts", "stopping", "done", "failed"})

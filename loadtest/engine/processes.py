@@ -11,15 +11,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from loadtest.core.plan import Plan, TargetRef
+from loadtest.engine.messages import JOIN_S
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
 from loadtest.mock.process import MockProcess
 from loadtest.targets.mock_settings import MockSettings
 
-__all__ = ["JOIN_S", "MOCK_ENV", "RunProcesses"]
+__all__ = ["MOCK_ENV", "RunProcesses"]
 
-JOIN_S = 600.0  # for workers that somebody starts elsewhere
-LOCAL_JOIN_S = 60.0  # for those that are started here
+LOCAL_JOIN_S = 60.0  # for workers that are started here
 
 # For a run against the mock. It accepts any signature, but botocore and our signer want some credentials to sign with.
 MOCK_ENV = {

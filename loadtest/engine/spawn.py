@@ -21,8 +21,9 @@ from loadtest.core.watch import overall, verdicts
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker
 from loadtest.engine.environment import environment
+from loadtest.engine.messages import JOIN_S
 from loadtest.engine.process import GeneratorProcess
-from loadtest.engine.processes import JOIN_S, MOCK_ENV, RunProcesses
+from loadtest.engine.processes import MOCK_ENV, RunProcesses
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 from loadtest.targets.open import check_target_ref
 

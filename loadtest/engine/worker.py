@@ -28,6 +28,7 @@ from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan
 from loadtest.engine.generator import Generator
 from loadtest.engine.link import Link
+from loadtest.engine.messages import JOIN_S
 from loadtest.engine.runners import join_master
 from loadtest.errors import EngineError, SpecError, TargetError
 from loadtest.targets.open import open_target
@@ -36,7 +37,6 @@ from loadtest.version import VERSION
 __all__ = ["MASTER_MESSAGES", "MASTER_SILENCE_S", "run_worker"]
 
 MASTER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("plan", "clock", "start", "curve", "stop", "cut", "quit"))
-JOIN_S = 600.0  # as long as a run waits for its workers
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
 
