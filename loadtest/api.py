@@ -59,7 +59,7 @@ def plan(
     """The load test of a job, ready to run.
 
     target: what to send the traffic to, as `TargetRef.ref`; None: the scenario's, else the job's own endpoint.
-    payload: a file, folder or .tar.gz of request bodies; None: the scenario's, else one small JSON document.
+    payload: a file, folder or archive of request bodies; None: the scenario's, else one small JSON document.
     content_type: None: the scenario's, else the job's first SupportedContentTypes, else application/json.
     options: how ambiguous fields are read and how it is measured; None: the scenario's.
     arrivals: an open workload in place of the job's traffic, with at most `in_flight_limit` requests at once; None: the

@@ -1,33 +1,41 @@
-"""Reads the regular files of a gzip tar archive that nobody vouches for, in memory and in one pass.
+"""Reads the regular files of an archive that nobody vouches for, in memory and in one pass.
 
-Not `tarfile`: it follows what the archive says (links, sparse maps, header chains, sizes of headers) and its fixes for
-hostile input differ from Python to Python. Here every byte read is counted against a limit, nothing is written to
-disk, no name is resolved, and what is not a plain file or folder is refused.
-Formats: POSIX.1-1988 ustar, POSIX.1-2001 pax (path and size records), GNU long names and base-256 sizes.
+Tar (plain, or packed by gzip, bzip2 or xz) by `tarfile`'s stream mode, zip by `zipfile`. Every byte that comes out of a
+decompressor is counted against a limit, nothing is written to disk, no name is resolved, and what is not a plain file
+or folder is refused. Tar headers are read one by one, because `TarFile.next` takes a damaged one for the end.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import stat
+import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import IO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
 
 __all__ = ["MAX_MEMBERS", "MAX_UNPACKED_BYTES", "ArchiveError", "Member", "read_archive"]
 
 MAX_MEMBERS = 10_000  # entries of any kind
 MAX_UNPACKED_BYTES = 256 << 20  # everything that comes out of the decompressor, headers and skipped files too
-_MAX_HEADER_BYTES = 64 << 10  # of one pax header or long name
-_BLOCK = 512
 _CHUNK_BYTES = 1 << 20
 
-_FILES = frozenset((b"0", b"\0", b"7"))
+_PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed, mode="rb"),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_DAMAGES = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, ValueError)
 _REFUSED = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a character device",
-    b"4": "a block device",
-    b"6": "a named pipe",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.CHRTYPE: "a character device",
+    tarfile.BLKTYPE: "a block device",
+    tarfile.FIFOTYPE: "a named pipe",
 }
 
 
@@ -47,158 +55,137 @@ class Member(NamedTuple):
 def read_archive(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
     """Every file of the archive in its order, and every entry that is refused; folders are left out.
 
-    A file over `max_file_bytes` comes without its body. Raises ArchiveError where reading can't go on.
+    packed: seekable, at its start; which kind of archive it is, its first bytes say. A file over `max_file_bytes` comes
+    without its body. Raises ArchiveError where reading can't go on.
     """
-    stream = _Stream(packed)
-    long_name: str | None = None
-    long_size: int | None = None
-    for _ in range(MAX_MEMBERS):
-        header = stream.read(_BLOCK)
-        if not any(header):
-            stream.drain()
+    start = packed.read(6)
+    packed.seek(0)
+    try:
+        if start.startswith(_ZIP):
+            yield from _zip(packed, max_file_bytes)
             return
-        name, size, kind = _header(header)
-        if kind in (b"L", b"x", b"g", b"K"):
-            records = _extended(stream, kind, size)
-            long_name, long_size = records.get("path", long_name), _size(records.get("size"), long_size)
-            continue
-        name = name if long_name is None else long_name
-        size = size if long_size is None else long_size
-        long_name = long_size = None
-        if kind == b"5":
-            stream.skip(size)  # a folder has no content, but some writers give it a size
-        elif kind in _FILES:
-            yield _file(stream, name, size, max_file_bytes)
-        elif kind == b"S":
-            raise ArchiveError("the archive has a sparse file")
-        else:
-            yield Member(name, size, fault=f"is {_REFUSED.get(kind, 'an entry of an unknown kind')}")
-            # The size of a link is that of what it points at: nothing follows.
-            stream.skip(0 if kind in _REFUSED else size)
+        unpack = next((unpack for mark, unpack in _PACKED.items() if start.startswith(mark)), None)
+        yield from _tar(_Counted(packed if unpack is None else unpack(packed)), max_file_bytes)
+    except EOFError:
+        raise ArchiveError("the archive is truncated") from None
+    except RecursionError:
+        raise ArchiveError("the archive is damaged: its headers have headers without end") from None
+    except _DAMAGES as problem:
+        raise ArchiveError(f"the file is no archive or a damaged one ({problem})") from None
+
+
+def _tar(unpacked: _Counted, max_file_bytes: int) -> Iterator[Member]:
+    try:
+        tar = tarfile.open(  # type: ignore[call-overload]  # noqa: SIM115 - all it wants of a file is to read
+            fileobj=unpacked, mode="r|", encoding="utf-8", errors="backslashreplace"
+        )
+    except tarfile.ReadError as problem:
+        if not unpacked.any_data:
+            if unpacked.total_bytes % tarfile.BLOCKSIZE or not unpacked.total_bytes:
+                raise ArchiveError("the archive is truncated") from None
+            return  # nothing but end marks
+        raise ArchiveError(f"the file is no archive or a damaged one ({problem})") from None
+    header = tar.next()
+    for _ in range(MAX_MEMBERS):
+        if header is None:
+            unpacked.drain()
+            return
+        if header.size < 0:
+            raise ArchiveError("the archive is damaged: a size in a header is negative")
+        if header.size > MAX_UNPACKED_BYTES:
+            raise ArchiveError(f"the archive is truncated, or unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")
+        member = _tar_member(tar, header, max_file_bytes)
+        if member is not None:
+            yield member
+        header = _next_header(tar)
     raise ArchiveError(f"the archive has more than {MAX_MEMBERS:,} entries")
 
 
-def _file(stream: _Stream, name: str, size: int, max_file_bytes: int) -> Member:
-    fault = "has a name that leads out of the archive" if name.startswith("/") or ".." in name.split("/") else ""
-    if name.endswith("/"):  # a folder, as writers before POSIX mark it
-        fault = fault or ("is a folder with content" if size else "")
-    if fault or size > max_file_bytes:
-        stream.skip(size)
-        return Member(name, size, fault=fault)
-    body = stream.read(size)
-    stream.skip_padding(size)
-    return Member(name, size, body)
+def _next_header(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+    """None: the end mark. `TarFile.next` would say so of a damaged header too."""
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    try:
+        return tarfile.TarInfo.fromtarfile(tar)
+    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+        return None
+    except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
+        raise ArchiveError("the archive is truncated") from None
+    except tarfile.HeaderError as problem:
+        raise ArchiveError(f"the archive is damaged ({problem})") from None
 
 
-def _header(block: bytes) -> tuple[str, int, bytes]:
-    """(name, size, kind) of a header block whose checksum is right."""
-    told = _number(block[148:156])
-    if told != sum(block) - sum(block[148:156]) + 8 * 0x20:
-        raise ArchiveError("the archive is damaged: the checksum of a header is wrong")
-    name = _text(block[:100])
-    if block[257:262] == b"ustar" and block[262:263] == b"\0" and block[345]:
-        name = f"{_text(block[345:500])}/{name}"
-    return name, _number(block[124:136]), block[156:157]
+def _tar_member(tar: tarfile.TarFile, header: tarfile.TarInfo, max_file_bytes: int) -> Member | None:
+    """None: a folder."""
+    if header.isdir():
+        return None
+    fault = _name_fault(header.name)
+    if header.type == tarfile.GNUTYPE_SPARSE or header.sparse is not None or "GNU.sparse.major" in header.pax_headers:
+        fault = "is a sparse file"
+    elif header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE):
+        fault = f"is {_REFUSED.get(header.type, 'an entry of an unknown kind')}"
+    if fault or header.size > max_file_bytes:
+        return Member(header.name, header.size, fault=fault)
+    content = tar.extractfile(header)
+    assert content is not None
+    try:
+        return Member(header.name, header.size, content.read())
+    except tarfile.ReadError:
+        raise ArchiveError("the archive is truncated") from None
 
 
-def _number(field: bytes) -> int:
-    if field[0] & 0x80:
-        if field[0] != 0x80:
-            raise ArchiveError("the archive is damaged: a number in a header is negative")
-        return int.from_bytes(field[1:], "big")
-    digits = field.split(b"\0", 1)[0].strip(b" ")
-    if digits.strip(b"01234567"):
-        raise ArchiveError("the archive is damaged: a number in a header is none")
-    return int(digits or b"0", 8)
+def _zip(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
+    left_bytes = MAX_UNPACKED_BYTES
+    with zipfile.ZipFile(packed) as archive:
+        entries = archive.infolist()
+        if len(entries) > MAX_MEMBERS:
+            raise ArchiveError(f"the archive has more than {MAX_MEMBERS:,} entries")
+        for entry in entries:
+            if entry.is_dir():
+                continue
+            kind = stat.S_IFMT(entry.external_attr >> 16)
+            fault = _name_fault(entry.filename)
+            if entry.flag_bits & 1:
+                fault = "is encrypted"
+            elif kind not in (0, stat.S_IFREG):
+                fault = "is a symbolic link" if kind == stat.S_IFLNK else "is no plain file"
+            if fault or entry.file_size > max_file_bytes:
+                yield Member(entry.filename, entry.file_size, fault=fault)
+                continue
+            left_bytes -= entry.file_size
+            if left_bytes < 0:
+                raise ArchiveError(f"the archive unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")
+            # Not over what the directory says, whatever is packed there; the checksum tells if that was a lie.
+            yield Member(entry.filename, entry.file_size, archive.read(entry))
 
 
-def _size(text: str | None, before: int | None) -> int | None:
-    if text is None:
-        return before
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise ArchiveError("the archive is damaged: the size in a pax header is no number")
-    return int(text)
+def _name_fault(name: str) -> str:
+    if name.startswith("/") or ".." in name.split("/"):
+        return "has a name that leads out of the archive"
+    return "is a folder with content" if name.endswith("/") else ""
 
 
-def _extended(stream: _Stream, kind: bytes, size: int) -> dict[str, str]:
-    """What an extra header says about the next entry: its path, its size. A global one may not say either."""
-    if size > _MAX_HEADER_BYTES:
-        raise ArchiveError(f"a header of the archive has {size:,} bytes, more than {_MAX_HEADER_BYTES:,}")
-    content = stream.read(size)
-    stream.skip_padding(size)
-    if kind == b"K":  # the long target of a link, which is refused anyway
-        return {}
-    if kind == b"L":
-        return {"path": _text(content)}
-    records = dict(_records(content))
-    if any(name.startswith("GNU.sparse.") for name in records):
-        raise ArchiveError("the archive has a sparse file")
-    if kind == b"g":
-        if records.keys() & {"path", "size"}:
-            raise ArchiveError("the archive gives all files one name or size")
-        return {}
-    return {name: value for name, value in records.items() if name in ("path", "size")}
+class _Counted:
+    """The unpacked bytes, counted: no read goes over the limit of the whole, so a bomb costs no more than that.
 
+    total_bytes: read so far. any_data: some of them were not 0.
+    """
 
-def _records(content: bytes) -> Iterator[tuple[str, str]]:
-    """pax records: `LENGTH KEY=VALUE\\n`, where LENGTH is that of the whole record."""
-    while content:
-        digits, _, _ = content[:8].partition(b" ")
-        length = int(digits) if digits.isdigit() else 0
-        record = content[len(digits) + 1 : length]
-        name, equals, value = record.partition(b"=")
-        if not equals or not value.endswith(b"\n") or length > len(content):
-            raise ArchiveError("the archive is damaged: a pax header is malformed")
-        yield _text(name), _text(value[:-1])
-        content = content[length:]
-
-
-def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-
-
-class _Stream:
-    """The unpacked bytes, counted: no read goes over the limit of the whole, so a bomb costs no more than that."""
-
-    def __init__(self, packed: IO[bytes]) -> None:
-        self._file = gzip.GzipFile(fileobj=packed, mode="rb")
-        self._left_bytes = MAX_UNPACKED_BYTES
+    def __init__(self, unpacked: IO[bytes]) -> None:
+        self._unpacked = unpacked
+        self.total_bytes = 0
+        self.any_data = False
 
     def read(self, size: int) -> bytes:
-        """Exactly `size` bytes."""
-        parts = []
-        while size:
-            part = self._some(min(size, _CHUNK_BYTES))
-            if not part:
-                raise ArchiveError("the archive is truncated")
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def skip(self, size: int) -> None:
-        """Past a content of `size` bytes and its padding."""
-        for _ in range(size // _CHUNK_BYTES):
-            self.read(_CHUNK_BYTES)
-        self.read(size % _CHUNK_BYTES)
-        self.skip_padding(size)
-
-    def skip_padding(self, size: int) -> None:
-        """From the end of a content of `size` bytes to the next block."""
-        self.read(-size % _BLOCK)
-
-    def drain(self) -> None:
-        """To the end, which checks gzip's own checksum."""
-        while self._some(_CHUNK_BYTES):
-            pass
-
-    def _some(self, size: int) -> bytes:
-        try:
-            part = self._file.read(size)
-        except EOFError:
-            raise ArchiveError("the archive is truncated") from None
-        except (gzip.BadGzipFile, zlib.error) as problem:
-            raise ArchiveError(f"the file is no gzip archive or a damaged one ({problem})") from None
-        self._left_bytes -= len(part)
-        if self._left_bytes < 0:
+        """At most `size` bytes; fewer only at the end."""
+        part = self._unpacked.read(size)
+        self.total_bytes += len(part)
+        self.any_data = self.any_data or any(part)
+        if self.total_bytes > MAX_UNPACKED_BYTES:
             raise ArchiveError(f"the archive unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")
         return part
+
+    def drain(self) -> None:
+        """To the end, which checks the packer's own checksum."""
+        while self.read(_CHUNK_BYTES):
+            pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ __all__ = ["MAX_BODY_BYTES", "Payloads", "load_payloads"]
 MAX_BODY_BYTES = 6_291_456  # BodyBlob of sagemaker-runtime's service model
 MAX_CONTENT_TYPE = 1024  # characters; Header of the same
 BUILT_IN = b'{"instances": [[0.0]]}'
-_ARCHIVES = (".tar.gz", ".tgz")
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 # What nobody means as a request: `.DS_Store`, `._x` of macOS, the extra headers of old tar writers.
 _HIDDEN = re.compile(r"\.[^.]|\.\.+[^.]|__MACOSX$|PaxHeaders?(\.\d+)?$")
 _DRAW = 512  # numbers drawn at a time: one kilobyte for each user
@@ -69,12 +70,13 @@ def _draws(items: tuple[Payload, ...], rng: np.random.Generator) -> Iterator[Ite
 
 
 def load_payloads(source: PayloadSource) -> Payloads:
-    """The bodies that `source` names: a file, the files of a folder and its subfolders, or those of a .tar.gz or .tgz.
+    """The bodies that `source` names: a file, the files of a folder and its subfolders, or those of an archive.
 
+    Archives are told by their names: .tar, packed or not (.tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz), and .zip.
     Without a path: one small JSON body. Left out are empty files, and files and folders that hide (`.DS_Store`,
     `._x`), `__MACOSX` and `PaxHeader`. Raises SpecError with every problem: no such file, no body in it, a body over
-    6 MiB (6,291,456 bytes), more than 10,000 entries or 256 MiB, an archive that is damaged or holds links,
-    devices or names that lead out of it, a content type that is no header value.
+    6 MiB (6,291,456 bytes), more than 10,000 entries or 256 MiB, an archive that is damaged or holds links, devices,
+    names that lead out of it or one name twice, a file without an end, a content type that is no header value.
     """
     problems = list(_content_type_problems(source.content_type))
     bodies: dict[str, bytes] = {}
@@ -108,7 +110,7 @@ def _read(path: Path, bodies: dict[str, bytes], problems: list[Problem]) -> None
         _collect(_folder(path), bodies, problems)
     elif not path.is_file():
         advice = "" if path.exists() else "there is nothing of that name"
-        problems.append(Problem("payload", str(path), "must be a file, a folder or a .tar.gz", advice))
+        problems.append(Problem("payload", str(path), "must be a file, a folder or an archive", advice))
     elif path.name.lower().endswith(_ARCHIVES):
         with path.open("rb") as packed:
             _collect(_visible(packed), bodies, problems)
@@ -124,7 +126,10 @@ def _collect(members: Iterator[Member], bodies: dict[str, bytes], problems: list
         elif member.body is None:
             problems.append(Problem(f"payload {shown}", "", f"has {member.size_bytes:,} bytes", _ONE_BODY))
         elif member.body:
-            bodies[member.name.removeprefix("./")] = member.body
+            name = member.name.removeprefix("./")
+            if name in bodies:
+                problems.append(Problem(f"payload {shown}", "", "is there twice", "give each body a name of its own"))
+            bodies[name] = member.body
 
 
 def _visible(packed: IO[bytes]) -> Iterator[Member]:
@@ -160,8 +165,16 @@ def _raise(problem: OSError) -> None:
 
 
 def _file(path: Path, name: str) -> Member:
-    with path.open("rb") as file:
-        body = file.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            return Member(name, os.fstat(file.fileno()).st_size)
-    return Member(name, len(body), body)
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name may be any bytes, and is shown and hashed
+    # Not blocking: a pipe that took the file's place, or one of the kernel's files without an end, must not hold us.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            return Member(name, 0, fault="is no plain file")
+        try:
+            body = file.read(MAX_BODY_BYTES + 1)
+        except BlockingIOError:
+            body = None
+    if body is None:
+        return Member(name, 0, fault="is a file without an end")
+    return Member(name, max(found.st_size, len(body)), None if len(body) > MAX_BODY_BYTES else body)

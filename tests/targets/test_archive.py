@@ -103,10 +103,6 @@ def test_what_tarfile_writes_we_read(files: dict[str, bytes], format: str) -> No
     assert [(m.name, m.body) for m in read_archive(packed, 2000)] == [(f"x{n}", b) for n, b in files.items()]
 
 
-def test_a_later_entry_replaces_an_earlier_one_of_its_name(tmp_path: Path) -> None:
-    assert bodies(write(tmp_path, entry("a", b"old"), entry("./a", b"new"))) == {"a": b"new"}
-
-
 def test_sizes_in_base_256_and_from_pax_records(tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -136,31 +132,32 @@ HOSTILE: dict[str, tuple[Iterable[bytes], str]] = {
     "block device": ([entry("a", kind=BLK)], "a: is a block device"),
     "pipe": ([entry("a", kind=FIFO)], "a: is a named pipe"),
     "multi-volume": ([entry("a", b"x", b"M")], "a: is an entry of an unknown kind"),
-    "old sparse": ([entry("a", b"x", b"S")], "the archive has a sparse file"),
-    "pax sparse": ([entry("h", pax(GNU__sparse__major="1"), b"x"), entry("a", b"x")], "the archive has a sparse file"),
-    "global path": ([entry("h", pax(path="a"), b"g"), entry("b", b"x")], "one name or size"),
+    "old sparse": ([entry("a", b"x", b"S")], "a: is a sparse file"),
+    "pax sparse": ([entry("h", pax(GNU__sparse__major="1"), b"x"), entry("a", b"x")], "a: is a sparse file"),
+    "global path": ([entry("h", pax(path="a"), b"g"), entry("b", b"x"), entry("c", b"y")], "a: is there twice"),
+    "same name": ([entry("a", b"x"), entry("./a", b"y")], "a: is there twice"),
     "folder with content": ([entry("a/", b"x")], "a/: is a folder with content"),
     "too large": ([entry("a", bytes(MAX_BODY_BYTES + 1))], "a: has 6,291,457 bytes"),
-    "wrong checksum": ([b"x" + entry("a", b"x")[1:]], "the checksum of a header is wrong"),
-    "negative size": ([entry("a", size=b"\xff" * 12)], "a number in a header is negative"),
-    "size that is none": ([entry("a", size=b"9" * 12)], "a number in a header is none"),
+    "wrong checksum": ([b"x" + entry("a", b"x")[1:]], "damaged one (bad checksum)"),
+    "negative size": ([entry("a", size=b"\xff" * 12)], "a size in a header is negative"),
+    "size that is none": ([entry("a", size=b"9" * 12)], "damaged one (invalid header)"),
     "endless size": ([entry("a", size=b"\x80" + b"\x7f" * 11)], "the archive is truncated"),
     "endless pax size": ([entry("h", pax(size="9" * 18), b"x"), entry("a")], "the archive is truncated"),
-    "pax size that is none": ([entry("h", pax(size="-1"), b"x"), entry("a")], "the size in a pax header is no number"),
-    "pax size of many digits": ([entry("h", pax(size="9" * 5000), b"x"), entry("a")], "is no number"),
-    "pax record without length": ([entry("h", b"path=a\n", b"x")], "a pax header is malformed"),
-    "pax record too long": ([entry("h", b"99 path=a\n", b"x")], "a pax header is malformed"),
-    "pax record of length 0": ([entry("h", b"0 path=a\n", b"x")], "a pax header is malformed"),
-    "huge pax header": ([entry("h", bytes(70_000), b"x")], "a header of the archive has 70,000 bytes"),
+    "pax size that is none": ([entry("h", pax(size="x"), b"x"), entry("a")], "has no file with content"),
+    "pax size of many digits": ([entry("h", pax(size="9" * 5000), b"x"), entry("a")], "has no file with content"),
+    "pax record without length": ([entry("h", b"path=a\n", b"x")], "damaged one ("),
+    "pax record too long": ([entry("h", b"99 path=a\n", b"x")], "damaged one ("),
+    "pax record of length 0": ([entry("h", b"0 path=a\n", b"x")], "damaged one ("),
+    "huge pax header": ([entry("h", bytes(70_000), b"x")], "damaged one ("),
     "huge long name": (
         [entry("l", size=b"\x80" + (1 << 40).to_bytes(11, "big"), kind=b"L")],
-        "a header of the archive has 1,099,511,627,776 bytes",
+        "damaged one (",
     ),
-    "header chain": ([entry("l", b"name", b"L")] * (MAX_MEMBERS + 1), "more than 10,000 entries"),
-    "many files": ([entry("a", b"x")] * (MAX_MEMBERS + 1), "more than 10,000 entries"),
+    "header chain": ([entry("l", b"name", b"L")] * (MAX_MEMBERS + 1), "headers without end"),
+    "many files": ([entry(f"a{i}", b"x") for i in range(MAX_MEMBERS + 1)], "more than 10,000 entries"),
     "only empty": ([entry("a"), entry("b/", kind=DIR), entry("._c", b"x")], "has no file with content"),
     "nothing": ([], "has no file with content"),
-    "garbage": ([random.Random(1).randbytes(2048)], "the archive is damaged"),
+    "garbage": ([random.Random(1).randbytes(2048)], "damaged one ("),
 }
 
 
@@ -216,11 +213,11 @@ def _whole() -> bytes:
     ("damage", "says"),
     [
         (lambda whole: b"", "the archive is truncated"),
-        (lambda whole: b"not gzip at all", "the file is no gzip archive or a damaged one"),
+        (lambda whole: b"not gzip at all", "the file is no archive or a damaged one"),
         (lambda whole: whole[:5], "the archive is truncated"),
         (lambda whole: whole[: len(whole) // 2], "the archive is truncated"),
         (lambda whole: whole[:-4], "the archive is truncated"),
-        (lambda whole: whole[:-8] + bytes(8), "the file is no gzip archive or a damaged one"),
+        (lambda whole: whole[:-8] + bytes(8), "the file is no archive or a damaged one"),
         (lambda whole: whole[:1000] + b"\xff" * 100 + whole[1100:], "damaged"),
         (lambda whole: gzip.compress(gzip.decompress(whole)[:-1024]), "the archive is truncated"),
         (lambda whole: gzip.compress(gzip.decompress(whole)[:3000]), "the archive is truncated"),

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
 import os
+import stat
+import tarfile
 import tracemalloc
+import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loadtest.core.plan import PayloadSource
 from loadtest.errors import SpecError
 from loadtest.targets.base import Payload
-from loadtest.targets.payload import Payloads, load_payloads
+from loadtest.targets.payload import MAX_BODY_BYTES, Payloads, _file, load_payloads
 
 
 def bodies(path: str | Path) -> dict[str, bytes]:
@@ -136,3 +144,89 @@ def test_a_user_costs_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[0] / len(pickers) < 4096
     finally:
         tracemalloc.stop()
+
+
+def _zipped(path: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(name.replace("__", "/"), body)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tar.xz", "txz", "zip"])
+def test_every_kind_of_archive_is_its_files(suffix: str, tmp_path: Path) -> None:
+    """None is sent whole, as one body, without a word."""
+    path, files = tmp_path / f"payload.{suffix.upper()}", {"a.json": b"a", "sub/b.json": b"b" * 2000}
+    if suffix == "zip":
+        _zipped(path, **{"a.json": b"a", "sub__b.json": b"b" * 2000, "empty": b"", "sub__": b"", "._a": b"x"})
+    else:
+        mode = {"tar": "w", "gz": "w:gz", "tgz": "w:gz", "bz2": "w:bz2", "tbz2": "w:bz2"}.get(
+            suffix[-4:].split(".")[-1]
+        )
+        with tarfile.open(path, mode or "w:xz") as tar:
+            for name, body in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(body)
+                tar.addfile(info, io.BytesIO(body))
+    assert bodies(path) == files
+
+
+def test_an_archive_is_told_by_what_it_holds_where_its_name_says_another_kind(tmp_path: Path) -> None:
+    assert bodies(_zipped(tmp_path / "p.tar.gz", a=b"1")) == {"a": b"1"}
+    (tmp_path / "p.zip").write_bytes(b"no archive at all")
+    assert "is no archive or a damaged one" in problems(tmp_path / "p.zip")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "says"),
+    [
+        (lambda archive: archive.writestr("../a", b"x"), "../a: has a name that leads out"),
+        (lambda archive: archive.writestr("/etc/a", b"x"), "/etc/a: has a name that leads out"),
+        (lambda archive: [archive.writestr("a", b"x") for _ in range(2)], "a: is there twice"),
+        (lambda archive: archive.writestr(_link("a"), b"/etc/passwd"), "a: is a symbolic link"),
+        (lambda archive: archive.writestr("a", bytes(MAX_BODY_BYTES + 1)), "a: has 6,291,457 bytes"),
+        (lambda archive: [archive.writestr(f"a{i}", b"") for i in range(10_001)], "more than 10,000 entries"),
+        (lambda archive: [archive.writestr(f"a{i}", bytes(6 << 20)) for i in range(44)], "more than 256 MiB"),
+    ],
+    ids=["parent", "absolute", "twice", "link", "large", "many", "bomb"],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_hostile_zip_is_refused(prepare: Callable[[zipfile.ZipFile], object], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        prepare(archive)
+    assert says in problems(path)
+
+
+def _link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damage_to_a_zip_gives_anything_but_words(data: st.DataObject, tmp_path: Path) -> None:
+    whole = bytearray(_zipped(tmp_path / "whole.zip", a=b"abc" * 50, b=b"x" * 600).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "p.zip"
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    with contextlib.suppress(SpecError):
+        load_payloads(PayloadSource(str(path)))
+
+
+def test_a_name_that_is_no_utf_8_is_shown_and_hashed(tmp_path: Path) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), b"caf\xe9.json"), "wb") as file:
+        file.write(b"x")
+    payloads = load_payloads(PayloadSource(str(tmp_path)))
+    assert [item.name for item in payloads.items] == ["caf\\xe9.json"]
+    assert len(payloads.digest()) == 64
+
+
+def test_a_file_without_an_end_blocks_nobody(tmp_path: Path) -> None:
+    """As /proc/kmsg: a regular file by name, and a read that would wait. Here a pipe takes the file's place."""
+    (tmp_path / "a").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    assert _file(tmp_path / "a", "a").body == b"x"
+    assert _file(tmp_path / "pipe", "pipe").fault == "is no plain file"
