@@ -10,10 +10,24 @@ A failed invocation is none of these: it is an `Outcome` (loadtest.core.outcome)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError"]
+__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "masked"]
+
+_SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.-]*:/+)"
+_URL = re.compile(rf"({_SCHEME}).*@", re.DOTALL)
+_URL_INSIDE = re.compile(rf"({_SCHEME})[^'\"@\n]{{0,300}}@")
+_WORD = re.compile(r"(?:^|(?<=[\s'\"(=]))[^\s'\"/@:]{0,100}:[^\s/][^\s]{0,300}@")
+
+
+def masked(text: str) -> str:
+    """`text` without what may be the password of a URL in it, well-formed or not: `http://u:pw@h/a b`, `u:pw@h:80`."""
+    whole = _URL.match(text)
+    if whole is not None:
+        return f"{whole[1]}...@{text[whole.end() :]}"
+    return _WORD.sub("...@", _URL_INSIDE.sub(r"\1...@", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,11 @@ class Problem:
     rule: str
     advice: str = ""
 
+    def __post_init__(self) -> None:
+        # Here, not where a message is made: whoever tells of a problem would have to think of it.
+        object.__setattr__(self, "value", masked(self.value))
+        object.__setattr__(self, "rule", masked(self.rule))
+
     def __str__(self) -> str:
         where = self.path or "request"
         got = f" (got {self.value})" if self.value else ""
@@ -39,7 +58,10 @@ class Problem:
 
 
 class LoadtestError(Exception):
-    """Base of all; never raised itself."""
+    """Base of all; never raised itself. Its text is without passwords in URLs, wherever it came from."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(masked(text))
 
 
 class SpecError(LoadtestError):

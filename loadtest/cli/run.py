@@ -54,7 +54,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
     help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]",
 )
 @click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
-@click.option("--payload", type=click.Path(), help="File, folder or archive (tar, packed or not; zip) of request bodies; one file is one body.")
+@click.option("--payload", type=click.Path(), help="File, folder, tar or zip of request bodies; one file is one body.")
 @click.option("--content-type", help="Content-Type of every request.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
 @click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")

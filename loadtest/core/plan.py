@@ -13,6 +13,9 @@ from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
 from loadtest.errors import Problem, SpecError
 
+PRIVATE_OPTIONS = ("custom_attributes", "inference_id", "session_id")
+NOT_KEPT = "(given, not kept)"
+
 __all__ = ["PayloadSource", "Plan", "TargetRef", "open_plan"]
 
 
@@ -80,6 +83,13 @@ class Plan:
             workers=values["workers"],
             arrivals=Arrivals(**values["arrivals"]) if values.get("arrivals") else None,
         )
+
+    def shown(self) -> dict[str, Any]:
+        """`to_dict` for files that people share: without the headers that may say who or what a request is for."""
+        values = self.to_dict()
+        options = values["target"]["options"]
+        options |= {name: NOT_KEPT for name in PRIVATE_OPTIONS if options.get(name) is not None}
+        return values
 
     def digest(self) -> str:
         """Hex SHA-256 of the plan's canonical JSON: two processes with the same digest run the same test."""

@@ -119,7 +119,7 @@ class RunResult:
             "label": self.label,
             "info": self.info,
             "job": self.job,
-            "plan": self.plan.to_dict(),
+            "plan": self.plan.shown(),
             "environment": self.environment,
             "started_at": self.started_at,
             "stopped_at_s": self.stopped_at_s,

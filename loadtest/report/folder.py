@@ -70,7 +70,7 @@ class RunFolder:
             "created_at": created_at,
             "started_at": None,
             "seed": plan.options.seed,
-            "effective": plan.to_dict(),
+            "effective": plan.shown(),
             "plan_digest": plan.digest(),
             "environment": plain(environment or {}),
         }

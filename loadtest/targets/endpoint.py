@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from loadtest.errors import TargetError
 from loadtest.targets.credentials import CredentialSource
+from loadtest.targets.reference import url_problems
 from loadtest.wire.sigv4 import Credentials
 
 __all__ = ["PARAMETERS", "Endpoint", "resolve_endpoint"]
@@ -137,6 +138,9 @@ class _NoBody:
 
 def _endpoint_of(request: Any, credentials: CredentialSource, ca_file: str | None) -> Endpoint:
     sent = {str(key): _text(value) for key, value in request.headers.items()}
+    # The environment's and the profile's own URLs come here unchecked.
+    if problems := [*url_problems(request.url)]:
+        raise TargetError(f"the endpoint's address: {problems[0].rule} (got {problems[0].value})")
     scope = _SCOPE.match(sent.get("Authorization", ""))
     if scope is None or urlsplit(request.url).scheme not in ("http", "https"):
         raise TargetError(

@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.core.plan import TargetRef
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, masked
 from loadtest.targets.mock_settings import MockSettings
 
-__all__ = ["GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref"]
+__all__ = ["GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref", "url_problems"]
 
 GROUP = "loadtest.targets"  # the entry-point group of other packages' targets
 OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -55,7 +55,7 @@ def check_target_ref(ref: TargetRef) -> None:
 def _ref_problems(text: str) -> Iterator[Problem]:
     scheme, rest = split_ref(text)
     if scheme in ("http", "https"):
-        yield from _url_problems(text)
+        yield from url_problems(text)
     elif scheme in ("sagemaker", "boto3"):
         if not _ENDPOINT.fullmatch(rest) or len(rest) > _MAX_ENDPOINT:
             rule = "an endpoint's name is 1 to 63 letters, digits and hyphens between them"
@@ -69,17 +69,20 @@ def _ref_problems(text: str) -> Iterator[Problem]:
         yield from _object_problems(text, scheme)
 
 
-def _url_problems(text: str) -> Iterator[Problem]:
+def url_problems(text: str) -> Iterator[Problem]:
+    """What is wrong with an http or https address."""
     advice = f"write {SCHEMES[split_ref(text)[0]]}"
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port  # reading the port checks it
     except ValueError as problem:
-        yield Problem("target", _shown(text), f"is no URL: {problem}", advice)
+        # A port that is none may be a password.
+        why = "its port is no number from 0 to 65535" if "port" in str(problem).lower() else str(problem)
+        yield Problem("target", _shown(text), f"is no URL: {why}", advice)
         return
     if not text.isascii() or not text.isprintable() or " " in text:
         yield Problem(
-            "target", ascii(text), "a URL has no spaces, control or non-ASCII characters", "percent-encode them"
+            "target", _shown(text), "a URL has no spaces, control or non-ASCII characters", "percent-encode them"
         )
     elif not host or not text[len(url.scheme) :].startswith("://"):
         yield Problem("target", _shown(text), "the URL names no host", advice)
@@ -93,7 +96,7 @@ def _url_problems(text: str) -> Iterator[Problem]:
 
 def _shown(url: str) -> str:
     """As text for a message, without a password."""
-    return ascii(re.sub(r"//.*@", "//...@", url))[1:-1]
+    return ascii(masked(url))[1:-1]
 
 
 def _mock_problems(settings: str) -> Iterator[Problem]:
@@ -206,4 +209,4 @@ def _endpoint_url_problems(text: Any) -> Iterator[Problem]:
     if split_ref(text)[0] not in ("http", "https"):
         yield Problem("", _shown(text), "must be a URL", "write https://HOST or http://HOST:PORT")
     else:
-        yield from _url_problems(text)
+        yield from url_problems(text)

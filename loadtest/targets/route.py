@@ -89,8 +89,8 @@ def _proxy_for(scheme: str, netloc: str) -> Proxy | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as problem:
-        raise TargetError(f"the environment's {scheme} proxy is no URL: {problem}") from None
+    except ValueError:  # its text may hold a piece of a password
+        raise TargetError(f"the environment's {scheme} proxy is no URL") from None
     if not host:
         raise TargetError(f"the environment's {scheme} proxy names no host")
     if parts.scheme != "http":

@@ -46,3 +46,13 @@ def test_the_end_is_the_curve_s_or_the_limit(limit_s, end_s):
 
 def test_a_target_reference_has_its_own_options():
     assert TargetRef("a").options is not TargetRef("b").options
+
+
+def test_headers_that_may_name_a_person_are_not_in_what_is_shown() -> None:
+    options = {"custom_attributes": "user=ann", "session_id": "s-1", "inference_id": None, "target_model": "m"}
+    plan = Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef("sagemaker:ep", options))
+    shown = json.dumps(plan.shown())
+    assert "ann" not in shown
+    assert "s-1" not in shown
+    assert plan.shown()["target"]["options"]["target_model"] == "m"
+    assert plan.to_dict()["target"]["options"] == options, "the generator gets them"
