@@ -50,7 +50,7 @@ def test_a_target_reference_has_its_own_options():
 
 def test_headers_that_may_name_a_person_are_not_in_what_is_shown() -> None:
     options = {"custom_attributes": "user=ann", "session_id": "s-1", "inference_id": None, "target_model": "m"}
-    plan = Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef("sagemaker:ep", options))
+    plan = Plan(curve_of((Phase(1, 0, 60),)), StopConditions(), TargetRef("sagemaker:ep", options))
     shown = json.dumps(plan.shown())
     assert "ann" not in shown
     assert "s-1" not in shown
