@@ -22,6 +22,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import traceback
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,7 +71,8 @@ def _count(question: str, cases: Iterator[Callable[[], object]], expected: tuple
             refused += 1
         except Exception as problem:
             crashed += 1
-            first = first or f"{type(problem).__name__}: {problem}"[:500]
+            where = traceback.extract_tb(problem.__traceback__)[-1]
+            first = first or f"{type(problem).__name__}: {problem} ({where.filename}:{where.lineno})"[:500]
         longest_s = max(longest_s, time.monotonic() - started_s)
         if time.monotonic() - begun_s > MOST_SECONDS:
             break

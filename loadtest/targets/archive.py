@@ -11,6 +11,7 @@ import bz2
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -29,7 +30,8 @@ _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_DAMAGES = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, ValueError)
+# The readers were not made for input that lies: an empty name in a zip is an IndexError, say.
+_DAMAGES = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error, LookupError, RuntimeError, ValueError)
 _REFUSED = {
     tarfile.LNKTYPE: "a hard link",
     tarfile.SYMTYPE: "a symbolic link",
