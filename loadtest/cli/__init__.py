@@ -14,10 +14,13 @@ from typing import Any
 
 import click
 
+from loadtest.cli.output import Forgiving, forgiving_output
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.version import VERSION
 
-__all__ = ["VERBS", "Verb", "VerbGroup", "main"]
+__all__ = ["EXIT_NOT_WRITTEN", "VERBS", "Verb", "VerbGroup", "main"]
+
+EXIT_NOT_WRITTEN = 5  # done, but what was to be written could not be
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Verb:
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
+        "report": Verb("loadtest.cli.report", "Show a run folder's result again, and complete an unfinished one."),
         "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),
         "preview": Verb("loadtest.cli.preview", "Show a job's traffic and tests without running it."),
         "mock": Verb("loadtest.cli.mock", "Serve a mock SageMaker endpoint."),
@@ -70,11 +74,32 @@ class VerbGroup(click.Group):
             formatter.write_dl([(name, verb.summary) for name, verb in self._verbs.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except LoadtestError as error:
-            click.echo(str(error), err=True)
-            ctx.exit(1 if isinstance(error, EngineError) else 2)
+        with forgiving_output() as (out, _):
+            try:
+                value = super().invoke(ctx)
+            except LoadtestError as error:
+                click.echo(str(error), err=True)
+                ctx.exit(1 if isinstance(error, EngineError) else 2)
+            except MemoryError:
+                click.echo("not enough memory: give this process more (ulimit -v), or run a smaller test", err=True)
+                ctx.exit(1)
+            except (SystemExit, click.exceptions.Exit) as end:
+                out.flush()
+                code = end.code if isinstance(end, SystemExit) else end.exit_code
+                if not code and out.failed:
+                    _tell_lost(out)
+                    ctx.exit(EXIT_NOT_WRITTEN)
+                raise
+            out.flush()
+            if out.failed:
+                _tell_lost(out)
+                ctx.exit(EXIT_NOT_WRITTEN)
+            return value
+
+
+def _tell_lost(out: Forgiving) -> None:
+    why = "" if out.lost is None else out.lost.strerror
+    click.echo(f"what was to be printed could not be written: {why}", err=True)
 
 
 @click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"]})

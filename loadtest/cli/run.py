@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 import loadtest.api as api
+from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
@@ -35,6 +36,7 @@ from loadtest.jobfile import JobFile, load_job
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
+from loadtest.signals import heeded
 
 __all__ = ["command"]
 
@@ -94,12 +96,16 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
         return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen)
 
-    result, path = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
         console.print(summary(result, path))
-    return exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
+    if missing:
+        why = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+        click.echo(f"not everything could be written to {path}: {why}", err=True)
+    code = exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
+    return code or (EXIT_NOT_WRITTEN if missing else 0)
 
 
 def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool) -> Plan:
@@ -143,19 +149,18 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
 
 def _run(
     plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
-) -> tuple[RunResult, Path]:
+) -> tuple[RunResult, Path, Mapping[str, str]]:
+    """(the result, where its files are, those that could not be written and why)."""
     with _folder(plan, spec, output_dir) as folder:
         try:
             result = drive(plan, folder)
         except LoadtestError:
             folder.discard()
             raise
-        try:
-            if confirm is not None:
-                result = confirmed(result, confirm, folder.path, drive)
-            return result, folder.finish(result)
-        except OSError as problem:
-            raise SpecError([Problem("--output-dir", str(folder.path), f"cannot be written: {problem}")]) from problem
+        if confirm is not None:
+            result = confirmed(result, confirm, folder.path, drive)
+        path = folder.finish(result)
+        return result, path, dict(folder.missing)
 
 
 def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, view: LiveView, listen: tuple[str, int] | None) -> RunResult:
@@ -202,8 +207,7 @@ def _signals(run: spawn.Run, view: LiveView) -> Iterator[None]:
         else:
             run.kill()
 
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, handle) for number in numbers}
+    before = {number: signal.signal(number, handle) for number in heeded("SIGINT", "SIGTERM", "SIGHUP")}
     try:
         yield
     finally:

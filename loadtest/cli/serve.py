@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from loadtest.core.spec import Profile
+from loadtest.signals import heeded
 
 if TYPE_CHECKING:
     from loadtest.emulator.server import EmulatorServer
@@ -94,8 +95,8 @@ def command(
 
 
 def _serve(server: EmulatorServer) -> None:
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
+    for number in heeded("SIGTERM", "SIGINT", "SIGHUP"):
+        signal.signal(number, _end)
     try:
         for name, value in server.exports().items():
             click.echo(f"export {name}={value}")
@@ -107,8 +108,8 @@ def _serve(server: EmulatorServer) -> None:
         pass
     finally:
         # A second signal must not interrupt the clean-up, which has time limits of its own.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in heeded("SIGTERM", "SIGINT", "SIGHUP"):
+            signal.signal(number, signal.SIG_IGN)
         server.close()
 
 

@@ -10,6 +10,7 @@ import click
 
 from loadtest.engine.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
+from loadtest.signals import heeded
 
 __all__ = ["command"]
 
@@ -40,7 +41,7 @@ def command(master_host: str, master_port: int) -> None:
         else:
             worker.kill()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(number, end)
     click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
     problems: list[str] = []

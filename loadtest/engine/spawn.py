@@ -106,7 +106,7 @@ class Run:
         self._fallen_s = 0.0  # monotonic time when the first was seen; 0.0: none was
         self._done: Mapping[str, Any] | None = None
         self._failure: LoadtestError | None = None
-        self._callback_failure: Exception | None = None
+        self._callback_failure: BaseException | None = None
         self._result: RunResult | None = None
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._finished = threading.Event()
@@ -282,7 +282,7 @@ class Run:
             if self._callback_failure is None:
                 try:
                     call()
-                except Exception as problem:
+                except BaseException as problem:  # SystemExit too: nobody else would ever hear of it
                     self._callback_failure = problem
                     self.stop()
         self._status = "finished"

@@ -7,7 +7,6 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import ssl
 import sys
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from loadtest.mock.connection import Connection
 from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
 from loadtest.mock.timer import new_event_loop, sharpen_timers
+from loadtest.signals import heeded
 from loadtest.targets.latency import LatencyModel, MockSettings
 from loadtest.targets.samples import read_samples
 
@@ -153,7 +153,7 @@ async def _serve(server: MockServer, options: ServerOptions) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
     end = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded("SIGINT", "SIGTERM", "SIGHUP"):
         loop.add_signal_handler(number, end.set)
     url = await server.start()
     print(url, flush=True)

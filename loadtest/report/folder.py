@@ -3,6 +3,10 @@
 While the run goes on, windows and user changes are appended to `NAME.partial`, so nothing is kept in memory and a
 crash loses at most the last line; `finish` adds the rest, forces it all to disk and renames the folder to `NAME`.
 No existing folder is ever written to: a name that is taken gets a number (`NAME-2`).
+
+A disk that is full, a size limit or a folder that somebody removed does not end a run: a file that could not be
+appended to is written anew from the result at the end, when there may be room again, and what is missing even then is
+named in `missing`.
 """
 
 from __future__ import annotations
@@ -11,11 +15,10 @@ import contextlib
 import errno
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from itertools import count
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -28,14 +31,19 @@ from loadtest.core.result import SCHEMA_VERSION, RunResult
 from loadtest.core.schedule import UserChange
 from loadtest.core.window import Window
 from loadtest.report.describe import describe
-from loadtest.report.hdr_log import LEGEND, log_header, log_line
+from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.percentiles import distribution
+from loadtest.report.place import PARTIAL, free, publish, reserve, run_name, sync_folder
 from loadtest.report.summary import summary_of
 from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows
 
-__all__ = ["PARTIAL", "RunFolder", "write_run"]
+try:
+    import fcntl
+except ImportError:  # not on every platform
+    fcntl = None  # type: ignore[assignment]
 
-PARTIAL = ".partial"
+__all__ = ["PARTIAL", "RunFolder", "run_name", "write_run"]
+
 STREAMS = ("windows.jsonl", "latency.hlog", "schedule.csv", "run.log")
 
 
@@ -46,7 +54,9 @@ class RunFolder:
     created_at: epoch seconds; names the dated folder, with the job's name.
     job: the request as received. plan, label, info, environment: as in `RunResult`, written at once to `config.json`.
     path: where the files are now: `NAME.partial`, and after `finish` the final folder.
-    Raises FileExistsError if an exact folder has something in it, OSError if the folder or a file cannot be written.
+    missing: file -> why it could not be written, after `finish`; {}: all are there.
+    Raises FileExistsError if an exact folder has something in it, OSError if the folder cannot be begun. Nothing is
+    raised for the disk's sake once it is.
     """
 
     def __init__(
@@ -63,6 +73,7 @@ class RunFolder:
     ) -> None:
         self._created_at = created_at
         self._levels = plan_levels(plan)
+        self._job = None if job is None else plain(job)
         self._config = {
             "schema_version": SCHEMA_VERSION,
             "label": label,
@@ -76,22 +87,23 @@ class RunFolder:
         }
         whole = Path(os.path.abspath(output_dir))
         self._exact = exact
-        self._name = whole.name if exact else run_name(created_at, str((job or {}).get("JobName", "")), label)
+        name = whole.name if exact else run_name(created_at, str((job or {}).get("JobName", "")), label)
         self._parent = whole.parent if exact else whole
-        if exact and not _free(whole):
+        if exact and not free(whole):
             raise FileExistsError(errno.EEXIST, "it exists and is not empty", str(whole))
         self._parent.mkdir(parents=True, exist_ok=True)
-        self.path = self._reserve()
+        self.path, self._name = reserve(self._parent, name, exact=exact)
+        self.missing: dict[str, str] = {}
         self._begun = False
+        self._log: list[str] = []
         self._streams: dict[str, IO[str]] = {}
+        self._stale: set[str] = set()  # streams that could not be appended to: `finish` writes them anew
         try:
-            self._write_json("job.json", None if job is None else plain(job))
-            self._write_json("config.json", self._config)
-            for name in STREAMS:
-                self._streams[name] = open(self.path / name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-            self._append("schedule.csv", SCHEDULE_HEAD)
+            self._begin_files()
         except BaseException:
             self.close()
+            with contextlib.suppress(OSError):
+                shutil.rmtree(self.path)
             raise
 
     def start(self, started_at: float | None) -> None:
@@ -101,14 +113,14 @@ class RunFolder:
         """
         self._begun = True
         self._config["started_at"] = started_at
-        self._write_json("config.json", self._config)
+        self._try("config.json", lambda: self._write_json("config.json", self._config))
         self._append("latency.hlog", log_header(started_at))
 
     def window(self, window: Window) -> None:
         """Append one window; it is with the operating system when this returns."""
         if not self._begun:
             self.start(None)
-        self._append("windows.jsonl", json.dumps(plain(window.to_dict()), separators=(",", ":")) + "\n")
+        self._append("windows.jsonl", _line(window))
         self._append("latency.hlog", log_line(window, self._levels))
 
     def changes(self, changes: Iterable[UserChange]) -> None:
@@ -118,40 +130,48 @@ class RunFolder:
     def log(self, text: str, at: float | None = None) -> None:
         """Append to `run.log`. at: epoch seconds of the event; None: not told."""
         stamp = "" if at is None else datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds") + " "
-        self._append("run.log", "".join(f"{stamp}{line}\n" for line in text.splitlines()))
+        lines = "".join(f"{stamp}{line}\n" for line in text.splitlines())
+        self._log.append(lines)
+        self._append("run.log", lines)
 
     def finish(self, result: RunResult) -> Path:
-        """Write what only the end knows, force everything to disk and give the folder its final name, returned."""
+        """Write what only the end knows, force everything to disk and give the folder its final name, returned.
+
+        What could not be written is in `missing`; the folder then keeps the name `NAME.partial` if that is all there
+        is to be had.
+        """
         if not self._begun:
             self.start(result.started_at)
         self._log_end(result)
-        for stream in self._streams.values():
-            os.fsync(stream.fileno())
-        self.close()
-        known_at = self._config["started_at"]
+        late_start = self._config["started_at"] != result.started_at
         # Where the requests went, too, is known by now.
         self._config |= {"started_at": result.started_at, "environment": plain(result.environment)}
-        self._write_json("config.json", self._config)
-        if known_at != result.started_at:
-            self._date(result.started_at)
-        self._write_json("summary.json", summary_of(result))
-        self._write_json("describe.json", describe([result], self._created_at))
-        self._write("levels.csv", levels_csv(result.levels))
-        self._write("latency.hgrm", distribution(result.latency_histogram()))
-        _sync_folder(self.path)
-        self.path = self._publish()
-        _sync_folder(self._parent)
+        self._find_stale(late_start)
+        self.close()
+        self.missing = {}
+        self._try("the folder", lambda: self.path.mkdir(parents=True, exist_ok=True))
+        for name, write in self._files(result).items():
+            self._try(name, write)
+        try:
+            sync_folder(self.path)
+            self.path = publish(self.path, self._parent, self._name, exact=self._exact)
+        except OSError as problem:
+            self.missing[self._name] = problem.strerror or str(problem)
         return self.path
 
     def discard(self) -> None:
         """Remove the folder of a run that never began."""
         self.close()
-        shutil.rmtree(self.path)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.path)
 
     def close(self) -> None:
         """Close the files and leave the folder as it is: unfinished, it keeps the name `NAME.partial`."""
-        for stream in self._streams.values():
-            stream.close()
+        for name, stream in self._streams.items():
+            try:
+                stream.close()
+            except OSError:
+                self._stale.add(name)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -161,35 +181,52 @@ class RunFolder:
     ) -> None:
         self.close()
 
-    def _date(self, started_at: float | None) -> None:
-        """Give the log that was begun without it the time of the start."""
-        intervals = (self.path / "latency.hlog").read_text(encoding="utf-8").split(LEGEND, 1)[1].lstrip("\n")
-        self._write("latency.hlog", log_header(started_at) + intervals)
+    def _begin_files(self) -> None:
+        self._write_json("job.json", self._job)
+        self._write_json("config.json", self._config)
+        for name in STREAMS:
+            self._streams[name] = open(self.path / name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        if fcntl is not None:
+            # Whoever would complete an unfinished folder sees by it that somebody is still writing.
+            fcntl.flock(self._streams["run.log"], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stream = self._streams["schedule.csv"]
+        stream.write(SCHEDULE_HEAD)
+        stream.flush()
 
-    def _reserve(self) -> Path:
-        for path in _numbered(self._parent, self._name):
-            # A dated name is reserved by its partial folder; beside an exact one may lie those of crashed runs.
-            if self._exact or not path.exists():
-                partial = path.with_name(path.name + PARTIAL)
-                with contextlib.suppress(FileExistsError):
-                    partial.mkdir()
-                    self._name = self._name if self._exact else path.name
-                    return partial
-        raise AssertionError("names do not run out")
+    def _files(self, result: RunResult) -> dict[str, Callable[[], None]]:
+        """What the end writes, by file: what only it knows, and the streams that are not whole."""
+        streams: dict[str, Callable[[], None]] = {
+            "windows.jsonl": lambda: self._write("windows.jsonl", "".join(map(_line, result.windows))),
+            "latency.hlog": lambda: self._write("latency.hlog", self._hdr_log(result)),
+            "schedule.csv": lambda: self._write("schedule.csv", SCHEDULE_HEAD + schedule_rows(result.changes)),
+            "run.log": lambda: self._write("run.log", "".join(self._log)),
+        }
+        kept = {"job.json": self._job, "config.json": self._config}
+        return {
+            **{name: write for name, write in streams.items() if name in self._stale},
+            **{name: partial(self._write_json, name, value) for name, value in kept.items()},
+            "summary.json": lambda: self._write_json("summary.json", summary_of(result)),
+            "describe.json": lambda: self._write_json("describe.json", describe([result], self._created_at)),
+            "levels.csv": lambda: self._write("levels.csv", levels_csv(result.levels)),
+            "latency.hgrm": lambda: self._write("latency.hgrm", distribution(result.latency_histogram())),
+        }
 
-    def _publish(self) -> Path:
-        # Another run may have taken the name since it was reserved; a rename onto a full folder is refused.
-        for path in _numbered(self._parent, self._name):
-            if path.exists() and not (self._exact and _free(path)):
-                continue
+    def _hdr_log(self, result: RunResult) -> str:
+        lines = (log_line(window, self._levels) for window in result.windows)
+        return log_header(result.started_at) + "".join(lines)
+
+    def _find_stale(self, late_start: bool) -> None:
+        """Streams that are not on the disk as they were written: full, removed or replaced. Forces the others there."""
+        for name, stream in self._streams.items():
             try:
-                self.path.replace(path)
-            except OSError as problem:
-                if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                    raise
-            else:
-                return path
-        raise AssertionError("names do not run out")
+                os.fsync(stream.fileno())
+                ours, there = os.fstat(stream.fileno()), os.stat(self.path / name)
+                if (ours.st_ino, ours.st_dev) != (there.st_ino, there.st_dev):
+                    self._stale.add(name)
+            except (OSError, ValueError):
+                self._stale.add(name)
+        if late_start:
+            self._stale.add("latency.hlog")  # it was begun without the time of the start
 
     def _log_end(self, result: RunResult) -> None:
         ended_at = None if result.started_at is None else result.started_at + result.totals.length_s
@@ -202,10 +239,21 @@ class RunFolder:
         for line in result.log_tail:
             self.log(f"generator: {line}")
 
+    def _try(self, name: str, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except OSError as problem:
+            self.missing[name] = problem.strerror or str(problem)
+
     def _append(self, name: str, text: str) -> None:
-        stream = self._streams[name]
-        stream.write(text)
-        stream.flush()
+        if name in self._stale:
+            return
+        try:
+            stream = self._streams[name]
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            self._stale.add(name)
 
     def _write_json(self, name: str, value: Any) -> None:
         self._write(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -213,11 +261,20 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         """Write a file whole or not at all, also where it replaces its former self."""
         temporary = self.path / f".{name}"
-        with open(temporary, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(self.path / name)
+        try:
+            with open(temporary, "w", encoding="utf-8", newline="\n") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(self.path / name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def _line(window: Window) -> str:
+    return json.dumps(plain(window.to_dict()), separators=(",", ":")) + "\n"
 
 
 def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at: float) -> Path:
@@ -236,36 +293,3 @@ def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at:
         for window in result.windows:
             folder.window(window)
         return folder.finish(result)
-
-
-def run_name(created_at: float, job_name: str, label: str) -> str:
-    """`20261122T191357Z-my-job`: UTC to the second, then the job's name (or the test's) as a file name may have it."""
-    date = datetime.fromtimestamp(created_at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", job_name or label).strip("-")[:64]
-    return f"{date}-{slug}" if slug else date
-
-
-def _free(path: Path) -> bool:
-    """Nothing is there, or an empty folder."""
-    try:
-        return not any(path.iterdir())
-    except FileNotFoundError:
-        return True
-    except NotADirectoryError:
-        return False
-
-
-def _numbered(parent: Path, name: str) -> Iterator[Path]:
-    yield parent / name
-    yield from (parent / f"{name}-{n}" for n in count(2))
-
-
-def _sync_folder(path: Path) -> None:
-    """Force a folder's entries to disk, where the platform can."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.window import Window
 from loadtest.errors import Problem, SpecError
+from loadtest.report.folder import PARTIAL, RunFolder
 from loadtest.report.tables import read_schedule
 
-__all__ = ["read_run"]
+__all__ = ["complete", "in_use", "read_run"]
 
 
 def read_run(path: str | os.PathLike[str]) -> RunResult:
@@ -77,3 +79,52 @@ def _end(summary: dict[str, Any]) -> dict[str, Any]:
         "log_tail": summary["log_tail"],
         "confirmation": Confirmation.from_dict(summary["confirmation"]) if summary.get("confirmation") else None,
     }
+
+
+def in_use(folder: Path) -> bool:
+    """Somebody is still writing it. False also where the platform has no locks to tell by."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        with open(folder / "run.log", "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def complete(folder: Path) -> tuple[RunResult, Path, dict[str, str]]:
+    """Make an unfinished folder, `NAME.partial`, a whole one: (its result, where it is now, files not written).
+
+    The unfinished one goes once the whole one is there. Raises SpecError as `read_run`, and if nothing can be written.
+    """
+    folder = folder.resolve()
+    result = read_run(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        target = RunFolder(
+            folder.with_name(folder.name.removesuffix(PARTIAL)),
+            result.plan,
+            created_at=config["created_at"],
+            exact=True,
+            job=result.job,
+            label=result.label,
+            info=result.info,
+            environment=result.environment,
+        )
+    except OSError as problem:
+        raise SpecError([Problem(str(folder), "", f"cannot be completed: {problem.strerror}")]) from problem
+    with target:
+        target.log((folder / "run.log").read_text(encoding="utf-8"))
+        target.start(result.started_at)
+        target.changes(result.changes)
+        for window in result.windows:
+            target.window(window)
+        path = target.finish(result)
+    if not target.missing:
+        shutil.rmtree(folder, ignore_errors=True)
+    return result, path, target.missing

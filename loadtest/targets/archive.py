@@ -31,7 +31,16 @@ _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
 }
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 # The readers were not made for input that lies: an empty name in a zip is an IndexError, say.
-_DAMAGES = (OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error, LookupError, RuntimeError, ValueError)
+_DAMAGES = (
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    struct.error,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
 _REFUSED = {
     tarfile.LNKTYPE: "a hard link",
     tarfile.SYMTYPE: "a symbolic link",
