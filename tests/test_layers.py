@@ -19,8 +19,10 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "core": ({"errors"}, {"numpy", "hdrh"}),
     "wire": ({"errors"}, set()),
     "targets": ({"errors", "version", "core", "wire"}, {"gevent", "greenlet", "boto3", "botocore", "numpy"}),
-    "mock": ({"errors", "core", "targets", "wire"}, {"httptools"}),
-    "engine": ({"errors", "version", "core", "targets", "mock"}, {"gevent", "locust"}),
+    "python": (set(), set()),
+    "signals": (set(), set()),
+    "mock": ({"errors", "python", "signals", "core", "targets", "wire"}, {"httptools"}),
+    "engine": ({"errors", "version", "python", "core", "targets", "mock"}, {"gevent", "locust"}),
     "aws": ({"errors", "core"}, {"boto3", "botocore"}),
     "jobs": ({"errors", "core", "targets", "mock", "engine", "aws"}, {"yaml"}),
     "emulator": (
@@ -37,6 +39,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
         {
             "errors",
             "version",
+            "signals",
             "core",
             "targets",
             "mock",

@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["REASONS", "Decision", "Hold", "Reason", "ReasonRow", "Stop"]
 
 
-class Reason(str, enum.Enum):
+class Reason(enum.StrEnum):
     """Why a load test ended."""
 
     CURVE_END = "CURVE_END"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 __all__ = ["Kind", "Outcome"]
 
 
-class Kind(str, enum.Enum):
+class Kind(enum.StrEnum):
     """How an invocation ended (S5). Only OK is a success; the others are failures by whose fault it was."""
 
     OK = "ok"

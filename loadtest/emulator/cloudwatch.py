@@ -13,7 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -170,7 +170,7 @@ def _datum(point: MetricPoint) -> dict[str, Any]:
     return {
         "MetricName": point.name,
         "Dimensions": [{"Name": name, "Value": value} for name, value in point.dimensions.items()],
-        "Timestamp": datetime.fromtimestamp(point.time_s, timezone.utc),
+        "Timestamp": datetime.fromtimestamp(point.time_s, UTC),
         "Unit": point.unit,
         "StatisticValues": {
             "SampleCount": math.fsum(count for _, count in pairs),

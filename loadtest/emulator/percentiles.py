@@ -14,7 +14,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from loadtest.jobs.events import MetricPoint
@@ -90,7 +90,7 @@ def teach_moto(distributions: Distributions) -> None:
 def _epoch_s(datum: Any) -> float:
     # moto's times are naive UTC in some places and aware in others.
     time: datetime = datum.timestamp
-    return (time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)).timestamp()
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _pairs(datum: Any) -> list[tuple[str, str]]:

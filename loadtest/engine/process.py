@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from loadtest.engine.messages import CHILD_KINDS, Lines, encode
 from loadtest.errors import EngineError
+from loadtest.python import child_environment, python_command
 
 __all__ = ["TERM_S", "GeneratorProcess"]
 
@@ -32,24 +32,16 @@ class GeneratorProcess:
     """
 
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        inherited = {
-            **os.environ,
-            # What the embedding program can import, a target plug-in can too.
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONUNBUFFERED": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            **(env or {}),
-        }
+        own = {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._silent_since_s = time.monotonic()
         try:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "loadtest.engine.child", *arguments],
+                python_command("loadtest.engine.child", *arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=inherited,
+                env=child_environment({**own, **(env or {})}),
                 start_new_session=True,
             )
         except OSError as problem:

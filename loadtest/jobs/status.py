@@ -18,7 +18,7 @@ from collections.abc import Mapping
 __all__ = ["ACTIVE", "SOURCES", "TRANSITIONS", "Status"]
 
 
-class Status(str, enum.Enum):
+class Status(enum.StrEnum):
     """RecommendationJobStatus, as the API writes it."""
 
     PENDING = "PENDING"

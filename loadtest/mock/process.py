@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import tempfile
 import time
 from http.client import HTTPException
@@ -19,6 +18,7 @@ from urllib.request import urlopen
 from loadtest.errors import EngineError
 from loadtest.mock.options import arguments
 from loadtest.mock.server import ServerOptions
+from loadtest.python import child_environment, python_command
 from loadtest.targets.latency import MockSettings
 
 __all__ = ["MockProcess"]
@@ -58,7 +58,7 @@ class MockProcess:
         """Start and wait until it listens. Raises EngineError, with what it wrote to stderr, if it does not."""
         if self._popen is not None:
             return self
-        command = [sys.executable, "-m", "loadtest.mock", *arguments(self.settings, self._options)]
+        command = python_command("loadtest.mock", *arguments(self.settings, self._options))
         # A file, since nobody would empty a pipe while the endpoint serves.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         try:
@@ -67,7 +67,7 @@ class MockProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=child_environment(secrets=False),
                 start_new_session=True,
             )
         except OSError as problem:

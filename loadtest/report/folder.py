@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -129,7 +129,7 @@ class RunFolder:
 
     def log(self, text: str, at: float | None = None) -> None:
         """Append to `run.log`. at: epoch seconds of the event; None: not told."""
-        stamp = "" if at is None else datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds") + " "
+        stamp = "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") + " "
         lines = "".join(f"{stamp}{line}\n" for line in text.splitlines())
         self._log.append(lines)
         self._append("run.log", lines)

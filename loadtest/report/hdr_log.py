@@ -7,7 +7,7 @@ column is in milliseconds already. Written by us because hdrh's writer knows no 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from loadtest.core.curve import Level
 from loadtest.core.window import Window
@@ -21,7 +21,7 @@ LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed
 def log_header(started_at: float | None) -> str:
     """The lines before the intervals. started_at: epoch seconds; None (virtual time): 0."""
     base_s = started_at or 0.0
-    date = datetime.fromtimestamp(base_s, timezone.utc).strftime("%a %b %d %H:%M:%S UTC %Y")
+    date = datetime.fromtimestamp(base_s, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")
     return (
         "#[Client latency of successful invocations in microseconds; Interval_Max in milliseconds]\n"
         "#[Histogram log format version 1.3]\n"

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PARTIAL = ".partial"
 
 def run_name(created_at: float, job_name: str, label: str) -> str:
     """`20261122T191357Z-my-job`: UTC to the second, then the job's name (or the test's) as a file name may have it."""
-    date = datetime.fromtimestamp(created_at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    date = datetime.fromtimestamp(created_at, UTC).strftime("%Y%m%dT%H%M%SZ")
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", job_name or label).strip("-")[:64]
     return f"{date}-{slug}" if slug else date
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
@@ -25,7 +25,7 @@ HeaderValue = bool | int | bytes | str | datetime | uuid.UUID
 _PRELUDE = struct.Struct("!III")
 _CRC = struct.Struct("!I")
 _FRAMING_BYTES = _PRELUDE.size + _CRC.size
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STRING = 7
 _INTEGERS = {2: struct.Struct("!b"), 3: struct.Struct("!h"), 4: struct.Struct("!i"), 5: struct.Struct("!q")}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -129,7 +129,7 @@ class SignedTemplate:
 
     def _roll(self, epoch_s: int) -> None:
         """Prepare what all requests of one second share."""
-        now = datetime.fromtimestamp(epoch_s, timezone.utc)
+        now = datetime.fromtimestamp(epoch_s, UTC)
         stamp = now.strftime("%Y%m%dT%H%M%SZ")
         day = stamp[:8]
         region, service = self._scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -56,8 +56,8 @@ def _metrics(
     start = int(time.time() - 1200 if start_s is None else start_s) // 60 * 60
     answer = connect(server.url, "cloudwatch").get_metric_data(
         MetricDataQueries=queries,
-        StartTime=datetime.fromtimestamp(start, timezone.utc),
-        EndTime=datetime.fromtimestamp(start + 1800, timezone.utc),
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(start + 1800, UTC),
     )
     return {stats[int(result["Id"][1:])]: result["Values"] for result in answer["MetricDataResults"]}
 
@@ -120,8 +120,8 @@ def test_metric_statistics(filled: EmulatorServer) -> None:
         Namespace=LOG_GROUP,
         MetricName="ClientLatency",
         Dimensions=[{"Name": key, "Value": value} for key, value in DIMENSIONS.items()],
-        StartTime=datetime.fromtimestamp(start, timezone.utc),
-        EndTime=datetime.fromtimestamp(start + 7200, timezone.utc),
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(start + 7200, UTC),
         Period=7200,
         Statistics=["Sum", "Minimum"],
     )
@@ -131,13 +131,13 @@ def test_metric_statistics(filled: EmulatorServer) -> None:
 
 def test_other_peoples_metrics_are_as_before(filled: EmulatorServer) -> None:
     cloudwatch = connect(filled.url, "cloudwatch")
-    now = datetime.fromtimestamp(int(time.time()) - 300, timezone.utc)
+    now = datetime.fromtimestamp(int(time.time()) - 300, UTC)
     cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": "m", "Value": 4.0, "Timestamp": now}])
     answer: Any = cloudwatch.get_metric_statistics(
         Namespace="mine",
         MetricName="m",
-        StartTime=datetime.fromtimestamp(now.timestamp() - 60, timezone.utc),
-        EndTime=datetime.fromtimestamp(now.timestamp() + 60, timezone.utc),
+        StartTime=datetime.fromtimestamp(now.timestamp() - 60, UTC),
+        EndTime=datetime.fromtimestamp(now.timestamp() + 60, UTC),
         Period=60,
         Statistics=["Average"],
     )

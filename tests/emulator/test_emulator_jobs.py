@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def _ran(sagemaker: Any, name: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_an_advanced_job_from_create_to_its_recommendations(sagemaker: Any) -> None:
-    before = datetime.now(timezone.utc) - timedelta(seconds=2)
+    before = datetime.now(UTC) - timedelta(seconds=2)
     request = job_request(ADVANCED, JobName="whole-life", JobDescription="text", Tags=[{"Key": "team", "Value": "ml"}])
     created = sagemaker.create_inference_recommendations_job(**request)
     arn = "arn:aws:sagemaker:us-east-1:123456789012:inference-recommendations-job/whole-life"
@@ -76,12 +76,12 @@ def test_every_filter_and_order_of_the_list() -> None:
     with recommender() as server:
         sagemaker = connect(server.url)
         _ran(sagemaker, "alpha-one")
-        middle = datetime.now(timezone.utc)
+        middle = datetime.now(UTC)
         config = small_job("")["InputConfig"]
         del config["ModelPackageVersionArn"]
         _ran(sagemaker, "beta-two", InputConfig={**config, "ModelName": "cv-model"})
         _ran(sagemaker, "alpha-three")
-        after = datetime.now(timezone.utc) + timedelta(seconds=1)
+        after = datetime.now(UTC) + timedelta(seconds=1)
 
         def names(**filters: Any) -> list[str]:
             found = sagemaker.list_inference_recommendations_jobs(**filters)["InferenceRecommendationsJobs"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from loadtest.jobs.paging import open_token, seal_token
 from loadtest.jobs.rows import JobQuery
 from loadtest.jobs.status import Status
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_the_default_is_newest_first() -> None:

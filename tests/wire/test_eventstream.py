@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from zlib import crc32
 
 import pytest
@@ -74,7 +74,7 @@ def test_every_header_type_reads_as_botocore_reads_it() -> None:
         "l": -(2**60),
         "y": b"abc",
         "z": "é",
-        "d": datetime.fromtimestamp(1_700_000_000, timezone.utc).replace(microsecond=123_000),
+        "d": datetime.fromtimestamp(1_700_000_000, UTC).replace(microsecond=123_000),
         "u": uuid.UUID(bytes=bytes(range(16))),
     }
     buffer = EventStreamBuffer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -61,7 +61,7 @@ def botocore_head(
     """The headers that botocore would send, the time taken from the request's context as `add_auth` puts it there."""
     url = f"https://{HOST}{path}" + (f"?{query}" if query else "")
     request = AWSRequest("POST", url, headers=dict(sent), data=body)
-    request.context["timestamp"] = datetime.fromtimestamp(epoch_s, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    request.context["timestamp"] = datetime.fromtimestamp(epoch_s, UTC).strftime("%Y%m%dT%H%M%SZ")
     theirs = BotoCredentials(signer.access_key, signer.secret_key, signer.token)
     auth = SigV4Auth(theirs, "sagemaker", "us-east-1")
     auth._modify_request_before_signing(request)

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ class Authority(NamedTuple):
 
 def _certificate(name: str, key: Any, issuer: tuple[x509.Name, Any], *, authority: bool) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     names: list[x509.GeneralName] = [x509.DNSName(name)]
     if name == "localhost":
         names.append(x509.IPAddress(ip_address("127.0.0.1")))

@@ -1,0 +1,43 @@
+"""How a Python process of ours is started: with our own package, and with nothing from the working folder by accident.
+
+`python -m` puts the working folder, and PYTHONPATH any other, before the standard library: a file there that is called
+random.py, json.py or loadtest.py would take the place of the module of that name. So a child is started with `-P`, is
+told where this very package lies, and searches what its parent can import only after everything else: a plug-in
+target, `package.module:Name`, is found in the working folder all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["child_environment", "python_command"]
+
+_ROOT = str(Path(__file__).parent)
+_BOOT = """
+import importlib.util, os, runpy, sys
+root, paths, module = sys.argv[1:4]
+del sys.argv[1:4]
+spec = importlib.util.spec_from_file_location(
+    "loadtest", os.path.join(root, "__init__.py"), submodule_search_locations=[root])
+sys.modules["loadtest"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["loadtest"])
+sys.path += [path for path in paths.split(os.pathsep) if path and path not in sys.path]
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+# A process that signs nothing needs none of these.
+_SECRETS = ("AWS_", "LOADTEST_TOKEN")
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """The command of a child that runs `module` of this package, as `python -m` would."""
+    paths = os.pathsep.join([*(path for path in sys.path if path), os.getcwd()])
+    return [sys.executable, "-P", "-c", _BOOT, _ROOT, paths, module, *arguments]
+
+
+def child_environment(extra: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, str]:
+    """This process' environment and `extra`. secrets: credentials too."""
+    kept = {name: value for name, value in os.environ.items() if secrets or not name.startswith(_SECRETS)}
+    return {**kept, **(extra or {})}
