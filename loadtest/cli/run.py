@@ -23,7 +23,7 @@ from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
-from loadtest.cli.worker_flags import listen_of, worker_flags, workers_of
+from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.result import RunResult, exit_code
 from loadtest.core.schedule import UserChange
@@ -92,9 +92,10 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     if enough and not quiet:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
     listen = listen_of(given)
+    env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
-        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen)
+        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
 
     result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
     if as_json:
@@ -163,7 +164,14 @@ def _run(
         return result, path, dict(folder.missing)
 
 
-def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, view: LiveView, listen: tuple[str, int] | None) -> RunResult:
+def _drive(
+    plan: Plan,
+    spec: JobSpec,
+    folder: RunFolder,
+    view: LiveView,
+    listen: tuple[str, int] | None,
+    env: Mapping[str, str],
+) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
     labels: dict[str, Any] = {
         "job": dict(spec.request),
@@ -180,7 +188,9 @@ def _drive(plan: Plan, spec: JobSpec, folder: RunFolder, view: LiveView, listen:
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
-        run = spawn.start(plan, on_window=on_window, on_changes=on_changes, on_news=view.say, listen=listen, **labels)
+        run = spawn.start(
+            plan, on_window=on_window, on_changes=on_changes, on_news=view.say, env=env, listen=listen, **labels
+        )
         with _signals(run, view):
             return _wait(run)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
+from pathlib import Path
 from types import FrameType
 
 import click
 
+from loadtest.cli.worker_flags import token_env, token_flag
+from loadtest.engine.choice import WorkerChoice
 from loadtest.engine.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.signals import heeded
@@ -18,19 +21,34 @@ __all__ = ["command"]
 @click.command(name="worker")
 @click.option("--master-host", required=True, help="Where `loadtest run --listen` waits.")
 @click.option("--master-port", required=True, type=click.IntRange(1, 65535), help="The port it listens on.")
-def command(master_host: str, master_port: int) -> None:
+@click.option(
+    "--allow-plugin", "plugins", multiple=True, help="A plug-in target that the run may use here, by its name."
+)
+@click.option(
+    "--payload-root",
+    type=click.Path(exists=True, file_okay=False),
+    default="",
+    help="The run may send files below this folder.  [default: none, only the built-in body]",
+)
+@token_flag
+def command(
+    master_host: str, master_port: int, plugins: tuple[str, ...], payload_root: str, token_file: Path | None
+) -> None:
     """Join the run at --master-host and --master-port as one of its load generators, until it is over.
 
     It waits up to ten minutes for the run, as the run waits for it.
 
-    The plan comes from the master; credentials, payload files and plug-ins are this machine's own. The connection is
-    neither encrypted nor authenticated: use it in a trusted network only.
+    The plan comes from the master; credentials, payload files and plug-ins are this machine's own, and what of them
+    the run may use is said here. Both sides show that they know the same secret before a plan is sent. What follows
+    is neither encrypted nor authenticated: use it in a trusted network only.
     """
+    env = token_env(token_file, master_host, "--master-host")
     try:
         socket.getaddrinfo(master_host, master_port)
     except (OSError, UnicodeError) as problem:
         raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
-    worker = GeneratorProcess("worker", master_host, str(master_port))
+    choice = WorkerChoice(plugins, payload_root)
+    worker = GeneratorProcess("worker", master_host, str(master_port), env={**env, **choice.environment()})
     asked = 0
 
     def end(number: int, frame: FrameType | None) -> None:

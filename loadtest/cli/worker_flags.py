@@ -1,26 +1,40 @@
-"""The flags that say how many generator processes make a run, and where they come from."""
+"""The flags that say how many generator processes make a run, where they come from, and who may join."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from loadtest.engine.handshake import LEAST_TOKEN, TOKEN_VARIABLE
 from loadtest.errors import Problem, SpecError
+from loadtest.loopback import is_loopback
 
-__all__ = ["listen_of", "worker_flags", "workers_of"]
+__all__ = ["listen_of", "token_env", "token_flag", "worker_flags", "workers_of"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LOOPBACK = ("127.", "localhost", "::1", "[::1]")
+_SAME = (
+    f"put the same secret of at least {LEAST_TOKEN} characters into {TOKEN_VARIABLE} or --token-file on every machine"
+)
+
+
+def token_flag(command: Command) -> Command:
+    """Decorator: adds --token-file; the command gets it as `token_file`."""
+    return click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        help=f"File with the secret that a run and its workers share.  [default: the variable {TOKEN_VARIABLE}]",
+    )(command)
 
 
 def worker_flags(command: Command) -> Command:
-    """Decorator: adds the flags; the command gets them as `workers` and `listen`."""
+    """Decorator: adds the flags; the command gets them as `workers`, `listen` and `token_file`."""
     listen_help = "Wait here for --workers of `loadtest worker`; HOST:PORT.  [default: start them on this machine]"
-    command = click.option("--listen", help=listen_help)(command)
+    command = click.option("--listen", help=listen_help)(token_flag(command))
     return click.option(
         "--workers", default="1", show_default=True, help="Generator processes: a number, or auto for one a core."
     )(command)
@@ -37,12 +51,32 @@ def workers_of(given: Mapping[str, Any]) -> int:
 
 
 def listen_of(given: Mapping[str, Any]) -> tuple[str, int] | None:
-    """(host, port); None: not given. Warns on stderr where others can connect. Raises SpecError for anything else."""
+    """(host, port); None: not given. Raises SpecError for anything else."""
     if given["listen"] is None:
         return None
     host, _, port = given["listen"].rpartition(":")
     if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise SpecError([Problem("--listen", repr(given["listen"]), "must be HOST:PORT", "such as 127.0.0.1:5557")])
-    if not host.startswith(LOOPBACK):
-        click.echo(f"warning: {host}: whoever reaches this port can join the run; use a trusted network only", err=True)
     return host, int(port)
+
+
+def token_env(token_file: Path | None, host: str, flag: str) -> dict[str, str]:
+    """The environment that tells a process the shared secret; {} without one.
+
+    host, flag: whom the process speaks to. Raises SpecError for a secret that is none, and without one where others
+    than this machine could take part.
+    """
+    text, where = os.environ.get(TOKEN_VARIABLE, ""), TOKEN_VARIABLE
+    if token_file is not None:
+        where = "--token-file"
+        try:
+            text = token_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as problem:
+            why = problem.strerror if isinstance(problem, OSError) else "it is no text"
+            raise SpecError([Problem(where, str(token_file), f"cannot be read: {why}")]) from None
+    if text and len(text) < LEAST_TOKEN:
+        raise SpecError([Problem(where, "", f"has fewer than {LEAST_TOKEN} characters", _SAME)])
+    if not text and not is_loopback(host):
+        rule = "whoever reaches it could take part, and there is no secret to tell them by"
+        raise SpecError([Problem(flag, host, rule, _SAME)])
+    return {TOKEN_VARIABLE: text} if text else {}

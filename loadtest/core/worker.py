@@ -16,7 +16,7 @@ class Worker:
     clock_offset_s: its wall clock minus the master's, from the exchange of questions that took least time.
     clock_within_s: half of what that exchange took, so the offset is right within this; its users may have started
         that far from their times, which the lags of the schedule, taken by its own clock, do not show.
-    lost: it fell silent or ended before the run did.
+    lost: it fell silent or ended before the run did; why: it was sent home for this.
     """
 
     index: int
@@ -24,6 +24,7 @@ class Worker:
     clock_offset_s: float
     clock_within_s: float
     lost: bool = False
+    why: str = ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Worker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,8 @@ from loadtest.core.control import Controller
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
 from loadtest.core.window import Window
+from loadtest.engine import heard
+from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
 from loadtest.engine.link import Link
 from loadtest.engine.roster import Member, Roster
 from loadtest.engine.runners import listen_for_workers
@@ -29,7 +31,7 @@ from loadtest.version import VERSION
 __all__ = ["run_master"]
 
 WORKER_MESSAGES = tuple(
-    f"loadtest_{kind}" for kind in ("hello", "ready", "clock", "window", "drained", "cut", "failed")
+    f"loadtest_{kind}" for kind in ("hello", "proof", "ready", "clock", "window", "drained", "cut", "failed")
 )
 OPEN_S = 60.0
 CLOCK_QUESTIONS = 9
@@ -38,6 +40,7 @@ LOOK_S = 0.02
 MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a second without a sign
 REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
 GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
+WRONG_TOKEN = "this worker does not know the run's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 SETTLE_S = 5.0  # after the drain, for the last windows
 
 
@@ -66,6 +69,9 @@ class _Master:
         self._cut = 0
         self._cut_sent = False
         self._start_s = 0.0
+        self._token = os.environ.get(TOKEN_VARIABLE, "")
+        self._bounds = heard.WindowBounds(plan)
+        self._challenges: dict[str, tuple[str, str]] = {}  # client: (its nonce, ours)
         self._runner = listen_for_workers(host, port)
         for message in WORKER_MESSAGES:
             self._runner.register_message(message, self._receive)
@@ -121,9 +127,10 @@ class _Master:
             self._obey()
             if self._stop is not None:
                 raise EngineError("stopped before the start")
-            lost = next((member for member in self._roster if self._planned and self._is_gone(member)), None)
+            lost = next((m for m in self._roster if self._planned and (m.lost or self._is_gone(m))), None)
             if lost is not None:
-                raise EngineError(f"worker {lost.index} on {lost.host} was lost before the run began")
+                why = f": {lost.why}" if lost.why else ""
+                raise EngineError(f"worker {lost.index} on {lost.host} was lost before the run began{why}")
 
     def _begin(self) -> None:
         start_at = time.time() + LEAD_S
@@ -173,12 +180,17 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
-        lost = [member for member in self._roster.living if self._is_gone(member) and not member.drained]
-        for member in lost:
-            member.lost = True
-            member.replaced_s = self._now_s() + REPLAN_S
+        gone = [member for member in self._roster.living if self._is_gone(member) and not member.drained]
+        for member in gone:
             self._dismiss(member.client_id, GIVEN_UP)
-        if lost:
+        self._lose(gone)
+
+    def _lose(self, members: Sequence[Member]) -> None:
+        """Go on without them: others take their users over."""
+        for member in members:
+            member.lost = True
+            member.replaced_s = self._now_s() + REPLAN_S if self._start_s else float("inf")
+        if members and self._start_s:
             self._link.send("workers", workers=self._workers())
             self._replan()
 
@@ -213,39 +225,77 @@ class _Master:
             pass
 
     def _act(self, kind: str, client_id: str, data: Any, heard_at: float) -> None:
-        if kind == "loadtest_hello":
-            self._welcome(client_id, (data or {}).get("version"))
-            return
-        if not self._roster.knows(client_id):
-            return
-        member = self._roster[client_id]
+        """Act on one message. What a worker says is believed only as far as it can be true."""
+        try:
+            if kind == "loadtest_hello":
+                self._welcome(client_id, heard.members(data))
+            elif kind == "loadtest_proof":
+                self._admit(client_id, heard.members(data))
+            elif self._roster.knows(client_id):
+                self._hear_member(kind, self._roster[client_id], data, heard_at)
+        except ValueError as problem:
+            self._expel(client_id, f"its message {kind.removeprefix('loadtest_')} is refused: {problem}")
+
+    def _hear_member(self, kind: str, member: Member, data: Any, heard_at: float) -> None:
         if member.lost:
             # It was only silent: others have taken its users over, and its windows are closed.
-            self._dismiss(client_id, GIVEN_UP)
-            return
-        if kind == "loadtest_ready":
-            self._accept(member, data["digest"])
-            member.payload, self._facts = data["payload"], data["facts"]
+            self._dismiss(member.client_id, GIVEN_UP)
+        elif kind == "loadtest_ready":
+            told = heard.ready(data)
+            self._accept(member, told.digest)
+            member.payload, self._facts = told.payload, told.facts
         elif kind == "loadtest_clock":
-            member.heard_clock(data["asked"], data["here"], heard_at)
+            asked, here = heard.clock_times(data)
+            member.heard_clock(asked, here, heard_at)
         elif kind == "loadtest_window":
-            self._roster.receive(client_id, Window.from_dict(data["window"]))
-            self._link.send("starts", starts=data["starts"], stops=data["stops"])
+            told_of = heard.members(data)
+            window = self._bounds.window(told_of.get("window"))
+            starts = heard.user_times(told_of, "starts", self._bounds.end_s)
+            stops = heard.user_times(told_of, "stops", self._bounds.end_s)
+            self._roster.receive(member.client_id, window)
+            self._link.send("starts", starts=starts, stops=stops)
         elif kind == "loadtest_drained":
             member.drained = True
         elif kind == "loadtest_cut":
-            self._cut += data["cut"]
+            self._cut += heard.count(heard.members(data), "cut")
         elif kind == "loadtest_failed":
-            self._refuse(member, data)
+            self._refuse(member, *heard.failure(data))
 
-    def _welcome(self, client_id: str, version: str | None) -> None:
+    def _welcome(self, client_id: str, told: Mapping[str, Any]) -> None:
+        """A worker has come: it is told that we know the token before it has to say so itself."""
+        version = told.get("version")
         if version != VERSION:
-            self._dismiss(client_id, f"the run is of loadtest {VERSION}, this worker of {version or 'an older one'}")
+            other = version if isinstance(version, str) and len(version) < 40 else "an older or unknown one"
+            self._dismiss(client_id, f"the run is of loadtest {VERSION}, this worker of {other}")
+        elif self._planned or len(self._roster) >= self._expected:
+            self._dismiss(client_id, f"the run has its {self._expected} workers already")
+        else:
+            theirs, ours = heard.text(told, "nonce", 64), nonce()
+            self._challenges[client_id] = (theirs, ours)
+            shown = {"nonce": ours, "proof": proof(self._token, "master", theirs, ours)}
+            self._runner.send_message("loadtest_proof", shown, client_id)
+
+    def _admit(self, client_id: str, told: Mapping[str, Any]) -> None:
+        theirs, ours = self._challenges.pop(client_id, ("", ""))
+        if not theirs or not is_proof(told.get("proof"), self._token, "worker", theirs, ours):
+            self._dismiss(client_id, WRONG_TOKEN)
         elif self._planned or len(self._roster) >= self._expected:
             self._dismiss(client_id, f"the run has its {self._expected} workers already")
         else:
             member = self._roster.join(client_id)
             self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
+
+    def _expel(self, client_id: str, why: str) -> None:
+        """Send a worker home that says what cannot be; the run goes on with the others."""
+        self._dismiss(client_id, why)
+        if not self._roster.knows(client_id):
+            return
+        member = self._roster[client_id]
+        if not self._planned:
+            self._roster.leave(client_id)
+        elif not member.lost:
+            member.why = why
+            self._lose([member])
 
     def _accept(self, member: Member, digest: str) -> None:
         if digest != self._plan.digest():
@@ -258,11 +308,11 @@ class _Master:
     def _dismiss(self, client_id: str, why: str) -> None:
         self._runner.send_message("loadtest_quit", {"why": why}, client_id)
 
-    def _refuse(self, member: Member, data: Mapping[str, Any]) -> None:
+    def _refuse(self, member: Member, fault: str, problems: Sequence[str]) -> None:
         where = f"worker {member.index} on {member.host}"
-        if data["fault"] == "spec":
-            raise SpecError([Problem(where, "", text) for text in data["problems"]])
-        raise (TargetError if data["fault"] == "target" else EngineError)(f"{where}: {'; '.join(data['problems'])}")
+        if fault == "spec":
+            raise SpecError([Problem(where, "", text) for text in problems])
+        raise (TargetError if fault == "target" else EngineError)(f"{where}: {'; '.join(problems)}")
 
     def _workers(self) -> list[dict[str, Any]]:
         return [asdict(worker) for worker in self._roster.workers()]

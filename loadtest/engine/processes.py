@@ -5,12 +5,15 @@ No gevent here. Thread-safe, but for `open` and `close`, which one thread calls.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from loadtest.core.plan import Plan, TargetRef
+from loadtest.engine.choice import EVERYTHING
+from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
@@ -54,6 +57,9 @@ class RunProcesses:
             mock.start()
             self._stack.callback(mock.stop)
             plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
+        if plan.workers > 1 and self._listen is None:
+            # They are all ours: whoever else can reach the port does not know this.
+            env = {**env, TOKEN_VARIABLE: secrets.token_urlsafe(32)}
         role: tuple[object, ...] = ()
         if self._listen is not None:
             role = ("master", *self._listen, plan.workers, JOIN_S)
@@ -62,7 +68,7 @@ class RunProcesses:
         with self._lock:
             child = self._child = GeneratorProcess(*map(str, role), env=env)
             self._stack.callback(self._close_child)
-            self._pool = self._stack.enter_context(WorkerPool(env))
+            self._pool = self._stack.enter_context(WorkerPool({**env, **EVERYTHING.environment()}))
             child.send("plan", plan=plan.to_dict())
         if self._killed:
             self.kill()

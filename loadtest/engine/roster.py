@@ -21,6 +21,7 @@ class Member:
     offset_s: its clock minus the master's, from the exchange with the shortest round trip round_trip_s.
     newest: index of its newest window, -1 before the first.
     payload: digest of the bodies that it read. replaced_s: run time from which others do a lost one's work.
+    why: it was sent home; "": it fell silent, or is here.
     """
 
     client_id: str
@@ -33,6 +34,7 @@ class Member:
     drained: bool = False
     lost: bool = False
     replaced_s: float = float("inf")
+    why: str = ""
     windows: dict[int, Window] = field(default_factory=dict)
 
     def heard_clock(self, asked_s: float, there_s: float, heard_s: float) -> None:
@@ -44,7 +46,9 @@ class Member:
 
     def worker(self) -> Worker:
         """As the result tells of it."""
-        return Worker(self.index, self.host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost)
+        return Worker(
+            self.index, self.host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost, self.why
+        )
 
     @property
     def host(self) -> str:

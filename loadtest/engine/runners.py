@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
 
 import locust.runners
 from locust.env import Environment
-from locust.exception import RPCError
+from locust.exception import RPCError, RPCReceiveError
 from locust.runners import Runner
 
 from loadtest.errors import EngineError, Problem, SpecError
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["join_master", "listen_for_workers", "local_runner"]
 
@@ -24,9 +27,35 @@ def local_runner() -> Runner:
 def listen_for_workers(host: str, port: int) -> Any:
     """The runner of a master that workers reach at `host` and `port`. Raises SpecError if it cannot listen there."""
     try:
-        return _environment().create_master_runner(host, port)
+        runner: Any = _environment().create_master_runner(host, port)
     except RPCError as problem:
         raise SpecError([Problem("--listen", f"{host}:{port}", f"cannot be listened on: {problem}")]) from problem
+    _expect_garbage(runner)
+    return runner
+
+
+def _expect_garbage(runner: Any) -> None:
+    """Locust expects two kinds of garbage; any other would end the greenlet that listens, and the run with it."""
+    receive, handle = runner.server.recv_from_client, runner.handle_message
+
+    def guarded_receive() -> tuple[str, Any]:
+        try:
+            client_id, message = receive()
+        except RPCError:
+            raise
+        except Exception as problem:
+            raise RPCReceiveError(f"garbage: {type(problem).__name__}") from problem  # type: ignore[no-untyped-call]
+        if not isinstance(message.type, str) or message.node_id != client_id:
+            raise RPCReceiveError("no message, or one in another's name")  # type: ignore[no-untyped-call]
+        return client_id, message
+
+    def guarded_handle(client_id: str, message: Any) -> None:
+        try:
+            handle(client_id, message)
+        except Exception as problem:
+            _log.warning("a message of %r was dropped: %s: %s", client_id, type(problem).__name__, problem)
+
+    runner.server.recv_from_client, runner.handle_message = guarded_receive, guarded_handle
 
 
 def join_master(host: str, port: int, within_s: float, heard: Callable[..., None]) -> Any:

@@ -3,12 +3,14 @@
 It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
 
     master -> worker    loadtest_plan   the plan, this worker's index, how many there are, the plan's digest
+                        loadtest_proof  it knows the token (engine/handshake.py)
                         loadtest_clock  a clock question: answered with this host's time
                         loadtest_start  when to begin, in this host's time
                         loadtest_curve  another part of the curve: a worker was lost
                         loadtest_stop, loadtest_cut
                         loadtest_quit   end: the run is over; with the reason, if it is not
     worker -> master    loadtest_hello  it listens; its version
+                        loadtest_proof  it knows the token too
                         loadtest_ready  with the digests of the plan as it was understood, and of the payloads it read
                         loadtest_clock, loadtest_window, loadtest_drained, loadtest_cut (how many), loadtest_failed
 """
@@ -26,7 +28,9 @@ from gevent.queue import Queue
 
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan
+from loadtest.engine.choice import WorkerChoice
 from loadtest.engine.generator import Generator
+from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
 from loadtest.engine.link import Link
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.runners import join_master
@@ -36,7 +40,10 @@ from loadtest.version import VERSION
 
 __all__ = ["MASTER_MESSAGES", "MASTER_SILENCE_S", "run_worker"]
 
-MASTER_MESSAGES = tuple(f"loadtest_{kind}" for kind in ("plan", "clock", "start", "curve", "stop", "cut", "quit"))
+MASTER_MESSAGES = tuple(
+    f"loadtest_{kind}" for kind in ("proof", "plan", "clock", "start", "curve", "stop", "cut", "quit")
+)
+WRONG_TOKEN = "the run does not know this worker's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
 
@@ -84,6 +91,10 @@ class _Worker:
         self._runner = join_master(host, port, JOIN_S, self._heard)
         for message in MASTER_MESSAGES:
             self._runner.register_message(message, self._receive)
+        self._token = os.environ.get(TOKEN_VARIABLE, "")
+        self._choice = WorkerChoice.from_environment(os.environ)
+        self._nonce = nonce()
+        self._proven = False
         self._generator: Generator | None = None
         self._plan: Plan | None = None
         self._index = 0
@@ -93,7 +104,7 @@ class _Worker:
     def serve(self) -> None:
         # Only now: what the master says before the messages are registered would be lost.
         self._heard_s = time.monotonic()
-        self._runner.send_message("loadtest_hello", {"version": VERSION})
+        self._runner.send_message("loadtest_hello", {"version": VERSION, "nonce": self._nonce})
         while not _told_to_end(self._link):
             self._check_master()
             timeout_s = LOOK_S
@@ -106,9 +117,12 @@ class _Worker:
             else:
                 if kind == "loadtest_quit":
                     if data:
-                        raise EngineError(data["why"])
+                        raise EngineError(str(data.get("why", ""))[:1000] if isinstance(data, dict) else "sent home")
                     return
-                self._act(kind, data)
+                try:
+                    self._act(kind, data)
+                except (KeyError, TypeError, ValueError, IndexError, AttributeError) as problem:
+                    raise EngineError(f"the master sent what makes no sense: {kind}: {problem!r}"[:500]) from None
             if self._begun.is_set():
                 self._measure()
         self._runner.send_message("quit")  # Locust's own word: the master need not wait for heartbeats that stay away
@@ -117,12 +131,17 @@ class _Worker:
     def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
         if msg.type == "loadtest_clock":
             # Answered on the spot: waiting in the inbox would look like a clock that is off.
-            self._runner.send_message("loadtest_clock", {"asked": msg.data["asked"], "here": time.time()})
+            asked = msg.data.get("asked") if isinstance(msg.data, dict) else None
+            self._runner.send_message("loadtest_clock", {"asked": asked, "here": time.time()})
         else:
             self._inbox.put((msg.type, msg.data))
 
     def _act(self, kind: str, data: Any) -> None:
-        if kind == "loadtest_plan":
+        if kind == "loadtest_proof":
+            self._answer(data)
+        elif not self._proven:
+            return  # nobody that shows no proof is obeyed
+        elif kind == "loadtest_plan":
             self._open(data)
         elif self._generator is None:
             return
@@ -139,9 +158,19 @@ class _Worker:
             cut = self._generator.cut()
             self._runner.send_message("loadtest_cut", {"cut": cut})
 
+    def _answer(self, data: Any) -> None:
+        """The master shows that it knows the token; then so do we."""
+        told = data if isinstance(data, dict) else {}
+        theirs = told.get("nonce")
+        if not isinstance(theirs, str) or not is_proof(told.get("proof"), self._token, "master", self._nonce, theirs):
+            raise EngineError(WRONG_TOKEN)
+        self._proven = True
+        self._runner.send_message("loadtest_proof", {"proof": proof(self._token, "worker", self._nonce, theirs)})
+
     def _open(self, data: Any) -> None:
         try:
             plan = self._plan = Plan.from_dict(data["plan"])
+            self._choice.check(plan)
             target = open_target(plan.target, peak_users=plan.curve.peak)
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
