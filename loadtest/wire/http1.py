@@ -18,7 +18,8 @@ from loadtest.wire.head import FOLD, MAX_HEAD_BYTES, TEXT, TOKEN, Head, HeadRead
 __all__ = ["KEPT_BYTES", "MAX_HEAD_BYTES", "MAX_INTERIM", "ResponseParser"]
 
 MAX_INTERIM = 32  # 1xx answers before the final one
-KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: enough for any error message
+KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: its beginning, and its end if it is longer
+_KEPT_END_BYTES = 4 * 1024  # SageMaker writes the container's message first and its status last
 _MAX_SIZE_LINE_BYTES = 4 * 1024
 
 _START = b"HTTP/1."
@@ -52,8 +53,8 @@ class ResponseParser:
     body_bytes: received, chunk framing taken off. reusable: the connection can take another request.
 
     heads: reads heads and remembers them, to be shared by all connections to one server. keep: hold the body of 2xx
-    answers until `take`; of others only the first 64 KiB are held. connect: the request was CONNECT, whose 2xx answer
-    has no body whatever its head says.
+    answers until `take`; of others only 64 KiB are held, the last 4 of them from the body's end. connect: the request
+    was CONNECT, whose 2xx answer has no body whatever its head says.
     """
 
     __slots__ = (
@@ -170,10 +171,20 @@ class ResponseParser:
         if 200 <= self.head.status < 300:
             if self._keep:
                 self._held.append(data)
-        elif self._kept_bytes < KEPT_BYTES:
-            kept = data[: KEPT_BYTES - self._kept_bytes]
-            self._kept_bytes += len(kept)
-            self._held.append(kept)
+        elif self._kept_bytes + len(data) <= KEPT_BYTES:
+            self._kept_bytes += len(data)
+            self._held.append(data)
+        else:
+            self._hold_ends(data)
+
+    def _hold_ends(self, data: bytes) -> None:
+        """More than is kept: the middle goes, so that two pieces are held."""
+        if self._kept_bytes <= KEPT_BYTES:
+            whole = b"".join((*self._held, data))
+            self._held = [whole[: KEPT_BYTES - _KEPT_END_BYTES], whole[-_KEPT_END_BYTES:]]
+            self._kept_bytes = KEPT_BYTES + 1
+        else:
+            self._held[1] = (self._held[1] + data)[-_KEPT_END_BYTES:]
 
     # Each step takes what it can from the buffer; true: it got somewhere, so the next step may go on.
 
