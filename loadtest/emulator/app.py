@@ -20,9 +20,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
+from loadtest.emulator.dialect import asked, error, reply
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS
-from loadtest.emulator.neighbour import Neighbour, reply
+from loadtest.emulator.neighbour import Neighbour
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError
 from loadtest.version import VERSION
@@ -94,7 +95,7 @@ class Application:
             request_id = str(uuid.uuid4())
             _log.exception("request %s failed", request_id)
             text = f"An unexpected error occurred; it is in the emulator's log under request {request_id}"
-            return reply(protocol.failure("InternalFailure", text, 500, request_id), start_response)
+            return reply(error(asked(environ), "InternalFailure", text, 500, request_id), start_response)
 
     def _route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
