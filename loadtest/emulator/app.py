@@ -11,6 +11,7 @@ No request stops the server: what nobody foresaw is logged with its trace and an
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -19,11 +20,14 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from botocore.model import StructureShape
+
 from loadtest.emulator import protocol
 from loadtest.emulator.dialect import asked, error, reply
 from loadtest.emulator.forward import Forwarder, Unreachable
-from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS
-from loadtest.emulator.neighbour import Neighbour
+from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
+from loadtest.emulator.neighbour import Answer, Neighbour
+from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError
 from loadtest.version import VERSION
@@ -169,10 +173,30 @@ class Application:
         ):
             self._events.settle()
         changed = _endpoint_name(environ) if operation in _CHANGES_ENDPOINT else None
-        answer = self._neighbour(environ, start_response)
+        shape = output_shape(operation) if operation is not None else None
+        if shape is None:
+            answer = self._neighbour(environ, start_response)
+        else:
+            answer = _without_empties(self._neighbour, shape, environ, start_response)
         if changed is not None:
             self._endpoints.forget(changed)
         return answer
+
+
+def _without_empties(
+    neighbour: Neighbour, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
+    held = Answer()
+    body = held.collect(neighbour(environ, held.start))
+    if held.status == 200:
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(body)
+            if isinstance(document, dict):
+                body = json.dumps(pruned(document, shape)).encode("ascii")
+    headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
+    start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def _endpoint_name(environ: WSGIEnvironment) -> str | None:
