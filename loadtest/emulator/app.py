@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.model import StructureShape
 
 from loadtest.emulator import protocol
-from loadtest.emulator.dialect import asked, error, reply
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
+from loadtest.emulator.endpoints import UnknownVariant
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
 from loadtest.emulator.neighbour import Answer, Neighbour
@@ -56,10 +57,11 @@ class JobApi(Protocol):
 class EndpointDirectory(Protocol):
     """Which process answers an endpoint. forget: it may have changed.
 
-    invocation_url: None: there is no such endpoint. Raises LoadtestError if there is one that cannot serve.
+    invocation_url: None: there is no such endpoint. variant: the only one that may answer; None: any. Raises
+    UnknownVariant, LoadtestError if there is one that cannot serve.
     """
 
-    def invocation_url(self, name: str, *, streamed: bool = False) -> str | None: ...
+    def invocation_url(self, name: str, *, streamed: bool = False, variant: str | None = None) -> str | None: ...
 
     def forget(self, name: str) -> None: ...
 
@@ -107,6 +109,9 @@ class Application:
         if invocation is not None:
             name = invocation[1].encode("latin-1").decode("utf-8", "replace")
             return self._invoke(name, bool(invocation[2]), environ, start_response)
+        if _is_stray(path, environ):
+            text = f"There is no such operation: {method} {path}"
+            return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
@@ -150,9 +155,13 @@ class Application:
             text = f"HTTP content length exceeded {INVOCATION_BODY_BYTES} bytes"
             return _runtime_failure("ValidationError", text, 413, start_response)
         try:
-            url = self._endpoints.invocation_url(name, streamed=streamed)
+            variant = environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT")
+            url = self._endpoints.invocation_url(name, streamed=streamed, variant=variant)
         except EngineError:
             raise
+        except UnknownVariant as problem:
+            text = f"{problem} of account {self._account} not found."
+            return _runtime_failure("ValidationError", text, 400, start_response)
         except LoadtestError as problem:
             return _runtime_failure("ModelError", f"The model cannot be loaded: {problem}", 424, start_response)
         if url is None:
@@ -197,6 +206,15 @@ def _without_empties(
     headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
     start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
+    """Of the runtime API, and none of its operations. A bucket may be called `endpoints` too."""
+    return (
+        path.startswith("/endpoints/")
+        and not path.endswith("/async-invocations")
+        and asked(environ).service in ("", "sagemaker")
+    )
 
 
 def _endpoint_name(environ: WSGIEnvironment) -> str | None:

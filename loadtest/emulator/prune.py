@@ -17,9 +17,7 @@ def pruned(value: dict[str, Any], shape: StructureShape) -> dict[str, Any]:
     """The members that the model has, without nulls, without structures that came empty or end so, and without lists
     that are shorter than the model allows. A structure that has no members in the model is a mark, and stays.
     """
-    kept = {
-        name: _inner(value[name], member) for name, member in shape.members.items() if value.get(name) is not None
-    }
+    kept = {name: _inner(value[name], member) for name, member in shape.members.items() if value.get(name) is not None}
     return {name: item for name, item in kept.items() if not _is_nothing(item, shape.members[name])}
 
 

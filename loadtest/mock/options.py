@@ -61,6 +61,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("response_bytes", int, "Length of an answer's body; 0: a short JSON document."),
     Option("seed", int, "Seed of everything drawn at random."),
     Option("name", str, "The only endpoint name that is served; default: any."),
+    Option("variant", str, "The only production variant; default: any."),
     Option("tls_cert", str, "PEM file with the certificate chain: serve HTTPS."),
     Option("tls_key", str, "PEM file with the key, if it is not in --tls-cert."),
     Option("log", str, "Write each success's latency to this file: int64, us, little-endian."),

@@ -34,6 +34,7 @@ _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
 _SESSION = b"x-amzn-sagemaker-session-id"
 _SESSION_S = 3600
+_VARIANT = b"x-amzn-sagemaker-target-variant"
 _MAX_KNOWN = 256
 _ALLOWED = {b"/ping": ("GET", "HEAD"), b"/loadtest/stats": ("GET", "HEAD"), b"/invocations": ("POST",)}
 
@@ -154,12 +155,16 @@ class Runtime:
             return self.error(400, "ValidationError", problem)
         if self._settings.name and name != self._settings.name:
             return self.error(400, "ValidationError", f"Endpoint {name} of account {_ACCOUNT} not found.")
+        variant = request.headers.get(_VARIANT)
+        if variant is not None and self._settings.variant and variant.decode("latin-1") != self._settings.variant:
+            missing = f"Variant {variant.decode('latin-1')} of endpoint {name} of account {_ACCOUNT} not found."
+            return self.error(400, "ValidationError", missing)
         return self._invocation(request, name, stream=rest[1] != b"invocations")
 
     def _invocation(self, request: Request, name: str, *, stream: bool) -> Invocation:
         accept = b"x-amzn-sagemaker-accept" if stream else b"accept"
         content_type, body = self._answer_body(request.headers.get(accept, b""))
-        variant = request.headers.get(b"x-amzn-sagemaker-target-variant", b"AllTraffic").decode("latin-1")
+        variant = self._settings.variant or request.headers.get(_VARIANT, b"AllTraffic").decode("latin-1")
         headers = [("x-Amzn-Invoked-Production-Variant", variant)]
         if stream:
             headers.append(("X-Amzn-SageMaker-Content-Type", content_type))
@@ -226,7 +231,7 @@ def _origin_form(path: bytes) -> bytes:
 def _invalid(name: str, headers: dict[bytes, bytes]) -> str:
     """The first broken constraint as the service words it; "" if there is none."""
     broken = "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: Member must {}"
-    variant = headers.get(b"x-amzn-sagemaker-target-variant")
+    variant = headers.get(_VARIANT)
     names = [("endpointName", name)]
     if variant is not None:
         names.append(("targetVariant", variant.decode("latin-1")))
