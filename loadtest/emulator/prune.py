@@ -1,7 +1,7 @@
 """An answer of SageMaker's control plane without what AWS would not send. Pure.
 
 moto answers Describe with empty structures where nothing was set (`VpcConfig: {}`), with nulls, and with members of its
-own. boto3 reads over that; the models of sagemaker-core do not, because an empty VpcConfig lacks what is required of one.
+own. boto3 reads over that; sagemaker-core's models do not, because an empty VpcConfig lacks what is required of one.
 """
 
 from __future__ import annotations
