@@ -17,7 +17,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.model import StructureShape
@@ -36,7 +36,7 @@ from loadtest.version import VERSION
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["Application", "EndpointDirectory", "JobApi"]
+__all__ = ["Addition", "Application", "EndpointDirectory", "JobApi"]
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,10 @@ class EndpointDirectory(Protocol):
     def forget(self, name: str) -> None: ...
 
 
+Addition = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""An answer of SageMaker -> members that it lacks."""
+
+
 class Settles(Protocol):
     """Something that writes behind; settle: wait until it can be read."""
 
@@ -73,7 +77,10 @@ class Settles(Protocol):
 
 
 class Application:
-    """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read."""
+    """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
+
+    additions: by operation of SageMaker, what is added to the neighbour's answer.
+    """
 
     def __init__(
         self,
@@ -85,6 +92,7 @@ class Application:
         capacity_bounds: bool = True,
         account: str = "123456789012",
         events: Settles | None = None,
+        additions: Mapping[str, Addition] | None = None,
     ) -> None:
         self._service = service
         self._neighbour = neighbour
@@ -93,6 +101,7 @@ class Application:
         self._capacity_bounds = capacity_bounds
         self._account = account
         self._events = events
+        self._additions = additions or {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -186,26 +195,28 @@ class Application:
         if shape is None:
             answer = self._neighbour(environ, start_response)
         else:
-            answer = _without_empties(self._neighbour, shape, environ, start_response)
+            answer = self._completed(operation or "", shape, environ, start_response)
         if changed is not None:
             self._endpoints.forget(changed)
         return answer
 
-
-def _without_empties(
-    neighbour: Neighbour, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
-) -> Iterable[bytes]:
-    """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
-    held = Answer()
-    body = held.collect(neighbour(environ, held.start))
-    if held.status == 200:
-        with contextlib.suppress(ValueError, RecursionError):
-            document = json.loads(body)
-            if isinstance(document, dict):
-                body = json.dumps(pruned(document, shape)).encode("ascii")
-    headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
-    start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
-    return [body]
+    def _completed(
+        self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
+        held = Answer()
+        body = held.collect(self._neighbour(environ, held.start))
+        if held.status == 200:
+            with contextlib.suppress(ValueError, RecursionError):
+                document = json.loads(body)
+                if isinstance(document, dict):
+                    document = pruned(document, shape)
+                    if operation in self._additions:
+                        document = {**self._additions[operation](document), **document}
+                    body = json.dumps(document).encode("ascii")
+        headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
+        start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
 
 
 def _is_stray(path: str, environ: WSGIEnvironment) -> bool:

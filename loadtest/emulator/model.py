@@ -22,6 +22,7 @@ JOB_OPERATIONS: Mapping[str, str] = {
     "GetScalingConfigurationRecommendation": "get_scaling_configuration_recommendation",
     "ListInferenceRecommendationsJobSteps": "list_inference_recommendations_job_steps",
     "ListInferenceRecommendationsJobs": "list_inference_recommendations_jobs",
+    "ListModelMetadata": "list_model_metadata",
     "StopInferenceRecommendationsJob": "stop_inference_recommendations_job",
 }
 """Operation -> method of `loadtest.jobs.service.JobService`."""

@@ -29,6 +29,7 @@ from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
 from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.neighbour import Moto, Neighbour, Nobody, Upstream, moto_is_installed
 from loadtest.emulator.percentiles import Distributions, teach_moto
 from loadtest.errors import EngineError
@@ -147,6 +148,7 @@ class EmulatorServer:
             capacity_bounds=options.profile == "aws",
             account=options.account,
             events=events,
+            additions=instant_recommendations(service.fleet, Catalogue(clients).model),
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request

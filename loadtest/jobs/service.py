@@ -15,6 +15,7 @@ from loadtest.core.result import RunResult
 from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
+from loadtest.jobs.benchmarked import list_model_metadata
 from loadtest.jobs.check import checked_job
 from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
@@ -144,6 +145,10 @@ class JobService:
         if not job.status.final:
             raise invalid(f"Inference recommendations job {job.name!r} has not ended, its status is {job.status.value}")
         return scaling_configuration(params, self._store.steps(job.name), self.fleet.catalogue)
+
+    def list_model_metadata(self, params: Members) -> dict[str, Any]:
+        """One page of the models that NearestModelName can name."""
+        return list_model_metadata(params)
 
     def add_tags(self, params: Members) -> dict[str, Any]:
         """Add tags or replace their values; answers with all tags of the job."""
