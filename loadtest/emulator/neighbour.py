@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
@@ -24,6 +25,8 @@ __all__ = ["Moto", "Neighbour", "Nobody", "Upstream", "moto_is_installed"]
 _log = logging.getLogger(__name__)
 
 _DEFAULT_ACCOUNT = "123456789012"
+# What moto does before a service's own code; botocore's description of the service is read by core/model.py.
+_BEFORE_SERVICES = ("moto_server/werkzeug_app.py", "core/responses.py", "core/model.py", "core/parse.py")
 
 
 class Neighbour(Protocol):
@@ -71,6 +74,10 @@ class Moto:
             body = application(environ, answer.start)
         except NotImplementedError as problem:
             return _lacking(environ, start_response, str(problem))
+        except Exception as problem:
+            if not _is_unread(problem):
+                raise
+            return _lacking(environ, start_response, "the request does not say what it asks of which service")
         if answer.status >= 400:
             body = [answer.collect(body)]
             if _is_page(body[0]):
@@ -168,6 +175,12 @@ def _lacking(environ: WSGIEnvironment, start_response: StartResponse, reason: st
     text = f"{str(asked(environ))!r} is neither emulated here nor by moto" + (f": {reason[:500]}" if reason else "")
     _log.warning("%s", text)
     return refuse(environ, start_response, UNKNOWN_OPERATION, text)
+
+
+def _is_unread(problem: Exception) -> bool:
+    """moto failed over a request before one of its services had it: an odd signature, target or path."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    return next((file for file in reversed(files) if "/moto/" in file), "").endswith(_BEFORE_SERVICES)
 
 
 def _is_page(body: bytes) -> bool:

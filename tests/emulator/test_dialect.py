@@ -24,6 +24,7 @@ from loadtest.emulator.neighbour import Moto
 from loadtest.emulator.server import EmulatorServer
 from loadtest.testing import recommender
 
+SCOPE = "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 # (service, operation, parameters): none of them is in moto 5; a service of each protocol, and services moto lacks.
 LACKING: list[tuple[str, str, dict[str, Any]]] = [
     (
@@ -133,12 +134,36 @@ def test_botocores_parser_of_every_protocol_reads_our_errors(protocol: str, stat
         assert told["Message"].endswith("x" * 300)
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Authorization": "AWS4-HMAC-SHA256 "}, b""),
+        ({"Authorization": "AWS4-HMAC-SHA256 Credential=A"}, b"{}"),
+        ({"Authorization": "nonsense"}, b"{}"),
+        ({"Authorization": SCOPE.format("dynamodb")}, b"{}"),
+        ({"X-Amz-Target": "NoDot"}, b"{}"),
+        ({"Authorization": SCOPE.format("monitoring"), "X-Amz-Target": "A.B"}, b"{}"),
+        ({"Authorization": SCOPE.format("logs"), "X-Amz-Target": "Logs_20140328.NoSuch"}, b"{}"),
+        ({"Authorization": SCOPE.format("iam"), "Content-Type": "application/x-www-form-urlencoded"}, b"Action=NoSuch"),
+        ({"Authorization": SCOPE.format("ec2"), "Content-Type": "application/x-www-form-urlencoded"}, b"Action=NoSuch"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/odd/path", "/%00", "//"])
+def test_a_request_that_asks_for_nothing_known_is_the_clients_fault(
+    headers: dict[str, str], body: bytes, path: str, emulator: EmulatorServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
+    connection.request("POST", path, body, headers)
+    answer = connection.getresponse()
+    told = answer.read()
+    connection.close()
+    assert 400 <= answer.status < 500, told
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def _environ(**members: Any) -> dict[str, Any]:
     base = {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "CONTENT_TYPE": ""}
     return {**base, "wsgi.input": io.BytesIO(b""), **members}
-
-
-SCOPE = "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 
 
 @pytest.mark.parametrize(
