@@ -100,16 +100,19 @@ def test_a_variant_that_does_not_exist_is_refused(operation: str, two_variants: 
         assert _code(caught) == ("ValidationError", 400)
 
 
-def test_a_job_tells_the_variant_of_an_existing_endpoint(two_variants: str, sagemaker: Any) -> None:
+def test_a_jobs_metrics_name_the_variant_of_an_existing_endpoint(
+    two_variants: str, sagemaker: Any, emulator: EmulatorServer
+) -> None:
     job = small_job("of-blue")
     job["InputConfig"]["Endpoints"] = [{"EndpointName": two_variants}]
     del job["InputConfig"]["EndpointConfigurations"]
     sagemaker.create_inference_recommendations_job(**job)
     wait_for_end(sagemaker, "of-blue")
-    (step,) = sagemaker.list_inference_recommendations_job_steps(JobName="of-blue")["Steps"]
-    told = step["InferenceBenchmark"]
-    shown = told.get("EndpointConfiguration") or told["EndpointMetrics"]
-    assert shown.get("VariantName", "blue") == "blue"
+    of_endpoint = [{"Name": "EndpointName", "Value": two_variants}]
+    cloudwatch = connect(emulator.url, "cloudwatch")
+    metrics = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=of_endpoint)["Metrics"]
+    named = {each["Value"] for metric in metrics for each in metric["Dimensions"] if each["Name"] == "VariantName"}
+    assert named == {"blue"}
 
 
 @pytest.mark.parametrize(
