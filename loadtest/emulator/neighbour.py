@@ -69,21 +69,14 @@ class Moto:
             return _lacking(environ, start_response)
         if self._account != _DEFAULT_ACCOUNT:
             environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", self._account)
-        answer = Answer()
         try:
-            body = application(environ, answer.start)
+            return _without_pages(application, environ, start_response)
         except NotImplementedError as problem:
             return _lacking(environ, start_response, str(problem))
         except Exception as problem:
             if not _is_unread(problem):
                 raise
             return _lacking(environ, start_response, "the request does not say what it asks of which service")
-        if answer.status >= 400:
-            body = [answer.collect(body)]
-            if _is_page(body[0]):
-                return _without_page(answer.status, environ, start_response)
-        start_response(answer.line, answer.headers)
-        return body
 
     def reset(self) -> None:
         """Empty moto, for every user of it in this process; nothing to do if nobody has loaded it."""
@@ -124,9 +117,12 @@ class Upstream:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            return self._forward(target_url(self._url, environ), environ, start_response, keep_host=True)
+            return _without_pages(self._forwarded, environ, start_response)
         except Unreachable as problem:
             return refuse(environ, start_response, "ServiceUnavailable", f"The upstream server: {problem}", 503)
+
+    def _forwarded(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._forward(target_url(self._url, environ), environ, start_response, keep_host=True)
 
 
 class Nobody:
@@ -183,17 +179,28 @@ def _is_unread(problem: Exception) -> bool:
     return next((file for file in reversed(files) if "/moto/" in file), "").endswith(_BEFORE_SERVICES)
 
 
-def _is_page(body: bytes) -> bool:
-    """The web framework's own page, which no client of AWS can read."""
-    return body[:100].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+def _without_pages(
+    application: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """The application's answer; an error page of its web framework is told in AWS's form, which its client can read."""
+    answer = Answer()
+    body = application(environ, answer.start)
+    if answer.status >= 400:
+        text = answer.collect(body)
+        body = [text]
+        if text[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            return _paraphrased(answer.status, environ, start_response)
+    start_response(answer.line, answer.headers)
+    return body
 
 
-def _without_page(status: int, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _paraphrased(status: int, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         return _lacking(environ, start_response)
     name = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Error"
     code = "InternalFailure" if status >= 500 else name.replace(" ", "")
-    return refuse(environ, start_response, code, f"moto answered {status} ({name})", status)
+    text = f"{str(asked(environ))!r} was answered by {status} {name} and a page of HTML"
+    return refuse(environ, start_response, code, text, status)
 
 
 def _moto_knows(operation: str) -> bool:

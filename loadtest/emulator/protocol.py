@@ -16,6 +16,7 @@ from loadtest.core.spec import Profile
 from loadtest.emulator import validate
 from loadtest.emulator.model import TARGET_PREFIX, operation
 from loadtest.jobs.check import further_problems
+from loadtest.jobs.tags import tag_problems
 
 __all__ = ["CONTENT_TYPE", "Call", "Reply", "WireError", "failure", "operation_name", "parse", "success"]
 
@@ -73,9 +74,12 @@ def parse(name: str, body: bytes, *, capacity_bounds: bool = True) -> Call:
     found = validate.violations(params, _shape(shape), capacity_bounds=capacity_bounds or not creates)
     if found:
         told = [each.text for each in found]
+        named = {each.path for each in found}
         if creates:
             profile: Profile = "aws" if capacity_bounds else "relaxed"
-            told += map(str, further_problems(params, profile, {each.path for each in found}))
+            told += map(str, further_problems(params, profile, named))
+        elif name == "AddTags":
+            told += (str(each) for each in tag_problems(params.get("Tags", ())) if each.path not in named)
         raise WireError("ValidationException", validate.message(told))
     return Call(name, params)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import http.server
 import io
 import json
 import logging
 import re
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,6 +120,52 @@ def test_an_upstream_that_is_away_is_told_in_the_protocol_of_the_service() -> No
             code, status, message, _ = _refusal(server.url, service, operation, {})
             assert (code, status) == ("ServiceUnavailable", 503), service
             assert "upstream" in message
+
+
+class _Pages(http.server.BaseHTTPRequestHandler):
+    """Answers as a web framework does that knows nothing of AWS: the status that the server has, and a page."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"<!doctype html>\n<title>Error</title>"
+        self.send_response(int(self.server.status))  # type: ignore[attr-defined]
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (404, "UnknownOperationException", 400),
+        (405, "UnknownOperationException", 400),
+        (403, "Forbidden", 403),
+        (500, "InternalFailure", 500),
+        (502, "InternalFailure", 502),
+    ],
+)
+def test_a_page_of_html_from_an_upstream_is_told_in_the_protocol_of_the_service(
+    status: int, code: str, told: int
+) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as pages:
+        pages.status = status  # type: ignore[attr-defined]
+        thread = threading.Thread(target=pages.serve_forever)
+        thread.start()
+        try:
+            with recommender(upstream=f"http://127.0.0.1:{pages.server_port}") as server:
+                for service, operation in (
+                    ("iam", "list_users"),
+                    ("ec2", "describe_instances"),
+                    ("logs", "describe_log_groups"),
+                ):
+                    assert _refusal(server.url, service, operation, {})[:2] == (code, told), service
+        finally:
+            pages.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("protocol", ["query", "ec2", "json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"])

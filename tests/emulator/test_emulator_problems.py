@@ -141,6 +141,19 @@ def test_the_same_place_may_have_two_faults() -> None:
     assert "more configurations than MaxNumberOfTests, 2" in told
 
 
+def test_tags_are_judged_as_a_whole_too() -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:inference-recommendations-job/x"
+    tags = [{"Key": "", "Value": "v"}, {"Key": "aws:x", "Value": "v"}, {"Key": "k", "Value": "v"}]
+    request = {"ResourceArn": arn, "Tags": [*tags, {"Key": "k", "Value": "w"}]}
+    with pytest.raises(protocol.WireError) as caught:
+        protocol.parse("AddTags", json.dumps(request).encode())
+    told = caught.value.message
+    assert told.startswith("3 validation errors detected: ")
+    assert [told.count(words) for words in ("tags.1.member.key'", "must not begin with aws:", "is given twice")] == [
+        1
+    ] * 3
+
+
 def test_a_thousand_problems_are_told_soon() -> None:
     job = small_job("x", Tags=[{"Key": "", "Value": "v", "Extra": 1}] * 900)
     assert "there are more than" in _told(job)
