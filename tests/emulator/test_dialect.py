@@ -270,6 +270,25 @@ def test_the_table_of_services_is_that_of_botocore() -> None:
     assert names == dialect.REST_XML_SERVICES - {"s3express"}
 
 
+def test_a_client_of_rpc_v2_cbor_reads_the_refusal(emulator: EmulatorServer) -> None:
+    """boto3 does not speak it to any service that moto has, other SDKs do; the parser is botocore's."""
+    connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
+    headers = {
+        "Smithy-Protocol": "rpc-v2-cbor",
+        "Content-Type": "application/cbor",
+        "Authorization": SCOPE.format("monitoring"),
+    }
+    path = "/service/GraniteServiceVersion20100801/operation/GetMetricWidgetImage"
+    connection.request("POST", path, b"\xa0", headers)
+    answer = connection.getresponse()
+    given = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.read()}
+    connection.close()
+    assert (answer.status, answer.headers["smithy-protocol"]) == (400, "rpc-v2-cbor")
+    told = botocore.parsers.create_parser("smithy-rpc-v2-cbor").parse(given, None)["Error"]
+    assert told["Code"] == "UnknownOperationException"
+    assert "GetMetricWidgetImage" in told["Message"]
+
+
 def test_a_head_request_is_refused_without_a_body(emulator: EmulatorServer) -> None:
     connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
     headers = {"Authorization": SCOPE.format("arc-zonal-shift")}

@@ -316,3 +316,19 @@ def test_exceptions_that_cause_each_other_end() -> None:
     one, two = KeyError("one"), KeyError("two")
     one.__cause__, two.__cause__ = two, one
     assert classify_exception(one).kind is Kind.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "members", "expected"),
+    [
+        (424, "ModelError", {"OriginalStatusCode": 503}, (Kind.MODEL_ERROR, "424/503", 424)),
+        (404, "404", {}, (Kind.CLIENT_ERROR, "404", 404)),
+        (500, "", {}, (Kind.SERVER_ERROR, "500", 500)),
+    ],
+)
+def test_an_older_botocore_tells_of_an_error_what_it_has_read(
+    status: int, code: str, members: dict[str, Any], expected: tuple[Kind, str, int]
+) -> None:
+    told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}, **members}
+    problem = botocore.exceptions.ClientError(told, "InvokeEndpoint")  # type: ignore[arg-type]
+    assert classify_exception(problem)[:3] == expected

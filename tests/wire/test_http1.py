@@ -279,6 +279,19 @@ def test_an_error_body_is_held_up_to_a_limit_and_a_success_is_only_counted() -> 
         assert len(parser.take()) == held
 
 
+@pytest.mark.parametrize("piece", [1, 7, 999, 4096, 65_535, 65_536, 65_537, 200_000])
+@pytest.mark.parametrize("length", [KEPT_BYTES - 1, KEPT_BYTES, KEPT_BYTES + 1, 200_000])
+def test_of_a_long_error_body_the_beginning_and_the_end_are_held(piece: int, length: int) -> None:
+    body = bytes(i % 251 for i in range(length))
+    parser = ResponseParser()
+    parser.feed(b"HTTP/1.1 424 X\r\nContent-Length: %d\r\n\r\n" % length)
+    for at in range(0, length, piece):
+        parser.feed(body[at : at + piece])
+    end = 4096
+    assert parser.take() == (body if length <= KEPT_BYTES else body[: KEPT_BYTES - end] + body[-end:])
+    assert parser.body_bytes == length
+
+
 def test_connect_has_no_body_but_its_refusal_has() -> None:
     parser = ResponseParser(connect=True)
     assert parser.feed(b"HTTP/1.1 200 Connection established\r\nContent-Length: 10\r\n\r\n")
