@@ -66,9 +66,11 @@ def _refusal(
     client = _session().client(service, endpoint_url=url, config=config)
     sent: list[str] = []
     client.meta.events.register("before-send", lambda request, **_: sent.append(request.url))
-    with pytest.raises(ClientError) as caught:
-        getattr(client, operation)(**parameters)
-    client.close()
+    try:
+        with pytest.raises(ClientError) as caught:
+            getattr(client, operation)(**parameters)
+    finally:
+        client.close()
     told = caught.value.response
     return told["Error"]["Code"], told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Message"], len(sent)
 

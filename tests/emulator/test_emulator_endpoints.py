@@ -73,15 +73,16 @@ def two_variants(sagemaker: Any) -> Iterator[str]:
 
 def test_a_variant_answers_by_its_own_name(two_variants: str, sagemaker: Any, runtime: Any) -> None:
     def answered(**parameters: str) -> str:
-        variant: str = runtime.invoke_endpoint(EndpointName=two_variants, Body=b"{}", **parameters)[
-            "InvokedProductionVariant"
-        ]
+        answer = runtime.invoke_endpoint(EndpointName=two_variants, Body=b"{}", **parameters)
+        assert answer["Body"].read()
+        variant: str = answer["InvokedProductionVariant"]
         return variant
 
     assert {answered() for _ in range(10)} == {"blue"}, "green has the weight 0"
     assert (answered(TargetVariant="green"), answered(TargetVariant="blue")) == ("green", "blue")
     stream = runtime.invoke_endpoint_with_response_stream(EndpointName=two_variants, Body=b"{}", TargetVariant="green")
     assert stream["InvokedProductionVariant"] == "green"
+    assert list(stream["Body"])
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=two_variants,
         DesiredWeightsAndCapacities=[
@@ -111,6 +112,7 @@ def test_a_jobs_metrics_name_the_variant_of_an_existing_endpoint(
     of_endpoint = [{"Name": "EndpointName", "Value": two_variants}]
     cloudwatch = connect(emulator.url, "cloudwatch")
     metrics = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=of_endpoint)["Metrics"]
+    cloudwatch.close()
     named = {each["Value"] for metric in metrics for each in metric["Dimensions"] if each["Name"] == "VariantName"}
     assert named == {"blue"}
 
@@ -148,6 +150,7 @@ def test_a_bucket_may_be_called_endpoints(emulator: EmulatorServer) -> None:
     s3.create_bucket(Bucket="endpoints")
     s3.put_object(Bucket="endpoints", Key="ep/invocations/", Body=b"x")
     assert s3.get_object(Bucket="endpoints", Key="ep/invocations/")["Body"].read() == b"x"
+    s3.close()
 
 
 def test_a_bigger_instance_answers_sooner(sagemaker: Any, runtime: Any) -> None:

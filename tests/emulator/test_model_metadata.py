@@ -103,5 +103,7 @@ def test_several_containers_and_models_that_fit_nowhere_have_none(sagemaker: Any
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("model: {memory_mb: 9000000}\n")
     with recommender(fleet_file=fleet) as server:
-        told = _recommended(connect(server.url), "huge")
+        client = connect(server.url)
+        told = _recommended(client, "huge")
+        client.close()
     assert told == {"RecommendationStatus": "NOT_APPLICABLE"}

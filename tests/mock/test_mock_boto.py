@@ -106,7 +106,8 @@ def test_a_variant_answers_by_its_name_and_no_other_exists(
 ) -> None:
     client = client_of(start_mock("service_ms=0,variant=blue"))
     for parameters in ({}, {"TargetVariant": "blue"}):
-        assert client.invoke_endpoint(EndpointName="e", Body=b"{}", **parameters)["InvokedProductionVariant"] == "blue"
+        answer = client.invoke_endpoint(EndpointName="e", Body=b"{}", **parameters)
+        assert (answer["InvokedProductionVariant"], answer["Body"].read() != b"") == ("blue", True)
     for variant in ("green", "AllTraffic", "Blue"):
         with pytest.raises(client.exceptions.ValidationError, match=f"Variant {variant} of endpoint e"):
             client.invoke_endpoint(EndpointName="e", Body=b"{}", TargetVariant=variant)
