@@ -25,6 +25,7 @@ from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS
 from loadtest.emulator.neighbour import Neighbour, reply
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError
+from loadtest.jobs.store import StoreFailure
 from loadtest.version import VERSION
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Application:
             return protocol.failure(refusal.code, refusal.message, refusal.status, request_id)
         except ApiError as refusal:
             return protocol.failure(refusal.code, refusal.message, refusal.http_status, request_id)
+        except StoreFailure as problem:
+            return protocol.failure("ServiceUnavailable", str(problem), 503, request_id)
 
     def _is_ours(self, body: bytes) -> bool:
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
 from loadtest.emulator.forward import Forwarder, Unreachable, target_url
+from loadtest.emulator.outgoing import kept_inside
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,7 +70,8 @@ class Moto:
             return _unknown(f"SageMaker.{operation} is neither emulated here nor by moto", start_response)
         if self._account != _DEFAULT_ACCOUNT:
             environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", self._account)
-        return application(environ, start_response)
+        with kept_inside():
+            return application(environ, start_response)
 
     def reset(self) -> None:
         """Empty moto, for every user of it in this process; nothing to do if nobody has loaded it."""

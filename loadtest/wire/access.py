@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-__all__ = ["Access", "Refusal", "is_loopback_name", "split_host"]
+__all__ = ["Access", "Refusal", "is_link_local", "is_loopback_name", "split_host"]
 
 _UNSPECIFIED = ("0.0.0.0", "::")
 _FOREIGN_SITES = ("cross-site", "same-site")
@@ -118,6 +118,13 @@ def is_loopback_name(name: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def is_link_local(name: str) -> bool:
+    """An address of this network alone (169.254.0.0/16, where clouds keep credentials, or fe80::/10)."""
+    address = _address(_normal(name))
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return mapped is not None and mapped.is_link_local
 
 
 def split_host(host: str) -> str | None:
