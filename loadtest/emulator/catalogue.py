@@ -62,7 +62,9 @@ class Catalogue:
             answer = self._clients.client("s3").get_object(Bucket=bucket, Key=key)
             content: bytes = answer["Body"].read()
         except (ClientError, BotoCoreError) as problem:
-            raise SpecError([Problem("SamplePayloadUrl", url, redacted(f"the archive cannot be read: {problem}"))]) from problem
+            raise SpecError(
+                [Problem("SamplePayloadUrl", url, redacted(f"the archive cannot be read: {problem}"))]
+            ) from problem
         return content
 
 
