@@ -45,7 +45,8 @@ class Guard:
             return []
         if "x-amz-target" in headers and not _JSON_TYPE.fullmatch(headers.get("content-type", "").strip()):
             # A form of a web page can send any body, but not this type.
-            text = f"An operation of X-Amz-Target is sent as application/x-amz-json-1.1, not {headers.get('content-type', '')[:200]!r}"
+            sent_as = headers.get("content-type", "")[:200]
+            text = f"An operation of X-Amz-Target is sent as application/x-amz-json-1.1, not {sent_as!r}"
             return _refuse(415, text, start_response)
 
         def start(status: str, sent: list[tuple[str, str]], exc_info: Any = None, /) -> Any:

@@ -56,9 +56,8 @@ class Lanes:
         for lane in self._lanes.values():
             lane.set_thread_count(0)
         until_s = time.monotonic() + timeout
-        return all(
-            [lane.shutdown(cancel_pending, max(0.0, until_s - time.monotonic())) for lane in self._lanes.values()]
-        )
+        ended = [lane.shutdown(cancel_pending, max(0.0, until_s - time.monotonic())) for lane in self._lanes.values()]
+        return all(ended)
 
 
 class _Quiet:

@@ -152,23 +152,22 @@ def test_the_answer_to_very_many_mistakes_is_short(emulator: EmulatorServer) -> 
 def test_jobs_end_once_a_full_disk_is_free_again(tmp_path: Path) -> None:
     with recommender(state=tmp_path / "state") as server:
         sagemaker = connect(server.url)
-        db = server.service.store._db
+        db = server.service._store._db
         used = db.execute("PRAGMA page_count").fetchone()[0]
         sagemaker.create_inference_recommendations_job(**small_job("before"))
         wait_for_end(sagemaker, "before")
         sagemaker.create_inference_recommendations_job(**small_job("during"))
         db.execute(f"PRAGMA max_page_count = {used}")
+        tags = [{"Key": f"{n}", "Value": "v" * 256} for n in range(50)]
+        jobs = (small_job(f"later-{i}", Tags=tags) for i in range(20))
         with pytest.raises(ClientError) as caught:
-            for i in range(20):
-                sagemaker.create_inference_recommendations_job(
-                    **small_job(f"later-{i}", Tags=[{"Key": f"{n}", "Value": "v" * 256} for n in range(50)])
-                )
+            all(sagemaker.create_inference_recommendations_job(**job) for job in jobs)
         assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
         db.execute("PRAGMA max_page_count = 1000000")
-        names = [f"later-{n}" for n in range(20) if server.service.store.get(f"later-{n}")]
+        names = [f"later-{n}" for n in range(20) if server.service._store.get(f"later-{n}")]
         for name in ("during", *names):
             wait_for_end(sagemaker, name)
-        assert server.service.store.active() == 0
+        assert server.service._store.active() == 0
         sagemaker.create_inference_recommendations_job(**small_job("after"))
         assert wait_for_end(sagemaker, "after")["Status"] == "COMPLETED"
 
