@@ -71,7 +71,7 @@ def _authority(environ: WSGIEnvironment) -> str | None:
     if target.startswith("/") or "://" not in target:
         return None
     try:
-        return urlsplit(target).netloc
+        return str(urlsplit(target).netloc)
     except ValueError:
         return target
 

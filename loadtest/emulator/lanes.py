@@ -79,7 +79,8 @@ class SlowChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     @property
     def waiting_since(self) -> float:
         """Since when no whole request came: of the connection, or of its last answer."""
-        return float(getattr(self, "served_at", self.creation_time))
+        since: float = getattr(self, "served_at", None) or self.creation_time
+        return since
 
     def service(self) -> None:
         super().service()

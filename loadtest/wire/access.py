@@ -55,7 +55,7 @@ class Access:
         if foreign is not None:
             return Refusal(
                 403,
-                f"Web pages of {foreign[:200]!r} may not use this server; start it with --allow-origin ORIGIN if they are to",
+                f"Web pages of {foreign[:200]!r} may not use this server; --allow-origin ORIGIN would let them",
             )
         if method == "OPTIONS" and self.allowed_origin(headers) is None:
             return Refusal(403, "Web pages of other origins may not use this server, so there is nothing to ask about")
