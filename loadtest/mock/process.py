@@ -29,8 +29,26 @@ TERM_S = 2.0  # from SIGTERM to SIGKILL
 _LOG_LINES = 20
 # Where programs, libraries and files are, and how text is written; beginnings of names.
 _INHERITED = tuple(
-    "PATH HOME USER LANG LC_ TZ TMPDIR TEMP TMP PYTHON VIRTUAL_ENV LD_LIBRARY_PATH DYLD_ SYSTEMROOT SYSTEMDRIVE "
-    "COVERAGE_ COV_CORE_ LOADTEST_".split()
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "LC_",
+        "TZ",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "PYTHON",
+        "VIRTUAL_ENV",
+        "LD_LIBRARY_PATH",
+        "DYLD_",
+        "SYSTEMROOT",
+        "SYSTEMDRIVE",
+        "COVERAGE_",
+        "COV_CORE_",
+        "LOADTEST_",
+    ]
 )
 
 
