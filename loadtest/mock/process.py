@@ -28,27 +28,25 @@ END_S = 3.0  # from the end of its stdin to SIGTERM
 TERM_S = 2.0  # from SIGTERM to SIGKILL
 _LOG_LINES = 20
 # Where programs, libraries and files are, and how text is written; beginnings of names.
-_INHERITED = tuple(
-    [
-        "PATH",
-        "HOME",
-        "USER",
-        "LANG",
-        "LC_",
-        "TZ",
-        "TMPDIR",
-        "TEMP",
-        "TMP",
-        "PYTHON",
-        "VIRTUAL_ENV",
-        "LD_LIBRARY_PATH",
-        "DYLD_",
-        "SYSTEMROOT",
-        "SYSTEMDRIVE",
-        "COVERAGE_",
-        "COV_CORE_",
-        "LOADTEST_",
-    ]
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_",
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "COVERAGE_",
+    "COV_CORE_",
+    "LOADTEST_",
 )
 
 
