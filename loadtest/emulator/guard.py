@@ -67,7 +67,7 @@ def _headers(environ: WSGIEnvironment) -> dict[str, str]:
 
 def _authority(environ: WSGIEnvironment) -> str | None:
     """Whom an absolute request target names (`GET http://name/ HTTP/1.1`), which goes before the Host header."""
-    target = environ.get("REQUEST_URI", "")
+    target = str(environ.get("REQUEST_URI", ""))
     if target.startswith("/") or "://" not in target:
         return None
     try:
