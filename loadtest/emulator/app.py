@@ -31,6 +31,7 @@ from loadtest.emulator.neighbour import Answer, Neighbour
 from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError
+from loadtest.jobs.store import StoreFailure
 from loadtest.version import VERSION
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class Application:
             return protocol.failure(refusal.code, refusal.message, refusal.status, request_id)
         except ApiError as refusal:
             return protocol.failure(refusal.code, refusal.message, refusal.http_status, request_id)
+        except StoreFailure as problem:
+            return protocol.failure("ServiceUnavailable", str(problem), 503, request_id)
 
     def _is_ours(self, body: bytes) -> bool:
         try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loadtest.emulator import protocol
 from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, refuse
 from loadtest.emulator.forward import Forwarder, Unreachable, target_url
+from loadtest.emulator.outgoing import kept_inside
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -70,7 +71,8 @@ class Moto:
         if self._account != _DEFAULT_ACCOUNT:
             environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", self._account)
         try:
-            return _without_pages(application, environ, start_response)
+            with kept_inside():
+                return _without_pages(application, environ, start_response)
         except NotImplementedError as problem:
             return _lacking(environ, start_response, str(problem))
         except Exception as problem:

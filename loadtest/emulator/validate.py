@@ -24,6 +24,7 @@ __all__ = ["Unreadable", "Violation", "message", "read", "violations"]
 
 _INTEGER_RANGE: Mapping[str, tuple[int, int]] = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 _SHOWN_CHARACTERS = 1024
+LISTED = 100  # violations that a message lists; the rest is counted, so that no answer outgrows its request by far
 # A pattern is not tried on a text that is already too long: some patterns take time quadratic in the length.
 _PATTERN_CHARACTERS = 8192
 
@@ -66,13 +67,15 @@ def violations(value: Mapping[str, Any], shape: Shape, *, capacity_bounds: bool 
     capacity_bounds: numbers and lists have maximums too. Without it only what is meaningless is refused (minimums,
     text lengths, enumerations, patterns), which is the profile `relaxed`.
     """
-    return list(_violations(value, shape, (), capacity_bounds))
+    found = enumerate(_violations(value, shape, (), capacity_bounds))
+    return [each._replace(text=each.text[:4096] if i < LISTED else "") for i, each in found]
 
 
 def message(found: list[str]) -> str:
     """The message of the ValidationException that reports these violations."""
     plural = "error" if len(found) == 1 else "errors"
-    return f"{len(found)} validation {plural} detected: {'; '.join(found)}"
+    left = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return f"{len(found)} validation {plural} detected: {'; '.join(found[:LISTED])}{left}"
 
 
 def _read_structure(value: Mapping[str, Any], shape: StructureShape, keep_unknown: bool) -> dict[str, Any]:

@@ -67,6 +67,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("log", str, "Write each success's latency to this file: int64, us, little-endian."),
     Option("idle_timeout_s", float, "Close a connection that has been without a request for so long."),
     Option("request_timeout_s", float, "Time from a request's first byte to its last."),
+    Option("allow_origin", str, "Web pages that may use it (http://localhost:3000), separated by commas."),
+    Option("allow_host", str, "Names that it goes by besides loopback and --host, separated by commas."),
     Option("until_stdin_closes", bool, "End at the end of file on stdin, too."),
 )
 

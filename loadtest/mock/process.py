@@ -27,6 +27,27 @@ START_S = 20.0  # until the URL is there; a machine under load may need some sec
 END_S = 3.0  # from the end of its stdin to SIGTERM
 TERM_S = 2.0  # from SIGTERM to SIGKILL
 _LOG_LINES = 20
+# Where programs, libraries and files are, and how text is written; beginnings of names.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_",
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "COVERAGE_",
+    "COV_CORE_",
+    "LOADTEST_",
+)
 
 
 class MockProcess:
@@ -67,7 +88,7 @@ class MockProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=_environment(),
                 start_new_session=True,
             )
         except OSError as problem:
@@ -160,6 +181,12 @@ class MockProcess:
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
         return "".join(f"\n  {line}" for line in lines)
+
+
+def _environment() -> dict[str, str]:
+    """What a mock endpoint needs of ours: it speaks to nobody, so it gets nobody's keys, tokens or passwords."""
+    kept = {name: value for name, value in os.environ.items() if name.upper().startswith(_INHERITED)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:

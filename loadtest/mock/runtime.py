@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 from loadtest.mock.reply import LATENCY_HEADER, error_body, header_lines, quick_reply
 from loadtest.mock.request import MAX_BODY_BYTES, Request, too_large
 from loadtest.targets.latency import Answer, MockSettings
+from loadtest.wire.access import Access
 from loadtest.wire.eventstream import encode_event
 
 __all__ = ["Invocation", "Reply", "Runtime"]
@@ -64,8 +65,9 @@ class Invocation(NamedTuple):
 class Runtime:
     """The routes for one set of settings. Raises nothing for anything a client can send."""
 
-    def __init__(self, settings: MockSettings) -> None:
+    def __init__(self, settings: MockSettings, access: Access = Access()) -> None:
         self._settings = settings
+        self._access = access
         self._filler = b"0" * settings.response_bytes
         self._known: dict[object, Invocation] = {}
         self._ids = itertools.count()
@@ -89,6 +91,10 @@ class Runtime:
     def _route(self, request: Request) -> Invocation | Reply | None:
         path = _origin_form(request.path)
         method = request.method.decode("latin-1")
+        heard = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
+        refused = self._access.refusal(heard, method=method, http11=False)
+        if refused is not None:
+            return self.error(refused.status, "AccessDeniedException", refused.text)
         if path.startswith(b"/endpoints/"):
             return self._endpoint(request, path.split(b"/")[2:], method)
         allowed = _ALLOWED.get(path)

@@ -20,6 +20,7 @@ from loadtest.mock.stats import LatencyLog, Stats
 from loadtest.mock.timer import new_event_loop, sharpen_timers
 from loadtest.targets.latency import LatencyModel, MockSettings
 from loadtest.targets.samples import read_samples
+from loadtest.wire.access import Access
 
 __all__ = ["MockServer", "ServerOptions", "serve"]
 
@@ -34,6 +35,7 @@ class ServerOptions:
     port 0: a free one. tls_cert, tls_key: PEM files; None: plain HTTP (tls_key None: the key is in tls_cert).
     until_stdin_closes: end at the end of file on stdin, so that it cannot outlive its parent.
     log: file for the latency of each success (LatencyLog); None: none.
+    allow_origin, allow_host: pages and names that are let in besides loopback (wire.access), separated by commas.
     idle_timeout_s: of a connection without a request. request_timeout_s: from a request's first byte to its last.
     """
 
@@ -45,6 +47,8 @@ class ServerOptions:
     log: str | None = None
     idle_timeout_s: float = 300.0
     request_timeout_s: float = 30.0
+    allow_origin: str = ""
+    allow_host: str = ""
 
 
 class MockServer:
@@ -54,7 +58,7 @@ class MockServer:
         samples_ms = read_samples(settings.samples) if settings.samples else ()
         self.options = options
         self.model = LatencyModel(settings, samples_ms)
-        self.runtime = Runtime(settings)
+        self.runtime = Runtime(settings, Access(options.host, _words(options.allow_origin), _words(options.allow_host)))
         self.stats = Stats()
         self.idle_timeout_s = options.idle_timeout_s
         self.request_timeout_s = options.request_timeout_s
@@ -187,6 +191,10 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
         loop.add_reader(fd, read)
     except OSError:  # epoll does not take files and /dev/null: their end is near anyway
         end.set()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _is_loopback(url: str) -> bool:

@@ -74,7 +74,7 @@ def test_every_route_has_its_answer(
     endpoint: MockProcess, wire: Connect, method: str, path: str, status: int, code: str
 ) -> None:
     client = wire(endpoint)
-    client.send(f"{method} {path} HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n".encode())
+    client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
     got, headers, body = client.answer()
     assert (got, headers.get("x-amzn-errortype", "")) == (status, code)
     if status >= 400:
