@@ -89,12 +89,13 @@ class HeadReader:
     heads: those that came before, byte for byte; well-formed ones only.
     """
 
-    __slots__ = ("_lines", "heads", "strict")
+    __slots__ = ("_lines", "_statuses", "heads", "strict")
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
         self.heads: dict[bytes, Head] = {}
         self._lines: dict[bytes, int] = {}
+        self._statuses: dict[bytes, int] = {}
 
     def read(self, raw: bytes) -> Head | None:
         """The head from its status line to its empty line; None: it is not well formed. Never raises."""
@@ -124,7 +125,7 @@ class HeadReader:
         lines = raw.split(b"\r\n")
         known = self._lines
         length, latency_us = -1, None
-        status = known.get(lines[0])
+        status = self._statuses.get(lines[0])
         if status is None:
             status = self._learn_status(lines[0])
         if status < 0:
@@ -148,7 +149,7 @@ class HeadReader:
     def _learn_status(self, line: bytes) -> int:
         match = _STATUS_LINE.fullmatch(line)
         status = int(match[1]) if match is not None else _UNUSUAL
-        return self._keep(line, status if _is_plain(status) else _UNUSUAL)
+        return self._keep(line, status if _is_plain(status) else _UNUSUAL, self._statuses)
 
     def _learn(self, line: bytes) -> int:
         """What a header line says: a length, a latency, nothing of interest, or something unusual."""
@@ -166,11 +167,12 @@ class HeadReader:
             return self._keep(line, _UNUSUAL)
         return self._keep(line, _NOTHING)
 
-    def _keep(self, line: bytes, told: int) -> int:
-        if len(self._lines) >= _MAX_LINES:
-            self._lines.clear()
+    def _keep(self, line: bytes, told: int, known: dict[bytes, int] | None = None) -> int:
+        known = self._lines if known is None else known
+        if len(known) >= _MAX_LINES:
+            known.clear()
         if len(line) < _MAX_KEPT_BYTES:
-            self._lines[line] = told
+            known[line] = told
         return told
 
 

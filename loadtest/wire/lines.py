@@ -98,7 +98,7 @@ def trailer_fault(line: bytes, number: int, strict: bool) -> str:
 
 
 def clean_head(raw: bytes) -> bytes:
-    """A head in which `head_fault` finds nothing as a lenient client understands it: its fields, with proper line ends."""
+    """A head without a `head_fault` as a lenient client understands it: its fields, with proper line ends."""
     status, *lines = raw.split(b"\n")[:-2]
     match = _LOOSE_STATUS.fullmatch(status)
     assert match is not None

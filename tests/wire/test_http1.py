@@ -256,6 +256,9 @@ def test_a_head_may_be_long_but_not_endless() -> None:
         assert parser.fault == "head too long"
 
 
+LONG_SIZE = f"bad chunk size at byte 0 of the body: '5;{'x' * 58}'..."
+
+
 @pytest.mark.parametrize(
     ("endless", "fault"),
     [

@@ -146,6 +146,12 @@ def test_what_is_shown_of_a_server_is_short_and_printable() -> None:
     assert shown(b"x" * 61) == f"'{'x' * 60}'..."
 
 
+def test_a_header_line_that_looks_like_the_status_line_is_no_length() -> None:
+    data = OK + OK + b"\r\n" + b"x" * 200
+    assert read(data, strict=True)[2] == "bad header, line 2: 'HTTP/1.1 200 OK'"
+    assert read(data + b"x") == (200, b"x" * 201, "")
+
+
 PIECES = st.sampled_from(
     [b"HTTP/1.1 200 OK", b"HTTP/1.1 ", b"\r\n", b"\n", b"\r", b" ", b"\t", b"Content-Length: 3", b"Content-Length: ",
      b"Transfer-Encoding: chunked", b"Transfer-Encoding: ", b"3", b"0", b"zz", b";x", b"abc", b": ", b"\0", b"\r\n\r\n",
