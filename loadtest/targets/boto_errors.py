@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from loadtest.core.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of
+from loadtest.targets.redirect import with_location
 from loadtest.targets.tls import tls_failure
 
 __all__ = ["Failure", "classify_exception"]
@@ -86,6 +87,7 @@ def _answered(problem: aws.ClientError) -> Failure:
         code, _ = error_of(headers, b"")
     original = answer.get("OriginalStatusCode")
     kind, detail = classify(status, code, original if isinstance(original, int) else None)
+    detail = with_location(status, headers, detail)
     length = headers.get("content-length", "")
     return Failure(kind, detail, status, int(length) if length.isascii() and length.isdigit() else 0)
 

@@ -2,20 +2,15 @@
 
 A `ResponseParser` takes an answer in pieces of any size and says when it is complete. Whatever the pieces, the
 verdict is the same, to the letter of its fault: a line is judged when it is whole, or too long to be one. What is not
-HTTP is a `fault`, never an exception.
-
-    HEAD --> LENGTH ----------------------------> DONE
-     | ^     CHUNK_SIZE -> CHUNK_DATA -> ... -> TRAILERS -> DONE
-     1xx     UNTIL_CLOSE --(end of stream)------> DONE          anything wrong: DONE with a fault
+HTTP is a `fault`, never an exception. The steps from state to state are drawn in `loadtest.wire.state`.
 """
 
 from __future__ import annotations
 
-import enum
-
 from loadtest.wire.chunks import chunk_end, chunk_size
 from loadtest.wire.head import Head, HeadReader
 from loadtest.wire.lines import FOLD, MAX_HEAD_BYTES, Lines, Malformed, clean_head, head_fault, trailer_fault
+from loadtest.wire.state import State
 
 __all__ = ["KEPT_BYTES", "MAX_HEAD_BYTES", "MAX_INTERIM", "ResponseParser"]
 
@@ -26,19 +21,7 @@ _LINE_ENDS = b"\r\n"
 _NO_HEAD = Head()
 
 
-class _State(enum.Enum):
-    START = enum.auto()  # nothing received
-    HEAD = enum.auto()
-    LENGTH = enum.auto()
-    CHUNK_SIZE = enum.auto()
-    CHUNK_DATA = enum.auto()
-    CHUNK_END = enum.auto()
-    TRAILERS = enum.auto()
-    UNTIL_CLOSE = enum.auto()
-    DONE = enum.auto()
-
-
-_START_STATE, _DONE_STATE = _State.START, _State.DONE  # names that the fast path finds in one step
+_START_STATE, _DONE_STATE = State.START, State.DONE  # names that the fast path finds in one step
 
 
 class ResponseParser:
@@ -92,7 +75,7 @@ class ResponseParser:
         self._state = _START_STATE
 
     def _begin(self) -> None:
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._buffer = self._raw = b""
         self._at = self._interim = self._left = self._kept_bytes = self.body_bytes = 0
         self._lines: Lines | None = None  # of the head or trailer that is under way
@@ -147,9 +130,9 @@ class ResponseParser:
 
     def eof(self) -> bool:
         """The stream ended. False: in the middle of the response, or before it (`started`). True: as of `feed`."""
-        if self._state is _State.UNTIL_CLOSE or (self._state is _State.TRAILERS and not self.strict):
+        if self._state is State.UNTIL_CLOSE or (self._state is State.TRAILERS and not self.strict):
             self._state = _DONE_STATE
-        elif self._lines is not None and not self._lines.number and self._state is _State.HEAD:
+        elif self._lines is not None and not self._lines.number and self._state is State.HEAD:
             self.fault = head_fault(self._buffer, 0, self.strict)  # no line of another protocol, perhaps
             self._state = _DONE_STATE if self.fault else self._state
         return self._state is _DONE_STATE
@@ -157,7 +140,7 @@ class ResponseParser:
     @property
     def until_close(self) -> bool:
         """The body is under way, and only the end of the stream will end it."""
-        return self._state is _State.UNTIL_CLOSE
+        return self._state is State.UNTIL_CLOSE
 
     @property
     def started(self) -> bool:
@@ -238,14 +221,14 @@ class ResponseParser:
         if head.status in (204, 304):
             return self._finish()
         if head.chunked:
-            self._state = _State.CHUNK_SIZE
+            self._state = State.CHUNK_SIZE
         elif head.length == 0:
             return self._finish()
         elif head.length > 0:
             self._left = head.length
-            self._state = _State.LENGTH
+            self._state = State.LENGTH
         else:
-            self._state = _State.UNTIL_CLOSE
+            self._state = State.UNTIL_CLOSE
         return True
 
     def _at_body(self) -> bool:
@@ -255,9 +238,9 @@ class ResponseParser:
         self._hold(data)
         if self._left:
             return False
-        if self._state is _State.LENGTH:
+        if self._state is State.LENGTH:
             return self._finish()
-        self._state = _State.CHUNK_END
+        self._state = State.CHUNK_END
         return True
 
     def _at_chunk_size(self) -> bool:
@@ -265,7 +248,7 @@ class ResponseParser:
         if not end:
             return False
         self._at = end
-        self._state = _State.CHUNK_DATA if self._left else _State.TRAILERS
+        self._state = State.CHUNK_DATA if self._left else State.TRAILERS
         return True
 
     def _at_chunk_end(self) -> bool:
@@ -273,7 +256,7 @@ class ResponseParser:
         if not end:
             return False
         self._at = end
-        self._state = _State.CHUNK_SIZE
+        self._state = State.CHUNK_SIZE
         return True
 
     def _at_trailers(self) -> bool:
@@ -292,11 +275,11 @@ class ResponseParser:
 
 
 _STEPS = {
-    _State.HEAD: ResponseParser._at_head,
-    _State.LENGTH: ResponseParser._at_body,
-    _State.CHUNK_SIZE: ResponseParser._at_chunk_size,
-    _State.CHUNK_DATA: ResponseParser._at_body,
-    _State.CHUNK_END: ResponseParser._at_chunk_end,
-    _State.TRAILERS: ResponseParser._at_trailers,
-    _State.UNTIL_CLOSE: ResponseParser._until_close,
+    State.HEAD: ResponseParser._at_head,
+    State.LENGTH: ResponseParser._at_body,
+    State.CHUNK_SIZE: ResponseParser._at_chunk_size,
+    State.CHUNK_DATA: ResponseParser._at_body,
+    State.CHUNK_END: ResponseParser._at_chunk_end,
+    State.TRAILERS: ResponseParser._at_trailers,
+    State.UNTIL_CLOSE: ResponseParser._until_close,
 }
