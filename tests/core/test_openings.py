@@ -58,6 +58,9 @@ def test_who_waits_for_a_connection_waits_for_the_endpoint() -> None:
     assert client_limited(window) == ()
     (reason,) = client_limited(window_of(*[opened(5, None)] * 68))  # the same gaps, without a word what they were
     assert reason.code == "little"
+    slow = window_of(*[opened(5, Opening(0, MS, 0))] * 68)  # and this one takes its time besides
+    (reason,) = client_limited(slow)
+    assert reason.advice.startswith("100% of the requests needed a new connection: let the endpoint keep them open")
 
 
 def test_a_request_that_was_sent_again_contains_its_connection_already() -> None:
