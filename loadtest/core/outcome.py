@@ -28,6 +28,7 @@ class Opening(NamedTuple):
 
     lookup_ns: of the name. connect_ns: TCP, with the addresses that failed first. handshake_ns: a proxy's answer, TLS.
     dead: the addresses that failed first, with how ("127.0.0.1:80 refused").
+    cause: why the connection before it could not be used again; "": there was none before.
     resent: the request had been sent before, on a connection that then ended without a byte of an answer. Its latency
         counts from that time and contains the opening; else it begins when the opening is over.
     """
@@ -37,6 +38,7 @@ class Opening(NamedTuple):
     handshake_ns: int
     dead: tuple[str, ...] = ()
     resent: bool = False
+    cause: str = ""
 
     @property
     def total_ns(self) -> int:

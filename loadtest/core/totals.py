@@ -31,7 +31,7 @@ class Totals:
     intended, late, very_late, dropped: of an open workload, as in `Sends`. response_*_ms: successes' latency from the
         time they were intended to be sent; None in a closed workload.
     ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
-    connects, reconnects, lookup_s, tcp_s, handshake_s, dead_addresses, connect_*_ms: as in `Window`.
+    connects, reconnects, lookup_s, tcp_s, handshake_s, dead_addresses, connect_causes, connect_*_ms: as in `Window`.
     """
 
     ok: int = 0
@@ -79,6 +79,7 @@ class Totals:
     tcp_s: float = 0.0
     handshake_s: float = 0.0
     dead_addresses: Mapping[str, int] = field(default_factory=dict)
+    connect_causes: Mapping[str, int] = field(default_factory=dict)
     connect_p50_ms: float | None = None
     connect_p95_ms: float | None = None
     connect_p99_ms: float | None = None

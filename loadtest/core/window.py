@@ -48,6 +48,7 @@ class Window:
     connects: connections that were opened. connect, connect_*_ms: how long each took, which is no part of the latency
         but for requests that were sent again; lookup_s, tcp_s, handshake_s: the sums of its parts (name; TCP; proxy and
         TLS). dead_addresses: "address:port what happened" of those that failed before another one did not.
+        connect_causes: why connections had to be opened anew.
     reconnects: requests sent again on a new connection, since that before had ended without a byte of an answer.
     """
 
@@ -111,6 +112,7 @@ class Window:
     tcp_s: float = 0.0
     handshake_s: float = 0.0
     dead_addresses: Mapping[str, int] = field(default_factory=dict)
+    connect_causes: Mapping[str, int] = field(default_factory=dict)
     connect: str = ""
     connect_p50_ms: float | None = None
     connect_p95_ms: float | None = None

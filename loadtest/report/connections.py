@@ -40,5 +40,8 @@ def connection_lines(totals: Totals) -> Iterator[Text]:
             "byte of an answer; their latency counts from the first time",
             style="yellow",
         )
+    if often and totals.connect_causes:
+        causes = ", ".join(f"{times:,} x {cause}" for cause, times in totals.connect_causes.items())
+        yield Text(f"  - why anew: {causes}")
     for address, times in totals.dead_addresses.items():
         yield Text(f"  - {address}, {plural(times, 'time')}, before another address was tried", style="yellow")

@@ -34,7 +34,18 @@ class Connection(Channel):
     parser: holds the answer. failure: (kind, detail) if there is none. opening: as in Outcome.
     """
 
-    __slots__ = ("_ended", "_first", "_fresh", "done_ns", "failure", "first_ns", "kernel_clock", "parser", "sink")
+    __slots__ = (
+        "_cause",
+        "_ended",
+        "_first",
+        "_fresh",
+        "done_ns",
+        "failure",
+        "first_ns",
+        "kernel_clock",
+        "parser",
+        "sink",
+    )
 
     def __init__(self, route: Route, watchdog: Watchdog, parser: ResponseParser, sink: Sink | None = None) -> None:
         super().__init__(route, watchdog)
@@ -42,6 +53,7 @@ class Connection(Channel):
         self.noise = b"" if parser.strict else b"\r\n"
         self.sink = sink
         self._first: tuple[int, int] | None = None
+        self._cause: str | None = None  # why the connection before could not be used again; None: there was none
         self._fresh = True
         self._ended = False
         self.first_ns = self.done_ns = 0
@@ -60,6 +72,9 @@ class Connection(Channel):
             self._first = first
             if not ready:
                 self._fresh = self.open()
+                if self.opening is not None:
+                    self.opening = self.opening._replace(cause=self._cause or "")
+                    self._cause = "ended by the server"  # unless something else will be known
             self.request = head + body if self.tls is None else self.tls.encrypt(head + body)
             if self.submit():
                 self.hub_switch()
@@ -105,6 +120,7 @@ class Connection(Channel):
                 raise Failed(Kind.MALFORMED, self.parser.fault)
             # Half a request may be on its way: the next one would be taken for its rest.
             if not self.parser.reusable or self._ended or self.queued < len(self.request):
+                self._cause = self._why()
                 self.close()
             return True
         except (Failed, OSError) as problem:
@@ -181,10 +197,20 @@ class Connection(Channel):
             self.failure = Kind.CONNECTION, "unacknowledged"  # the kernel gave up on what it had sent
         else:
             self.failure = socket_failure(problem)
+        if self._cause is not None:
+            self._cause = "after a failure"
         self.close()
         self.first_ns = self.done_ns = self.sent_ns + monotonic_ns() - self.start_ns
         self.kernel_clock = False
         return False
+
+    def _why(self) -> str:
+        """Why the connection is of no use after its answer."""
+        if self.parser.head.close:
+            return "the answer said close"
+        if self._ended:
+            return "ended by the server"
+        return "bytes after the answer" if self.queued == len(self.request) else "an answer before the request was sent"
 
     def _late(self) -> tuple[Kind, str]:
         """What an answer that was not complete in time is called."""

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from test_connection_cases import keep_alive
+from test_connection_cases import PLAIN, keep_alive, once, resetting
+from test_connection_cases import closing as ending
 from test_tls_and_proxies import Authority, make_authority
 
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -42,7 +43,7 @@ def test_a_slow_handshake_shows_beside_the_latency(drive: Any, serve: Any, autho
     rows = drive("http", url, invokes=3, options={"ca_file": authority.ca_file})
     assert [row.kind for row in rows] == ["ok"] * 3
     for row in rows:
-        lookup_ns, connect_ns, handshake_ns, _, resent = row.opening
+        lookup_ns, connect_ns, handshake_ns, _, resent, _ = row.opening
         assert handshake_ns >= 0.9 * SLOW_S * 1e9
         assert min(lookup_ns, connect_ns) > 0
         assert resent is False
@@ -55,6 +56,18 @@ def test_an_open_connection_is_not_opened(drive: Any, serve: Any) -> None:
     rows = drive("http", f"{serve(keep_alive).url}/", invokes=3)
     assert [row.opening is None for row in rows] == [False, True, True]
     assert rows[0].opening[2] == 0  # no TLS, no proxy
+
+
+@pytest.mark.parametrize(
+    ("script", "cause"),
+    [(closing, "the answer said close"), (resetting(b""), "after a failure"),
+     (once(PLAIN + b"x"), "bytes after the answer"),
+     (ending(b"HTTP/1.0 200 OK\r\n\r\n{}"), "the answer said close"), (ending(PLAIN), "ended by the server"),
+     (ending(b"HTTP/1.1 200 OK\r\n\r\n{}"), "ended by the server")],
+)  # fmt: skip
+def test_why_a_connection_is_opened_anew(drive: Any, serve: Any, script: Any, cause: str) -> None:
+    rows = drive("http", f"{serve(script).url}/", invokes=3)
+    assert [row.opening[5] for row in rows] == ["", cause, cause]
 
 
 def test_a_dead_first_address_shows(drive: Any, serve: Any) -> None:

@@ -77,6 +77,9 @@ def test_addresses_that_did_not_answer_are_counted_and_bounded() -> None:
     many = window_of(*(opened(5, TLS_50_MS._replace(dead=(f"10.0.0.{k}:1 refused",))) for k in range(100)))
     assert len(many.dead_addresses) == MAX_ADDRESSES
     assert merge_windows([window, window]).dead_addresses["10.0.0.1:443 refused"] == 4
+    why = window_of(opened(5, TLS_50_MS._replace(cause="bytes after the answer")), opened(5, TLS_50_MS))
+    assert why.connect_causes == {"bytes after the answer": 1}
+    assert totals_of([why, why], Histogram(), Histogram()).connect_causes == {"bytes after the answer": 2}
 
 
 def test_merging_levels_and_totals_are_the_exact_sum() -> None:
@@ -106,7 +109,7 @@ def test_the_next_window_starts_empty() -> None:
 
 def test_in_words() -> None:
     dead = TLS_50_MS._replace(dead=("127.0.0.2:443 refused",))
-    again = TLS_50_MS._replace(resent=True)
+    again = TLS_50_MS._replace(resent=True, cause="ended by the server")
     windows = [window_of(opened(5, dead), opened(90, again), *[opened(5, None)] * 8)]
     lines = [line.plain for line in connection_lines(totals_of(windows, Histogram(), Histogram()))]
     assert lines == [
@@ -114,6 +117,7 @@ def test_in_words() -> None:
         "  - 20.0 % of the requests waited for a new connection first, which is no part of their latency",
         "  - 1 request sent again (reconnects): the connection had ended without a byte of an answer; their latency "
         "counts from the first time",
+        "  - why anew: 1 x ended by the server",
         "  - 127.0.0.2:443 refused, 1 time, before another address was tried",
     ]
     few = [window_of(opened(5, TLS_50_MS), *[opened(5, None)] * 99)]
