@@ -31,8 +31,9 @@ def connection_lines(totals: Totals) -> Iterator[Text]:
     mean = f" (mean: {', '.join(means)})" if means else ""
     often = totals.completed and totals.connects >= OFTEN * totals.completed
     yield Text(f"Connections: {totals.connects:,} opened, each {each} ms{mean}", style="yellow" if often else "")
-    if often:
-        share = percent(min(totals.connects / totals.completed, 1.0))
+    before = totals.connects - totals.reconnects
+    if totals.completed and before >= OFTEN * totals.completed:
+        share = percent(min(before / totals.completed, 1.0))
         yield Text(f"  - {share} of the requests waited for a new connection first, which is no part of their latency")
     if totals.reconnects:
         yield Text(

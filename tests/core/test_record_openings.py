@@ -114,7 +114,7 @@ def test_in_words() -> None:
     lines = [line.plain for line in connection_lines(totals_of(windows, Histogram(), Histogram()))]
     assert lines == [
         "Connections: 2 opened, each p50 53.0, p95 53.0, p99 53.0 ms (mean: name 1.0, TCP 2.0, proxy and TLS 50.0)",
-        "  - 20.0 % of the requests waited for a new connection first, which is no part of their latency",
+        "  - 10.0 % of the requests waited for a new connection first, which is no part of their latency",
         "  - 1 request sent again (reconnects): the connection had ended without a byte of an answer; their latency "
         "counts from the first time",
         "  - why anew: 1 x ended by the server",
