@@ -10,9 +10,9 @@ and over a limit it is marked:
     spawn-lag   a user started a quarter of a second after its time
     little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
                 throughput x latency (and what connections took to be opened, which is the endpoint's time too), and
-                without think time it equals the number of active users. Marked if a tenth
-                of the users was missing, or a twentieth while the generator used 60 % of its core; less, or below a
-                millisecond per request, is what any loop costs
+                without think time it equals the number of active users. Marked if a tenth of the users was missing,
+                or a twentieth while the generator used 60 % of its core; less, or below a millisecond per request, is
+                what any loop costs
     late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
 
 One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is

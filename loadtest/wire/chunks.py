@@ -18,10 +18,10 @@ def chunk_size(buffer: bytes, at: int, strict: bool, start: int) -> tuple[int, i
     end = buffer.find(b"\n", at, at + _MAX_BYTES) + 1
     if not end and len(buffer) - at < _MAX_BYTES:
         return 0, 0
-    line = buffer[at : end or at + _MAX_BYTES]
-    match = (_SIZE if strict else _LOOSE_SIZE).fullmatch(line)
+    end = end or at + _MAX_BYTES
+    match = (_SIZE if strict else _LOOSE_SIZE).fullmatch(buffer, at, end)
     if match is None:
-        found = shown(line.removesuffix(b"\r\n"))
+        found = shown(buffer[at:end].removesuffix(b"\r\n"))
         raise Malformed(f"bad chunk size at byte {start} of the body: {found}")
     return int(match[1], 16), end
 

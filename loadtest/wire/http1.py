@@ -261,6 +261,9 @@ class ResponseParser:
 
     def _at_trailers(self) -> bool:
         if self._lines is None:
+            if self._buffer.startswith(b"\r\n", self._at):  # mostly
+                self._at += 2
+                return self._finish()
             self._lines = Lines(self.strict, trailer_fault)
         end = self._lines.end(self._buffer, self._at)
         if not end:
