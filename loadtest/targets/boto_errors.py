@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from loadtest.core.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of, original_status
+from loadtest.targets.redirect import with_location
 from loadtest.targets.tls import tls_failure
 
 __all__ = ["Failure", "classify_exception", "keep_error_bodies"]
@@ -87,7 +88,8 @@ def _answered(problem: aws.ClientError) -> Failure:
         code, _ = error_of(told["HTTPHeaders"], b"")
         code = code or str(answer["Error"].get("Code", ""))
         original, body_bytes = original_status(answer.get("OriginalStatusCode")), 0
-    return Failure(*classify(status, code, original), status, body_bytes)
+    kind, detail = classify(status, code, original)
+    return Failure(kind, with_location(status, told["HTTPHeaders"], detail), status, body_bytes)
 
 
 def keep_error_bodies(client: Any) -> None:

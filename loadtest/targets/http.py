@@ -17,7 +17,7 @@ from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.relay import FOREVER_NS
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import ConnectionTarget, Shared
+from loadtest.targets.user import ConnectionTarget, Shared, Streaming
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 
@@ -25,7 +25,7 @@ __all__ = ["HttpTarget"]
 
 
 class HttpTarget(ConnectionTarget):
-    """POST `url`. options: accept, ca_file, connect_timeout_s, read_timeout_s, stream.
+    """POST `url`. options: accept, ca_file, connect_timeout_s, read_timeout_s, stream, strict_http.
 
     The environment's proxies are used, except for loopback addresses. Raises SpecError for a URL or options that are
     wrong, TargetError if the CAs or the proxy cannot be used.
@@ -36,7 +36,8 @@ class HttpTarget(ConnectionTarget):
         ca_file = options.get("ca_file") or os.environ.get("AWS_CA_BUNDLE")
         route = route_to(url, options, ca_file, direct=_is_loopback(url))
         requests = _Requests(url, route, options.get("accept"))
-        super().__init__(Shared(route, requests, "reads" if options.get("stream") else None), url)
+        streaming: Streaming | None = "reads" if options.get("stream") else None
+        super().__init__(Shared(route, requests, streaming, strict=bool(options.get("strict_http"))), url)
 
 
 class _Requests:

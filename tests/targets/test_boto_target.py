@@ -90,7 +90,7 @@ EXPECTED: dict[str, tuple[Kind, int, str]] = {
     "dependency": (Kind.SERVER_ERROR, 530, "InternalDependencyException"),
     "html": (Kind.SERVER_ERROR, 502, "502"),
     "gateway-timeout": (Kind.SERVER_ERROR, 504, "504"),
-    "redirect": (Kind.MALFORMED, 307, "307"),
+    "redirect": (Kind.MALFORMED, 307, "307 to /elsewhere"),
     "close": (Kind.CONNECTION, 0, "closed"),
     "reset": (Kind.CONNECTION, 0, "reset"),
     "reset-in-body": (Kind.CONNECTION, 200, "reset"),
