@@ -22,11 +22,15 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
-# The SageMaker Python SDK wants older packages than we do: it gets an environment of its own.
+# The SageMaker Python SDKs want other packages than we do: each gets an environment of its own. SDK 3 and the
+# sagemaker-core that it brings take 1 GB.
 test-sdk: install
 	test -x .cache/sdk/bin/python || $(PYTHON) -m venv .cache/sdk
 	.cache/sdk/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker<3'
-	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python $(BIN)/python -m pytest -m slow tests/emulator/sdk
+	test -x .cache/sdk3/bin/python || $(PYTHON) -m venv .cache/sdk3
+	.cache/sdk3/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker>=3,<4'
+	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python LOADTEST_SDK3_PYTHON=$(CURDIR)/.cache/sdk3/bin/python \
+		$(BIN)/python -m pytest -m slow tests/emulator/sdk
 
 lint: install
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ The calling program stays as it is: gevent and Locust live in processes of their
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +55,8 @@ def plan(
     profile: Profile = "relaxed",
     arrivals: Arrivals | None = None,
     in_flight_limit: int | None = None,
+    allow_plugins: Collection[str] = (),
+    payload_root: str = "",
 ) -> Plan:
     """The load test of a job, ready to run.
 
@@ -64,9 +66,12 @@ def plan(
     options: how ambiguous fields are read and how it is measured; None: the scenario's.
     arrivals: an open workload in place of the job's traffic, with at most `in_flight_limit` requests at once; None: the
         job's own users, and the default limit (see `open_plan`).
+    allow_plugins, payload_root: what a job *file* may name besides built-in targets and its own folder's files: plug-in
+        targets by reference, and a folder that its payload may lie in.
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
-    spec, scenario = _read(job, profile)
+    named = [*allow_plugins, *filter(None, [_ref_of(target)])]
+    spec, scenario = _read(job, profile, named, payload_root)
     if spec.traffic is None and arrivals is None:
         raise SpecError(
             [
@@ -108,7 +113,8 @@ def start(
     on_window: called with each window, on a thread of the run's. choices: as for `plan`.
     Raises what `plan` raises; what fails later is raised by `Run.result`.
     """
-    spec, _ = _read(job, profile)
+    allowed = [*choices.get("allow_plugins", ()), *filter(None, [_ref_of(choices.get("target"))])]
+    spec, _ = _read(job, profile, allowed, choices.get("payload_root", ""))
     call = None if on_window is None else (lambda window, _progress: on_window(window))
     return spawn.start(plan(job, profile=profile, **choices), on_window=call, job=dict(spec.request), label=spec.name)
 
@@ -128,11 +134,17 @@ def simulate(
     return sim.simulate(plan(job, profile=profile, **choices), on_window=on_window)
 
 
-def _read(job: Job, profile: Profile) -> tuple[JobSpec, ScenarioOptions]:
+def _ref_of(target: str | TargetRef | None) -> str | None:
+    return target.ref if isinstance(target, TargetRef) else target
+
+
+def _read(
+    job: Job, profile: Profile, plugins: Collection[str] = (), payload_root: str = ""
+) -> tuple[JobSpec, ScenarioOptions]:
     if isinstance(job, JobSpec):
         return job, ScenarioOptions()
     if isinstance(job, (str, os.PathLike)):
-        file, spec = load_job(os.fspath(job), profile)
+        file, spec = load_job(os.fspath(job), profile, plugins=plugins, payload_root=payload_root)
         return spec, file.loadtest
     return parse_job(job, profile), ScenarioOptions()
 

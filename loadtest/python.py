@@ -27,8 +27,27 @@ spec.loader.exec_module(sys.modules["loadtest"])
 sys.path += [path for path in paths.split(os.pathsep) if path and path not in sys.path]
 runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
-# A process that signs nothing needs none of these.
-_SECRETS = ("AWS_", "LOADTEST_TOKEN")
+# Beginnings of the names that a process needs which speaks to nobody: where programs, libraries and files are, ...
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "PYTHON",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_",
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "COVERAGE_",
+    "COV_CORE_",
+    "LOADTEST_BLOCKED_LIMIT_S",
+)
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
@@ -38,6 +57,6 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 def child_environment(extra: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, str]:
-    """This process' environment and `extra`. secrets: credentials too."""
-    kept = {name: value for name, value in os.environ.items() if secrets or not name.startswith(_SECRETS)}
+    """This process' environment and `extra`. secrets: all of it; False: what holds no keys."""
+    kept = {name: value for name, value in os.environ.items() if secrets or name.upper().startswith(_INHERITED)}
     return {**kept, **(extra or {})}

@@ -10,6 +10,8 @@ from loadtest.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.errors import SpecError
 from loadtest.jobfile import ScenarioOptions, load_job, read_job_file
 
+PUBLISHED = json.loads(next((Path(__file__).parent / "data" / "jobs").rglob("06-*.json")).read_text())
+
 JOBS = Path(__file__).parent / "data" / "jobs"
 REQUEST = json.loads((JOBS / "13-advanced-devguide-two-phases.json").read_text())
 
@@ -91,8 +93,53 @@ def test_a_whole_scenario(write):
 
 
 def test_an_absolute_payload_path_stays(write, tmp_path):
-    path = write({"Loadtest": {"payload": {"path": "/srv/samples.tar.gz"}}})
-    assert read_job_file(path).loadtest.payload_path == "/srv/samples.tar.gz"
+    path = write({"Loadtest": {"payload": {"path": str(tmp_path / "samples.tar.gz")}}})
+    assert read_job_file(path).loadtest.payload_path == str(tmp_path / "samples.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "target", ["os:system", "subprocess:Popen", "mine.targets:T", "myentrypoint:x", "Mock:servers=2:x"]
+)
+def test_a_file_names_no_code(write, target):
+    """`{"Loadtest": {"target": "os:system", "target_options": {"command": ...}}}` ran the command."""
+    file = {"Loadtest": {"target": target, "target_options": {"command": "touch /tmp/x"}}}
+    if target.startswith("Mock"):
+        read_job_file(write(file))  # a built-in target, in whatever case
+        return
+    with pytest.raises(
+        SpecError, match=r"Loadtest.target: a plug-in is code, which a job file cannot choose .*--target"
+    ):
+        read_job_file(write(file))
+
+
+def test_the_caller_may_allow_a_plug_in(write):
+    path = write({**PUBLISHED, "Loadtest": {"target": "mine.targets:T"}})
+    assert load_job(path, plugins=["mine.targets:T"])[0].loadtest.target == "mine.targets:T"
+    with pytest.raises(SpecError, match="a plug-in is code"):
+        load_job(path, plugins=["mine.targets:Other"])
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "../outside", "link", "folder-with-a-link", "/proc/self/environ"])
+def test_a_file_reads_nothing_outside_its_folder(write, tmp_path, place):
+    home = tmp_path / "home"
+    (home / "folder-with-a-link").mkdir(parents=True)
+    (tmp_path / "outside").write_text("secret")
+    (home / "link").symlink_to(tmp_path / "outside")
+    (home / "folder-with-a-link" / "a").symlink_to(tmp_path / "outside")
+    job = home / "job.json"
+    job.write_text(json.dumps({"Loadtest": {"payload": {"path": place}}}))
+    with pytest.raises(SpecError, match=r"Loadtest.payload.path: lies outside the job file's folder .*--payload-root"):
+        read_job_file(job)
+
+
+def test_the_caller_may_allow_another_folder(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "body").write_text("x")
+    job = tmp_path / "home" / "job.json"
+    job.write_text(json.dumps({**PUBLISHED, "Loadtest": {"payload": {"path": "../data/body"}}}))
+    file, _ = load_job(job, payload_root=str(tmp_path / "data"))
+    assert file.loadtest.payload_path.endswith("data/body")
 
 
 @pytest.mark.parametrize("name", ["job.yaml", "job.yml", "job.YAML", "job.txt", "job"])

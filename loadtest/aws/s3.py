@@ -23,7 +23,9 @@ def fetch_archive(url: str, folder: Path, options: Mapping[str, Any]) -> Path:
     """
     found = re.fullmatch(r"s3://([^/]+)/(.+)", url)
     if found is None:
-        raise TargetError(f"SamplePayloadUrl {url!r} is not s3://BUCKET/KEY; download it and give --payload")
+        raise TargetError(
+            f"SamplePayloadUrl {url.partition('?')[0]!r} is not s3://BUCKET/KEY; download it and give --payload"
+        )
     bucket, key = found.groups()
     import boto3  # heavy, and needed by few runs
     from botocore.exceptions import BotoCoreError, ClientError

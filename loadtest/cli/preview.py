@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 import click
 
 from loadtest.cli.calibrate import fit_line
+from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.core.chart import draw
 from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.plan import TargetRef
@@ -41,9 +42,12 @@ _MAX_TESTS_LISTED = 30
     type=click.Choice(get_args(SpawnReading)),
     help="Users of a phase start evenly or once a minute.  [default: the file's, else smooth]",
 )
-def command(file: str, as_json: bool, profile: str, stairs_duration: str | None, spawn: str | None) -> None:
+@file_flags
+def command(
+    file: str, as_json: bool, profile: str, stairs_duration: str | None, spawn: str | None, **given: Any
+) -> None:
     """Show the traffic, the tests and the readings of a job FILE (JSON or YAML) without running it."""
-    job, spec = load_job(file, cast(Profile, profile))
+    job, spec = load_job(file, cast(Profile, profile), **permissions(given))
     given = {"stairs_duration": stairs_duration, "spawn": spawn}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options = dataclasses.replace(job.loadtest.options, **chosen)

@@ -21,6 +21,7 @@ from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
+from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
@@ -70,12 +71,13 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@file_flags
 @open_loop_flags
 @worker_flags
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
-    job, spec = load_job(file, cast(Profile, profile))
+    job, spec = load_job(file, cast(Profile, profile), **permissions(given))
     with ExitStack() as scratch:
         plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
         code = _run_plan(plan, job, spec, given)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from loadtest.core.spec import Profile
+from loadtest.loopback import is_loopback
 from loadtest.signals import heeded
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--quota", type=click.IntRange(min=1), help="Jobs that may be active at once [any number].")
 @click.option("--region", default="us-east-1", show_default=True, help="Region in the jobs' ARNs.")
 @click.option("--account", default="123456789012", show_default=True, help="Account in the jobs' ARNs.")
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Web pages that may use this server, such as http://localhost:3000; repeatable [none].",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another name that this server goes by, with the names below it; repeatable [loopback and --host].",
+)
 def command(
     host: str,
     port: int,
@@ -62,6 +77,8 @@ def command(
     quota: int | None,
     region: str,
     account: str,
+    allow_origins: tuple[str, ...],
+    allow_hosts: tuple[str, ...],
 ) -> None:
     """Answer AWS's clients here: recommendation jobs are emulated and run, moto answers the rest of AWS.
 
@@ -69,7 +86,7 @@ def command(
     """
     _check(upstream, account)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    from loadtest.emulator.server import EmulatorOptions, EmulatorServer, is_loopback
+    from loadtest.emulator.server import EmulatorOptions, EmulatorServer
 
     options = EmulatorOptions(
         host=host,
@@ -83,6 +100,8 @@ def command(
         quota=quota,
         region=region,
         account=account,
+        allow_origins=allow_origins,
+        allow_hosts=allow_hosts,
     )
     if not is_loopback(host):
         click.secho(

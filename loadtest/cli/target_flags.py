@@ -40,6 +40,9 @@ def target_flags(command: Command) -> Command:
     """Decorator: adds the flags; the command gets them as keyword arguments for `target_options`."""
     for flag, name, kind, text in reversed(_FLAGS):
         command = click.option(flag, f"option_{name}", type=kind, help=text)(command)
+    command = click.option(
+        "--strict-http", "option_strict_http", is_flag=True, help="Answers by the letter of RFC 9112, else malformed."
+    )(command)
     return click.option(
         "--stream", "option_stream", is_flag=True, help="InvokeEndpointWithResponseStream; adds TTFB and inter-chunk."
     )(command)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import click
 
+from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobfile import load_job
@@ -22,8 +23,9 @@ __all__ = ["command"]
     help="aws: everything the service bounds; relaxed: its capacity bounds only warn.",
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@file_flags
 @click.pass_context
-def command(ctx: click.Context, profile: str, files: tuple[str, ...]) -> None:
+def command(ctx: click.Context, /, profile: str, files: tuple[str, ...], **given: Any) -> None:
     """Check job files (JSON or YAML) and list every problem on stderr, one a line.
 
     Exit code 0 if all files are valid, else 2.
@@ -32,7 +34,7 @@ def command(ctx: click.Context, profile: str, files: tuple[str, ...]) -> None:
     for file in files:
         name = click.format_filename(file)
         try:
-            _, spec = load_job(file, cast(Profile, profile))
+            _, spec = load_job(file, cast(Profile, profile), **permissions(given))
         except SpecError as error:
             valid = False
             for problem in error.problems:

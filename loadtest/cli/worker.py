@@ -21,18 +21,15 @@ __all__ = ["command"]
 @click.command(name="worker")
 @click.option("--master-host", required=True, help="Where `loadtest run --listen` waits.")
 @click.option("--master-port", required=True, type=click.IntRange(1, 65535), help="The port it listens on.")
-@click.option(
-    "--allow-plugin", "plugins", multiple=True, help="A plug-in target that the run may use here, by its name."
-)
+@click.option("--allow-plugin", "plugins", multiple=True, help="A plug-in target that the run may use here.")
 @click.option(
     "--payload-root",
     type=click.Path(exists=True, file_okay=False),
-    default="",
     help="The run may send files below this folder.  [default: none, only the built-in body]",
 )
 @token_flag
 def command(
-    master_host: str, master_port: int, plugins: tuple[str, ...], payload_root: str, token_file: Path | None
+    master_host: str, master_port: int, plugins: tuple[str, ...], payload_root: str | None, token_file: Path | None
 ) -> None:
     """Join the run at --master-host and --master-port as one of its load generators, until it is over.
 
@@ -42,12 +39,12 @@ def command(
     the run may use is said here. Both sides show that they know the same secret before a plan is sent. What follows
     is neither encrypted nor authenticated: use it in a trusted network only.
     """
-    env = token_env(token_file, master_host, "--master-host")
     try:
         socket.getaddrinfo(master_host, master_port)
     except (OSError, UnicodeError) as problem:
         raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
-    choice = WorkerChoice(plugins, payload_root)
+    env = token_env(token_file, master_host, "--master-host")
+    choice = WorkerChoice(plugins, payload_root or "")
     worker = GeneratorProcess("worker", master_host, str(master_port), env={**env, **choice.environment()})
     asked = 0
 

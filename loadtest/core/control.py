@@ -72,7 +72,7 @@ class Controller:
             return
         self._now_s = max(self._now_s, window.end_s)
         # The encoded histograms are most of a window, and no rule needs them.
-        light = replace(window, latency="", model_latency="", response="", ttfb="", inter_chunk="")
+        light = replace(window, latency="", model_latency="", response="", ttfb="", inter_chunk="", connect="")
         self._ok += window.ok
         self._rates.observe(light)
         self._recent.append(replace(light, over_batches=()))

@@ -3,6 +3,7 @@
     response      of an open workload: from the time a request was intended to be sent
     ttfb          of a streamed answer: from the send to its first part
     inter_chunk   of a streamed answer: from each part to the next
+    connect       of a connection: name, TCP, proxy, TLS, until a request can be sent
 
 No clock, no I/O.
 """
@@ -20,7 +21,7 @@ from loadtest.core.histogram import Histogram, Int64s
 
 __all__ = ["DISTRIBUTIONS", "Distribution", "distribution_figures", "distribution_of", "merged_distribution"]
 
-DISTRIBUTIONS = ("response", "ttfb", "inter_chunk")
+DISTRIBUTIONS = ("response", "ttfb", "inter_chunk", "connect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def merged_distribution(name: str, windows: Iterable[Any]) -> Distribution:
     return _with_figures(histogram, max(max_ms for _, max_ms in parts if max_ms is not None))
 
 
-def distribution_figures(windows: Sequence[Any]) -> dict[str, float | None]:
+def distribution_figures(windows: Sequence[Any]) -> dict[str, Any]:
     """The figures of every distribution over `windows`, by field name."""
     return {
         field: value

@@ -52,6 +52,7 @@ class LevelResult:
     over: requests over the latency threshold on the threshold's clock, failures included.
     response_*_ms: of an open workload, latency from the intended send time; None in a closed one.
     ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
+    connects, reconnects, connect_*_ms: as in `Window`; None if no connection was opened.
     latency, model_latency: the level's HDR histograms (us), V2 compressed base64; "" without a success.
     """
 
@@ -91,6 +92,12 @@ class LevelResult:
     inter_chunk_p95_ms: float | None = None
     inter_chunk_p99_ms: float | None = None
     inter_chunk_max_ms: float | None = None
+    connects: int = 0
+    reconnects: int = 0
+    connect_p50_ms: float | None = None
+    connect_p95_ms: float | None = None
+    connect_p99_ms: float | None = None
+    connect_max_ms: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -149,6 +156,8 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         over=sum(window.over for window in windows),
         latency=client.encode() if client.total else "",
         model_latency=model.encode() if model.total else "",
+        connects=sum(window.connects for window in windows),
+        reconnects=sum(window.reconnects for window in windows),
         **distribution_figures(windows),
     )
 

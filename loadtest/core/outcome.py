@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-__all__ = ["Kind", "Outcome"]
+__all__ = ["Kind", "Opening", "Outcome"]
 
 
 class Kind(enum.StrEnum):
@@ -23,6 +23,28 @@ class Kind(enum.StrEnum):
     EXCEPTION = "exception"  # the target plug-in raised: a bug in it, counted and shown
 
 
+class Opening(NamedTuple):
+    """The connection that was opened for an invocation. Durations in ns.
+
+    lookup_ns: of the name. connect_ns: TCP, with the addresses that failed first. handshake_ns: a proxy's answer, TLS.
+    dead: the addresses that failed first, with how ("127.0.0.1:80 refused").
+    cause: why the connection before it could not be used again; "": there was none before.
+    resent: the request had been sent before, on a connection that then ended without a byte of an answer. Its latency
+        counts from that time and contains the opening; else it begins when the opening is over.
+    """
+
+    lookup_ns: int
+    connect_ns: int
+    handshake_ns: int
+    dead: tuple[str, ...] = ()
+    resent: bool = False
+    cause: str = ""
+
+    @property
+    def total_ns(self) -> int:
+        return self.lookup_ns + self.connect_ns + self.handshake_ns
+
+
 class Outcome(NamedTuple):
     """One invocation. Times are ns of one clock of the target's choice; done - sent is the latency.
 
@@ -35,6 +57,7 @@ class Outcome(NamedTuple):
     detail: for failures, what distinguishes them in a table ("424/500", "ThrottlingException", "refused").
     kernel_clock: done_ns is the kernel's receive time.
     gaps_ns: between the parts of a streamed answer, whose first part is the first byte; None: not streamed.
+    opening: of the connection that was opened for it; None: there was one, or the target does not tell.
     """
 
     kind: Kind
@@ -47,6 +70,7 @@ class Outcome(NamedTuple):
     detail: str = ""
     kernel_clock: bool = False
     gaps_ns: tuple[int, ...] | None = None
+    opening: Opening | None = None
 
     @property
     def ok(self) -> bool:

@@ -25,7 +25,7 @@ class TargetRef:
 
     ref: `mock:servers=4`, `sagemaker:NAME`, `boto3:NAME`, `http://host:port/path`, `package.module:Name`.
     options: region, profile, endpoint_url, target_variant, target_model, inference_component_name,
-        custom_attributes, accept, ..., connect_timeout_s, read_timeout_s, ca_file, stream: what the CLI
+        custom_attributes, accept, ..., connect_timeout_s, read_timeout_s, ca_file, stream, strict_http: what the CLI
         or a scenario gives besides the ref. Never credentials.
     """
 

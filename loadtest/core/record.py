@@ -14,6 +14,7 @@ import numpy as np
 from loadtest.core.arrivals import Sends
 from loadtest.core.distribution import distribution_of
 from loadtest.core.histogram import Histogram, Int64s
+from loadtest.core.openings import Openings
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.spec import LatencyClock
 from loadtest.core.window import Window, limited, milliseconds
@@ -79,6 +80,7 @@ class Recorder:
         self._first_ns = array("q")
         self._gap_ns = array("q")
         self._response_ns = array("q")  # of an open workload, in step with the latencies
+        self._openings = Openings()
         self._failures: Counter[Kind] = Counter()
         self._details: Counter[str] = Counter()
         self._failed_ns = 0
@@ -92,7 +94,9 @@ class Recorder:
 
     def record(self, outcome: Outcome) -> None:
         """Add one finished invocation to the current window."""
-        kind, _, bytes_in, sent_ns, first_ns, done_ns, model_us, detail, kernel, gaps_ns = outcome
+        kind, _, bytes_in, sent_ns, first_ns, done_ns, model_us, detail, kernel, gaps_ns, opening = outcome
+        if opening is not None:
+            self._openings.add(opening)
         if kind is _OK:
             self.record_success(done_ns - sent_ns, bytes_in, model_us, kernel)
             if gaps_ns is not None:
@@ -130,7 +134,8 @@ class Recorder:
         told = model_us[model_us >= 0]
         model = Histogram()
         model.record(np.maximum(told, 1))
-        busy_s = (float(latency_ns.sum(dtype=np.float64)) + self._failed_ns) / 1e9
+        # Who waits for a connection waits for the endpoint, although that is no part of the latency.
+        busy_s = (float(latency_ns.sum(dtype=np.float64)) + self._failed_ns + self._openings.before_ns) / 1e9
         length_s = frame.end_s - frame.start_s
         in_flight = (busy_s + frame.age_sum_s - self._age_sum_s) / length_s if length_s > 0 else 0.0
         response_ns = np.frombuffer(self._response_ns, np.int64) if self._response_ns else order_ns
@@ -177,6 +182,7 @@ class Recorder:
             **distribution_of(response_ns[success] if self._response_ns else NO_VALUES).fields("response"),
             **distribution_of(np.frombuffer(self._first_ns, np.int64)).fields("ttfb"),
             **distribution_of(np.frombuffer(self._gap_ns, np.int64)).fields("inter_chunk"),
+            **self._openings.fields(),
         )
         self._age_sum_s = frame.age_sum_s
         self._succeeded = self._succeeded or bool(latency_ns.size)

@@ -10,6 +10,7 @@ from typing import Any
 from loadtest.core.distribution import distribution_figures
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import percentiles_ms
+from loadtest.core.openings import opening_sums
 from loadtest.core.outcome import Kind
 from loadtest.core.window import Window, limited
 
@@ -30,6 +31,7 @@ class Totals:
     intended, late, very_late, dropped: of an open workload, as in `Sends`. response_*_ms: successes' latency from the
         time they were intended to be sent; None in a closed workload.
     ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
+    connects, reconnects, lookup_s, tcp_s, handshake_s, dead_addresses, connect_causes, connect_*_ms: as in `Window`.
     """
 
     ok: int = 0
@@ -71,6 +73,17 @@ class Totals:
     inter_chunk_p95_ms: float | None = None
     inter_chunk_p99_ms: float | None = None
     inter_chunk_max_ms: float | None = None
+    connects: int = 0
+    reconnects: int = 0
+    lookup_s: float = 0.0
+    tcp_s: float = 0.0
+    handshake_s: float = 0.0
+    dead_addresses: Mapping[str, int] = field(default_factory=dict)
+    connect_causes: Mapping[str, int] = field(default_factory=dict)
+    connect_p50_ms: float | None = None
+    connect_p95_ms: float | None = None
+    connect_p99_ms: float | None = None
+    connect_max_ms: float | None = None
 
     @property
     def completed(self) -> int:
@@ -130,6 +143,7 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         late=sum(window.late for window in windows),
         very_late=sum(window.very_late for window in windows),
         dropped=sum(window.dropped for window in windows),
+        **opening_sums(windows),
         **distribution_figures(windows),
     )
 

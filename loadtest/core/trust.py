@@ -9,9 +9,10 @@ and over a limit it is marked:
     steal       the host took away a tenth of the CPU time
     spawn-lag   a user started a quarter of a second after its time
     little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
-                throughput x latency, and without think time it equals the number of active users. Marked if a tenth
-                of the users was missing, or a twentieth while the generator used 60 % of its core; less, or below a
-                millisecond per request, is what any loop costs
+                throughput x latency (and what connections took to be opened, which is the endpoint's time too), and
+                without think time it equals the number of active users. Marked if a tenth of the users was missing,
+                or a twentieth while the generator used 60 % of its core; less, or below a millisecond per request, is
+                what any loop costs
     late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
 
 One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
@@ -39,6 +40,7 @@ __all__ = ["Limits", "assess", "client_limited", "persists"]
 
 IN_A_ROW = 3  # marked windows, or
 SHARE = 0.2  # of all windows, if that many are marked
+OFTEN = 0.5  # connections a request, which then cost a generator more than the requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,9 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
 
 def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
     more = f"add --workers {window.workers + 1} if there is a core for each, or use a larger machine"
+    if window.connects > OFTEN * window.completed:
+        share = min(1.0, window.connects / max(window.completed, 1))
+        more = f"{share:.0%} of the requests needed a new connection: let the endpoint keep them open; else {more}"
     yield _over("cpu", window.cpu, limits.cpu, f"the generator used {window.cpu:.0%} of one core", more)
     yield _over(
         "loop-lag",

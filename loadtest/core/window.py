@@ -12,6 +12,7 @@ from typing import Any
 
 from loadtest.core.distribution import DISTRIBUTIONS, merged_distribution
 from loadtest.core.histogram import Histogram
+from loadtest.core.openings import opening_sums
 
 __all__ = ["MAX_DETAILS", "Window", "limited", "merge_windows", "milliseconds"]
 
@@ -26,7 +27,8 @@ class Window:
     level: index of the curve's level that the window lies in; None: it straddles two, so it counts in no level.
     users: users planned at the window's start. running: users that were running at its end.
     active: mean number of running users; in_flight: mean number of requests in flight (both integral / length).
-        In a closed loop without think time the two agree, unless the generator itself makes users wait.
+        In a closed loop without think time the two agree, unless the generator itself makes users wait. A request that
+        waits for its connection is in flight.
     ok, errors: completions by kind; details: failures by what distinguishes them, the rarest of many as "(others)".
     latency, model_latency: HDR histograms (us), V2 compressed base64; "" without a success.
     *_ms: of the client's clock, successes only; None without a success. The model's: model_*.
@@ -43,6 +45,11 @@ class Window:
         workload, where that is the latency itself. It is what `over` then counts, on the client's clock.
     ttfb, ttfb_*_ms: of streamed answers, from the send to the first part. inter_chunk, inter_chunk_*_ms: from each part
         to the next; parts that arrived together are 1 us apart in the histogram. "" and None if nothing is streamed.
+    connects: connections that were opened. connect, connect_*_ms: how long each took, which is no part of the latency
+        but for requests that were sent again; lookup_s, tcp_s, handshake_s: the sums of its parts (name; TCP; proxy and
+        TLS). dead_addresses: "address:port what happened" of those that failed before another one did not.
+        connect_causes: why connections had to be opened anew.
+    reconnects: requests sent again on a new connection, since that before had ended without a byte of an answer.
     """
 
     index: int
@@ -99,6 +106,18 @@ class Window:
     inter_chunk_p95_ms: float | None = None
     inter_chunk_p99_ms: float | None = None
     inter_chunk_max_ms: float | None = None
+    connects: int = 0
+    reconnects: int = 0
+    lookup_s: float = 0.0
+    tcp_s: float = 0.0
+    handshake_s: float = 0.0
+    dead_addresses: Mapping[str, int] = field(default_factory=dict)
+    connect_causes: Mapping[str, int] = field(default_factory=dict)
+    connect: str = ""
+    connect_p50_ms: float | None = None
+    connect_p95_ms: float | None = None
+    connect_p99_ms: float | None = None
+    connect_max_ms: float | None = None
 
     @property
     def length_s(self) -> float:
@@ -183,6 +202,7 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         late=sum(part.late for part in parts),
         very_late=sum(part.very_late for part in parts),
         dropped=sum(part.dropped for part in parts),
+        **opening_sums(parts),
         **{
             field: value
             for name in DISTRIBUTIONS

@@ -11,26 +11,33 @@ No request stops the server: what nobody foresaw is logged with its trace and an
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from botocore.model import StructureShape
+
 from loadtest.emulator import protocol
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
+from loadtest.emulator.endpoints import UnknownVariant
 from loadtest.emulator.forward import Forwarder, Unreachable
-from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS
-from loadtest.emulator.neighbour import Neighbour, reply
+from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
+from loadtest.emulator.neighbour import Answer, Neighbour
+from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError
+from loadtest.jobs.store import StoreFailure
 from loadtest.version import VERSION
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["Application", "EndpointDirectory", "JobApi"]
+__all__ = ["Addition", "Application", "EndpointDirectory", "JobApi"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +58,17 @@ class JobApi(Protocol):
 class EndpointDirectory(Protocol):
     """Which process answers an endpoint. forget: it may have changed.
 
-    invocation_url: None: there is no such endpoint. Raises LoadtestError if there is one that cannot serve.
+    invocation_url: None: there is no such endpoint. variant: the only one that may answer; None: any. Raises
+    UnknownVariant, LoadtestError if there is one that cannot serve.
     """
 
-    def invocation_url(self, name: str, *, streamed: bool = False) -> str | None: ...
+    def invocation_url(self, name: str, *, streamed: bool = False, variant: str | None = None) -> str | None: ...
 
     def forget(self, name: str) -> None: ...
+
+
+Addition = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""An answer of SageMaker -> members that it lacks."""
 
 
 class Settles(Protocol):
@@ -66,7 +78,10 @@ class Settles(Protocol):
 
 
 class Application:
-    """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read."""
+    """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
+
+    additions: by operation of SageMaker, what is added to the neighbour's answer.
+    """
 
     def __init__(
         self,
@@ -78,6 +93,7 @@ class Application:
         capacity_bounds: bool = True,
         account: str = "123456789012",
         events: Settles | None = None,
+        additions: Mapping[str, Addition] | None = None,
     ) -> None:
         self._service = service
         self._neighbour = neighbour
@@ -86,6 +102,7 @@ class Application:
         self._capacity_bounds = capacity_bounds
         self._account = account
         self._events = events
+        self._additions = additions or {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -94,7 +111,7 @@ class Application:
             request_id = str(uuid.uuid4())
             _log.exception("request %s failed", request_id)
             text = f"An unexpected error occurred; it is in the emulator's log under request {request_id}"
-            return reply(protocol.failure("InternalFailure", text, 500, request_id), start_response)
+            return reply(error(asked(environ), "InternalFailure", text, 500, request_id), start_response)
 
     def _route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
@@ -102,6 +119,9 @@ class Application:
         if invocation is not None:
             name = invocation[1].encode("latin-1").decode("utf-8", "replace")
             return self._invoke(name, bool(invocation[2]), environ, start_response)
+        if _is_stray(path, environ):
+            text = f"There is no such operation: {method} {path}"
+            return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
@@ -130,6 +150,8 @@ class Application:
             return protocol.failure(refusal.code, refusal.message, refusal.status, request_id)
         except ApiError as refusal:
             return protocol.failure(refusal.code, refusal.message, refusal.http_status, request_id)
+        except StoreFailure as problem:
+            return protocol.failure("ServiceUnavailable", str(problem), 503, request_id)
 
     def _is_ours(self, body: bytes) -> bool:
         try:
@@ -145,9 +167,13 @@ class Application:
             text = f"HTTP content length exceeded {INVOCATION_BODY_BYTES} bytes"
             return _runtime_failure("ValidationError", text, 413, start_response)
         try:
-            url = self._endpoints.invocation_url(name, streamed=streamed)
+            variant = environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT")
+            url = self._endpoints.invocation_url(name, streamed=streamed, variant=variant)
         except EngineError:
             raise
+        except UnknownVariant as problem:
+            text = f"{problem} of account {self._account} not found."
+            return _runtime_failure("ValidationError", text, 400, start_response)
         except LoadtestError as problem:
             return _runtime_failure("ModelError", f"The model cannot be loaded: {problem}", 424, start_response)
         if url is None:
@@ -168,10 +194,41 @@ class Application:
         ):
             self._events.settle()
         changed = _endpoint_name(environ) if operation in _CHANGES_ENDPOINT else None
-        answer = self._neighbour(environ, start_response)
+        shape = output_shape(operation) if operation is not None else None
+        if shape is None:
+            answer = self._neighbour(environ, start_response)
+        else:
+            answer = self._completed(operation or "", shape, environ, start_response)
         if changed is not None:
             self._endpoints.forget(changed)
         return answer
+
+    def _completed(
+        self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
+        held = Answer()
+        body = held.collect(self._neighbour(environ, held.start))
+        if held.status == 200:
+            with contextlib.suppress(ValueError, RecursionError):
+                document = json.loads(body)
+                if isinstance(document, dict):
+                    document = pruned(document, shape)
+                    if operation in self._additions:
+                        document = {**self._additions[operation](document), **document}
+                    body = json.dumps(document).encode("ascii")
+        headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
+        start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
+    """Of the runtime API, and none of its operations. A bucket may be called `endpoints` too."""
+    return (
+        path.startswith("/endpoints/")
+        and not path.endswith("/async-invocations")
+        and asked(environ).service in ("", "sagemaker")
+    )
 
 
 def _endpoint_name(environ: WSGIEnvironment) -> str | None:

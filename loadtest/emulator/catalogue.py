@@ -12,6 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loadtest.emulator.inside import InsideClients
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.redact import redacted
+from loadtest.loopback import is_link_local, is_own
 
 __all__ = ["Catalogue"]
 
@@ -52,11 +54,17 @@ class Catalogue:
         Raises SpecError if it cannot be read.
         """
         bucket, key = _bucket_and_key(url)
+        url = redacted(url)
+        host = urlsplit(url).hostname or ""
+        if urlsplit(url).scheme != "s3" and (is_own(host) or is_link_local(host)):
+            raise SpecError([Problem("SamplePayloadUrl", url, "names this machine or its network, not S3")])
         try:
             answer = self._clients.client("s3").get_object(Bucket=bucket, Key=key)
             content: bytes = answer["Body"].read()
         except (ClientError, BotoCoreError) as problem:
-            raise SpecError([Problem("SamplePayloadUrl", url, f"the archive cannot be read: {problem}")]) from problem
+            raise SpecError(
+                [Problem("SamplePayloadUrl", url, redacted(f"the archive cannot be read: {problem}"))]
+            ) from problem
         return content
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from loadtest.jobs.redact import redacted
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -20,6 +22,8 @@ __all__ = ["Forwarder", "Unreachable", "request_headers", "target_url"]
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "date", "server"}
 )
+# What shows who the caller is: for AWS, or whoever stands for all of it, and not for an endpoint's own server.
+_OF_THE_CALLER = frozenset({"authorization", "x-amz-security-token", "x-amz-date", "x-amz-content-sha256", "cookie"})
 _CHUNK_BYTES = 65536
 
 
@@ -42,10 +46,12 @@ class Forwarder:
     ) -> Iterable[bytes]:
         """Send the request to `url` with its own method, headers and body. Raises Unreachable before any answer.
 
-        keep_host: the Host header stays the client's, because it is signed and may name a bucket.
+        keep_host: the Host header stays the client's, because it is signed and may name a bucket; so do signature and
+        token, which are taken out for anybody else.
         """
         headers = request_headers(environ)
         if not keep_host:
+            headers = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_CALLER}
             headers.pop("Host", None)
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else None
@@ -60,7 +66,7 @@ class Forwarder:
                 decode_content=False,
             )
         except urllib3.exceptions.HTTPError as problem:
-            raise Unreachable(f"{url}: {problem}") from problem
+            raise Unreachable(redacted(f"{url}: {problem}")) from problem
         kept = [(name, value) for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP]
         start_response(f"{response.status} {response.reason or 'Unknown'}", kept)
         return _Body(response)

@@ -9,9 +9,9 @@ import functools
 from collections.abc import Mapping
 
 from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel, ServiceModel, StructureShape
 
-__all__ = ["JOB_OPERATIONS", "TAG_OPERATIONS", "TARGET_PREFIX", "operation", "service_model"]
+__all__ = ["JOB_OPERATIONS", "TAG_OPERATIONS", "TARGET_PREFIX", "operation", "output_shape", "service_model"]
 
 TARGET_PREFIX = "SageMaker."
 """What X-Amz-Target starts with on the control plane."""
@@ -22,6 +22,7 @@ JOB_OPERATIONS: Mapping[str, str] = {
     "GetScalingConfigurationRecommendation": "get_scaling_configuration_recommendation",
     "ListInferenceRecommendationsJobSteps": "list_inference_recommendations_job_steps",
     "ListInferenceRecommendationsJobs": "list_inference_recommendations_jobs",
+    "ListModelMetadata": "list_model_metadata",
     "StopInferenceRecommendationsJob": "stop_inference_recommendations_job",
 }
 """Operation -> method of `loadtest.jobs.service.JobService`."""
@@ -42,3 +43,12 @@ def operation(name: str) -> OperationModel:
     if name not in JOB_OPERATIONS and name not in TAG_OPERATIONS:
         raise KeyError(name)
     return service_model().operation_model(name)
+
+
+def output_shape(name: str) -> StructureShape | None:
+    """What any operation of SageMaker's control plane answers with; None: nothing, or there is no such operation."""
+    model = service_model()
+    if name not in model.operation_names:
+        return None
+    shape = model.operation_model(name).output_shape
+    return shape if isinstance(shape, StructureShape) else None

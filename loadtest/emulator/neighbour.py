@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 import sys
 import threading
-import uuid
+import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, refuse
 from loadtest.emulator.forward import Forwarder, Unreachable, target_url
+from loadtest.emulator.outgoing import kept_inside
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Moto", "Neighbour", "Nobody", "Upstream", "moto_is_installed", "reply"]
+__all__ = ["Moto", "Neighbour", "Nobody", "Upstream", "moto_is_installed"]
+
+_log = logging.getLogger(__name__)
 
 _DEFAULT_ACCOUNT = "123456789012"
+# What moto does before a service's own code; botocore's description of the service is read by core/model.py.
+_BEFORE_SERVICES = ("moto_server/werkzeug_app.py", "core/responses.py", "core/model.py", "core/parse.py")
 
 
 class Neighbour(Protocol):
@@ -37,12 +45,6 @@ class Neighbour(Protocol):
 def moto_is_installed() -> bool:
     """Is `moto[server]` here? Found without importing it."""
     return all(importlib.util.find_spec(name) is not None for name in ("moto", "flask", "flask_cors"))
-
-
-def reply(answer: protocol.Reply, start_response: StartResponse) -> list[bytes]:
-    """Send a Reply as a WSGI response."""
-    start_response(f"{answer.status} {'OK' if answer.status < 400 else 'Error'}", list(answer.headers))
-    return [answer.body]
 
 
 class Moto:
@@ -65,11 +67,18 @@ class Moto:
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", ""))
         application = self._application or self._load()
         if operation is not None and not _moto_knows(operation):
-            # moto would answer 500 in HTML, which every client retries.
-            return _unknown(f"SageMaker.{operation} is neither emulated here nor by moto", start_response)
+            return _lacking(environ, start_response)
         if self._account != _DEFAULT_ACCOUNT:
             environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", self._account)
-        return application(environ, start_response)
+        try:
+            with kept_inside():
+                return _without_pages(application, environ, start_response)
+        except NotImplementedError as problem:
+            return _lacking(environ, start_response, str(problem))
+        except Exception as problem:
+            if not _is_unread(problem):
+                raise
+            return _lacking(environ, start_response, "the request does not say what it asks of which service")
 
     def reset(self) -> None:
         """Empty moto, for every user of it in this process; nothing to do if nobody has loaded it."""
@@ -85,7 +94,13 @@ class Moto:
             if self._application is None:
                 if self._when_loaded is not None:
                     self._when_loaded()
-                dispatcher: Any = DomainDispatcherApplication(create_backend_app)
+
+                def create(service: Any) -> Any:
+                    if service is None:
+                        raise NotImplementedError("moto does not have this service")
+                    return create_backend_app(service)
+
+                dispatcher: Any = DomainDispatcherApplication(create)
                 # moto 5.2 tries some two hundred patterns for each request, though the host alone decides.
                 dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
                 self._application = dispatcher
@@ -104,10 +119,12 @@ class Upstream:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            return self._forward(target_url(self._url, environ), environ, start_response, keep_host=True)
+            return _without_pages(self._forwarded, environ, start_response)
         except Unreachable as problem:
-            refusal = protocol.failure("ServiceUnavailable", f"The upstream server: {problem}", 503, str(uuid.uuid4()))
-            return reply(refusal, start_response)
+            return refuse(environ, start_response, "ServiceUnavailable", f"The upstream server: {problem}", 503)
+
+    def _forwarded(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._forward(target_url(self._url, environ), environ, start_response, keep_host=True)
 
 
 class Nobody:
@@ -117,15 +134,75 @@ class Nobody:
     answers = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        target = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
-        return _unknown(
-            f"{target[:200]!r} is not emulated; install loadtest[emulator] or give --upstream to have it answered",
-            start_response,
-        )
+        text = "is not emulated; install loadtest[emulator] or give --upstream to have it answered"
+        return refuse(environ, start_response, UNKNOWN_OPERATION, f"{str(asked(environ))!r} {text}")
 
 
-def _unknown(text: str, start_response: StartResponse) -> list[bytes]:
-    return reply(protocol.failure("UnknownOperationException", text, 400, str(uuid.uuid4())), start_response)
+class Answer:
+    """What a WSGI application answers, held until it is known whether it is passed on. headers: as they came."""
+
+    def __init__(self) -> None:
+        self.line = "500 Error"
+        self.headers: list[tuple[str, str]] = []
+
+    @property
+    def status(self) -> int:
+        return int(self.line.split(" ", 1)[0])
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
+        """The `start_response` for the application."""
+        self.line, self.headers = status, headers
+        return _no_write
+
+    def collect(self, body: Iterable[bytes]) -> bytes:
+        """The whole body."""
+        try:
+            return b"".join(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+
+
+def _no_write(data: bytes) -> object:
+    raise NotImplementedError("WSGI's write() is for applications older than any here")
+
+
+def _lacking(environ: WSGIEnvironment, start_response: StartResponse, reason: str = "") -> Iterable[bytes]:
+    """Neither we nor moto have it: refused once, where 500 would have every client ask again."""
+    text = f"{str(asked(environ))!r} is neither emulated here nor by moto" + (f": {reason[:500]}" if reason else "")
+    _log.warning("%s", text)
+    return refuse(environ, start_response, UNKNOWN_OPERATION, text)
+
+
+def _is_unread(problem: Exception) -> bool:
+    """moto failed over a request before one of its services had it: an odd signature, target or path."""
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    return next((file for file in reversed(files) if "/moto/" in file), "").endswith(_BEFORE_SERVICES)
+
+
+def _without_pages(
+    application: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """The application's answer; an error page of its web framework is told in AWS's form, which its client can read."""
+    answer = Answer()
+    body = application(environ, answer.start)
+    if answer.status >= 400:
+        text = answer.collect(body)
+        body = [text]
+        if text[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            return _paraphrased(answer.status, environ, start_response)
+    start_response(answer.line, answer.headers)
+    return body
+
+
+def _paraphrased(status: int, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return _lacking(environ, start_response)
+    name = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Error"
+    code = "InternalFailure" if status >= 500 else name.replace(" ", "")
+    text = f"{str(asked(environ))!r} was answered by {status} {name} and a page of HTML"
+    return refuse(environ, start_response, code, text, status)
 
 
 def _moto_knows(operation: str) -> bool:

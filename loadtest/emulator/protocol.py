@@ -12,8 +12,11 @@ from typing import Any, NoReturn
 
 from botocore.model import Shape, StructureShape
 
+from loadtest.core.spec import Profile
 from loadtest.emulator import validate
 from loadtest.emulator.model import TARGET_PREFIX, operation
+from loadtest.jobs.check import further_problems
+from loadtest.jobs.tags import tag_problems
 
 __all__ = ["CONTENT_TYPE", "Call", "Reply", "WireError", "failure", "operation_name", "parse", "success"]
 
@@ -58,7 +61,7 @@ def parse(name: str, body: bytes, *, capacity_bounds: bool = True) -> Call:
     """The call of an operation that `model.operation` knows.
 
     capacity_bounds: see `validate.violations`. Raises WireError: SerializationException for what is not JSON of the
-    right types, ValidationException with every constraint that is broken.
+    right types, ValidationException with every constraint that is broken and, of a new job, whatever else is wrong.
     """
     shape = operation(name).input_shape
     document = _document(body)
@@ -70,7 +73,14 @@ def parse(name: str, body: bytes, *, capacity_bounds: bool = True) -> Call:
         raise WireError("SerializationException", str(problem)) from problem
     found = validate.violations(params, _shape(shape), capacity_bounds=capacity_bounds or not creates)
     if found:
-        raise WireError("ValidationException", validate.message(found))
+        told = [each.text for each in found]
+        named = {each.path for each in found}
+        if creates:
+            profile: Profile = "aws" if capacity_bounds else "relaxed"
+            told += map(str, further_problems(params, profile, named))
+        elif name == "AddTags":
+            told += (str(each) for each in tag_problems(params.get("Tags", ())) if each.path not in named)
+        raise WireError("ValidationException", validate.message(told))
     return Call(name, params)
 
 

@@ -6,7 +6,6 @@ unpatched: traffic runs in the engine's child processes.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import threading
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
 
@@ -28,18 +26,20 @@ from loadtest.emulator.catalogue import Catalogue
 from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
 from loadtest.emulator.forward import Forwarder
+from loadtest.emulator.guard import Guard
 from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.instant import instant_recommendations
+from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
 from loadtest.emulator.neighbour import Moto, Neighbour, Nobody, Upstream, moto_is_installed
 from loadtest.emulator.percentiles import Distributions, teach_moto
 from loadtest.errors import EngineError
 from loadtest.jobs.service import JobService, open_service
+from loadtest.wire.access import Access
 
-__all__ = ["EmulatorOptions", "EmulatorServer", "is_loopback"]
+__all__ = ["EmulatorOptions", "EmulatorServer"]
 
 _log = logging.getLogger(__name__)
 
-# A waitress thread is held for as long as an invocation that it forwards takes, up to a minute.
-_THREADS = 32
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a client on this machine calls them
 _CONNECTIONS = 1000
 _LAST_REQUESTS_S = 5
@@ -54,7 +54,7 @@ class EmulatorOptions:
     port: 0 takes a free one. state: directory of the jobs; None: they are in memory.
     engine: "live" sends real traffic, "sim" runs in virtual time. upstream: URL of who answers what is not emulated;
     None: moto in this process if it is installed. fleet_file, prices_file: replace the built-in ones.
-    quota: jobs that may be active at once; None: any number.
+    quota: jobs that may be active at once; None: any number. allow_origins, allow_hosts: see `wire.access.Access`.
     """
 
     host: str = "127.0.0.1"
@@ -68,6 +68,8 @@ class EmulatorOptions:
     quota: int | None = None
     region: str = "us-east-1"
     account: str = "123456789012"
+    allow_origins: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
 
 
 class EmulatorServer:
@@ -147,20 +149,26 @@ class EmulatorServer:
             capacity_bounds=options.profile == "aws",
             account=options.account,
             events=events,
+            additions=instant_recommendations(service.fleet, Catalogue(clients).model),
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request
+        access = Access(options.host, options.allow_origins, options.allow_hosts)
         self._server: Any = create_server(
-            application,
+            Guard(application, access),
             sockets=[sock],
-            threads=_THREADS,
+            _dispatcher=Lanes(),
             connection_limit=_CONNECTIONS,
+            channel_timeout=CHANNEL_TIMEOUT_S,
+            cleanup_interval=5,
+            asyncore_use_poll=True,  # select ends at descriptor 1,024
             max_request_header_size=_HEADER_BYTES,
             max_request_body_size=_BODY_BYTES,
             ident="loadtest",
             clear_untrusted_proxy_headers=True,
         )
         self._server.channel_class = _Channel
+        watch(self._server)
         closing.callback(self._stop_serving)
 
     def _events(self, clients: InsideClients, distributions: Distributions) -> CloudWatch | None:
@@ -184,14 +192,6 @@ class EmulatorServer:
             server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
             self._thread.join(_LAST_REQUESTS_S)
         close_sockets()
-
-
-def is_loopback(host: str) -> bool:
-    """Can only this machine reach a server on that host name or address?"""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -248,5 +248,5 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
         self.write(answer.body)
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class _Channel(SlowChannel):
     error_task_class = _ErrorTask

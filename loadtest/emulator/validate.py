@@ -14,16 +14,26 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.model import ListShape, Shape, StructureShape
 
-__all__ = ["Unreadable", "message", "read", "violations"]
+from loadtest.core.findings import Path, path_text
+
+__all__ = ["Unreadable", "Violation", "message", "read", "violations"]
 
 _INTEGER_RANGE: Mapping[str, tuple[int, int]] = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 _SHOWN_CHARACTERS = 1024
+LISTED = 100  # violations that a message lists; the rest is counted, so that no answer outgrows its request by far
 # A pattern is not tried on a text that is already too long: some patterns take time quadratic in the length.
 _PATTERN_CHARACTERS = 8192
+
+
+class Violation(NamedTuple):
+    """A broken constraint. path: of the member, in the API's names (`Tags[0].Key`). text: in AWS's words."""
+
+    path: str
+    text: str
 
 
 class Unreadable(ValueError):
@@ -51,19 +61,21 @@ def read(value: Any, shape: Shape, *, keep_unknown: bool = False) -> Any:
     raise AssertionError(f"{shape.name}: no request here has a {shape.type_name}")
 
 
-def violations(value: Mapping[str, Any], shape: Shape, *, capacity_bounds: bool = True) -> list[str]:
+def violations(value: Mapping[str, Any], shape: Shape, *, capacity_bounds: bool = True) -> list[Violation]:
     """Every constraint that the value (from `read`) breaks, as AWS words it; empty if there is none.
 
     capacity_bounds: numbers and lists have maximums too. Without it only what is meaningless is refused (minimums,
     text lengths, enumerations, patterns), which is the profile `relaxed`.
     """
-    return list(_violations(value, shape, "", capacity_bounds))
+    found = enumerate(_violations(value, shape, (), capacity_bounds))
+    return [each._replace(text=each.text[:4096] if i < LISTED else "") for i, each in found]
 
 
 def message(found: list[str]) -> str:
     """The message of the ValidationException that reports these violations."""
     plural = "error" if len(found) == 1 else "errors"
-    return f"{len(found)} validation {plural} detected: {'; '.join(found)}"
+    left = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return f"{len(found)} validation {plural} detected: {'; '.join(found[:LISTED])}{left}"
 
 
 def _read_structure(value: Mapping[str, Any], shape: StructureShape, keep_unknown: bool) -> dict[str, Any]:
@@ -125,30 +137,35 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'AEIOU' else 'a'} {noun}"
 
 
-def _violations(value: Any, shape: Shape, path: str, capacity_bounds: bool) -> Iterator[str]:
+def _violations(value: Any, shape: Shape, path: Path, capacity_bounds: bool) -> Iterator[Violation]:
     if isinstance(shape, StructureShape):
         for name, member in shape.members.items():
-            where = f"{path}.{_camel(name)}" if path else _camel(name)
             if name in value:
-                yield from _violations(value[name], member, where, capacity_bounds)
+                yield from _violations(value[name], member, (*path, name), capacity_bounds)
             elif name in shape.required_members:
-                yield f"Value null at '{where}' failed to satisfy constraint: Member must not be null"
+                yield _violation("null", (*path, name), "Member must not be null")
         return
     for rule in _broken(value, shape, capacity_bounds):
-        yield f"Value '{_shown(value)}' at '{path}' failed to satisfy constraint: {rule}"
+        yield _violation(f"'{_shown(value)}'", path, rule)
     if isinstance(shape, ListShape):
         yield from _item_violations(value, shape, path, capacity_bounds)
 
 
-def _item_violations(value: list[Any], shape: ListShape, path: str, capacity_bounds: bool) -> Iterator[str]:
+def _item_violations(value: list[Any], shape: ListShape, path: Path, capacity_bounds: bool) -> Iterator[Violation]:
     if isinstance(shape.member, StructureShape):
-        for position, item in enumerate(value, start=1):
-            yield from _violations(item, shape.member, f"{path}.{position}.member", capacity_bounds)
+        for position, item in enumerate(value):
+            yield from _violations(item, shape.member, (*path, position), capacity_bounds)
         return
     # AWS names the list, not the item, and gives every rule of the items at once.
     if any(next(_broken(item, shape.member, capacity_bounds), None) for item in value):
         rule = f"Member must satisfy constraint: [{', '.join(_rules(shape.member))}]"
-        yield f"Value '{_shown(value)}' at '{path}' failed to satisfy constraint: {rule}"
+        yield _violation(f"'{_shown(value)}'", path, rule)
+
+
+def _violation(shown: str, path: Path, rule: str) -> Violation:
+    # AWS counts items from 1 and calls each a member.
+    place = ".".join(_camel(part) if isinstance(part, str) else f"{part + 1}.member" for part in path)
+    return Violation(path_text(path), f"Value {shown} at '{place}' failed to satisfy constraint: {rule}")
 
 
 def _broken(value: Any, shape: Shape, capacity_bounds: bool) -> Iterator[str]:

@@ -26,7 +26,7 @@ FAULTS = ("spec", "target", "engine")
 MOST_PER_S = 1_000_000.0  # no generator process sends more: a null target, which sends nothing, does 300,000
 MAX_HISTOGRAM_BYTES = 1 << 18  # 23,552 counters of at most nine bytes
 SLACK_S = 120.0  # a worker that was late may tell of a time after the plan's end
-HISTOGRAMS = ("latency", "model_latency", "response", "ttfb", "inter_chunk")
+HISTOGRAMS = ("latency", "model_latency", "response", "ttfb", "inter_chunk", "connect")
 
 
 def members(data: object) -> Mapping[str, Any]:

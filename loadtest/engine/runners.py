@@ -44,9 +44,9 @@ def _expect_garbage(runner: Any) -> None:
         except RPCError:
             raise
         except Exception as problem:
-            raise RPCReceiveError(f"garbage: {type(problem).__name__}") from problem  # type: ignore[no-untyped-call]
+            raise RPCReceiveError(f"garbage: {type(problem).__name__}") from problem
         if not isinstance(message.type, str) or message.node_id != client_id:
-            raise RPCReceiveError("no message, or one in another's name")  # type: ignore[no-untyped-call]
+            raise RPCReceiveError("no message, or one in another's name")
         return client_id, message
 
     def guarded_handle(client_id: str, message: Any) -> None:

@@ -27,8 +27,10 @@ from loadtest.targets.payload import Payloads
 
 __all__ = ["Swarm"]
 
-PAUSE_S = 0.1  # after a refused connection or a broken target: a dead endpoint must not turn users into a busy loop
-PAUSING = frozenset({Kind.CONNECTION, Kind.EXCEPTION})
+# After a refused connection, an answer that is none, or a broken target: a dead endpoint must not turn users into a
+# busy loop, and a broken one not into a loop of new connections.
+PAUSE_S = 0.1
+PAUSING = frozenset({Kind.CONNECTION, Kind.MALFORMED, Kind.EXCEPTION})
 # Until something has succeeded, a request that the service calls wrong: a mistyped name is no load to put on anybody.
 WRONG = frozenset({*PAUSING, Kind.CLIENT_ERROR})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often

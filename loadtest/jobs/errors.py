@@ -15,6 +15,8 @@ HTTP_STATUS: Mapping[str, int] = {
     "ValidationException": 400,
 }
 
+_LISTED, _LONGEST = 100, 4096  # problems in a message, characters of one
+
 
 class ApiError(LoadtestError):
     """A refusal. code: as the service sends it in `__type`, without an "Exception" suffix where AWS has none."""
@@ -40,5 +42,7 @@ def not_found(name: str) -> ApiError:
 
 
 def refusal(problem: SpecError) -> ApiError:
-    """Every problem of a request in one ValidationException."""
-    return invalid("; ".join(str(fault) for fault in problem.problems))
+    """Every problem of a request in one ValidationException; of very many the first, and how many more there are."""
+    faults = problem.problems
+    more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+    return invalid("; ".join(str(fault)[:_LONGEST] for fault in faults[:_LISTED]) + more)

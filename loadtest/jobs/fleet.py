@@ -15,7 +15,7 @@ from zlib import crc32
 
 from loadtest.core.plan import TargetRef
 from loadtest.core.spec import Serverless
-from loadtest.errors import TargetError
+from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.fleet_file import FleetFile, StandIn
 from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of
 from loadtest.jobs.instances import Catalogue
@@ -32,11 +32,13 @@ class EndpointFacts:
     """What is known of an endpoint that exists outside the job.
 
     url: base URL of a runtime API that serves it; None: nobody does, a mock stands in for it.
+    variant_name: of the production variant that these are the facts of.
     """
 
     instance_type: str | None = None
     instance_count: int = 1
     url: str | None = None
+    variant_name: str = "AllTraffic"
 
 
 EndpointReader = Callable[[str], EndpointFacts | None]
@@ -136,7 +138,9 @@ class Fleet:
         behaviour = self.behaviour(facts, instance_type, subject.serverless, subject.environment)
         # From the label, not the random endpoint name: the same job gives the same figures in virtual time.
         seed = crc32(f"{instance_type} {subject.serverless} {sorted(subject.environment.items())}".encode())
-        settings = behaviour.settings(subject.endpoint_name, seed, stand_in.instance_count)
+        # AWS names the only variant of an endpoint that it makes for a test as the endpoint itself.
+        variant = "" if subject.existing else subject.endpoint_name
+        settings = behaviour.settings(subject.endpoint_name, seed, stand_in.instance_count, variant)
         if not self._live:
             return OpenEndpoint(TargetRef(settings.to_ref()), behaviour, stand_in.instance_count)
         mock = self._start(subject.endpoint_name, settings)
@@ -157,6 +161,16 @@ class Fleet:
         else:
             machine = self._machine(instance_type or self.file.existing_endpoint_type)
         return behaviour_of(work, machine, environment or {}, self.file.environment)
+
+    def variant_name(self, name: str) -> str:
+        """Of an endpoint that exists already, as far as is known."""
+        if self._endpoint_reader is None or name in self.file.endpoints:
+            return EndpointFacts().variant_name
+        try:
+            facts = self._endpoint_reader(name)
+        except LoadtestError:  # it cannot serve, which its test will say
+            facts = None
+        return (facts or EndpointFacts()).variant_name
 
     def url(self, name: str) -> str | None:
         """Base URL of the live mock endpoint of that name; None: none runs."""

@@ -87,8 +87,8 @@ class Behaviour:
     memory_percent: float
     serverless: bool
 
-    def settings(self, name: str, seed: int, instances: int = 1) -> MockSettings:
-        """The mock endpoint that behaves so, as `instances` machines behind one name."""
+    def settings(self, name: str, seed: int, instances: int = 1, variant: str = "") -> MockSettings:
+        """The mock endpoint that behaves so, as `instances` machines behind one name and production variant."""
         return MockSettings(
             servers=self.servers * instances,
             service_ms=round(self.service_ms, 3),
@@ -98,6 +98,7 @@ class Behaviour:
             cold_start_ms=self.cold_start_ms,
             seed=seed,
             name=name,
+            variant=variant,
         )
 
     def cpu_percent(self, rate_per_min: float) -> float | None:

@@ -157,7 +157,7 @@ class JobRun:
             existing=existing,
             endpoint={
                 "EndpointName": name,
-                "VariantName": "AllTraffic" if existing else name,
+                "VariantName": self._around.fleet.variant_name(name) if existing else name,
                 **_hardware(test.configuration),
             },
             model=_model(test),

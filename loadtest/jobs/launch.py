@@ -9,20 +9,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from loadtest.jobs.events import execution_stream
 from loadtest.jobs.jobrun import Ending, JobRun, Surroundings
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
+from loadtest.jobs.store import StoreFailure
 
 __all__ = ["Launcher"]
 
 _LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 LIVE_JOBS = 10  # jobs that send real traffic at once; the rest waits as PENDING
 VIRTUAL_JOBS = 2  # simulations compute all the time, more of them at once only slow each other down
+RETRY_S = (0.1, 5.0)  # from one try to the next of what the store could not take: at first, at most
 CLOSE_S = 60.0  # how long `close` waits for jobs to end
 
 LOST = "The service ended while this job was running; results of the benchmarks that had finished are kept"
@@ -72,7 +77,10 @@ class Launcher:
                 self._waiting.remove(name)
             signal = self._running.get(name)
         if waited:
-            self._stopped(name)
+            try:
+                self._stopped(name)
+            except StoreFailure:
+                self.submit(name)  # a worker sees that it is not to run, and tries until it can be kept
         elif signal is not None:
             signal.ask()
 
@@ -105,20 +113,40 @@ class Launcher:
 
     def _run(self, name: str, signal: StopSignal) -> None:
         store = self._around.store
-        job = store.get(name)
+        job = self._surely(lambda: store.get(name))
         if job is None:
             return
         # Not from PENDING any more: it was stopped before it began.
-        if not store.move(name, Status.IN_PROGRESS):
-            self._stopped(name)
+        if not self._surely(lambda: store.move(name, Status.IN_PROGRESS)):
+            self._surely(lambda: self._stopped(name))
             return
         ending = self._ending(job, signal)
+        self._surely(lambda: self._keep(name, ending, signal))
+
+    def _keep(self, name: str, ending: Ending, signal: StopSignal) -> None:
+        """Write down how a job ended; may be done again from the start if it fails midway."""
         if signal.at_once:
             ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
-            self._settle(name, Status.FAILED, SHUT_DOWN)
-        kept = store.move(name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s)
+        if ending.status is Status.FAILED:
+            self._settle(name, Status.FAILED, ending.failure_reason)
+        kept = self._around.store.move(
+            name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s
+        )
         if not kept:
             self._stopped(name, ending.completed_s)
+
+    def _surely(self, act: Callable[[], _T]) -> _T:
+        """What `act` returns, tried until the store can do it (a full disk is emptied some day) or all is closed."""
+        wait_s, longest_s = RETRY_S
+        while True:
+            try:
+                return act()
+            except StoreFailure as problem:
+                _LOG.error("%s; tried again in %g s", problem, wait_s)
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._closing, wait_s):
+                        raise
+                wait_s = min(2 * wait_s, longest_s)
 
     def _ending(self, job: JobRow, signal: StopSignal) -> Ending:
         try:
@@ -126,7 +154,6 @@ class Launcher:
         except Exception as problem:
             _LOG.exception("job %s broke", job.name)
             reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-            self._settle(job.name, Status.FAILED, reason)
             return Ending(Status.FAILED, self._around.store.now_s(), reason)
 
     def _stopped(self, name: str, completed_s: float | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from loadtest.jobs.redact import redacted
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow
 
 __all__ = [
@@ -91,12 +92,12 @@ def job_values(job: JobRow) -> tuple[Value, ...]:
         round(job.created_s * 1000),
         round(job.modified_s * 1000),
         None if job.completed_s is None else round(job.completed_s * 1000),
-        job.failure_reason,
+        job.failure_reason and redacted(job.failure_reason),
         job.model_name,
         job.model_package_arn,
         job.profile,
-        json.dumps(job.facts.to_dict()),
-        json.dumps(job.request),
+        redacted(json.dumps(job.facts.to_dict())),
+        redacted(json.dumps(job.request)),
     )
 
 
@@ -119,7 +120,7 @@ def step_values(job_name: str, step: StepRow) -> tuple[Value, ...]:
         step.status.value,
         None if step.started_s is None else round(step.started_s * 1000),
         None if step.ended_s is None else round(step.ended_s * 1000),
-        step.failure_reason,
+        step.failure_reason and redacted(step.failure_reason),
         json.dumps(body),
     )
 

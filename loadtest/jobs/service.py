@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from loadtest.core.parse import parse_job
 from loadtest.core.result import RunResult
 from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
+from loadtest.jobs.benchmarked import list_model_metadata
+from loadtest.jobs.check import checked_job
 from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
 from loadtest.jobs.events import EventSink, NoEvents
@@ -66,7 +67,7 @@ class JobService:
     def create_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
         """Keep the job and start it as soon as there is room. ResourceInUse: the name is taken."""
         try:
-            spec = parse_job(params, self._profile)
+            spec = checked_job(params, self._profile)
         except SpecError as problem:
             raise refusal(problem) from problem
         facts = facts_of(params, self._model_reader)
@@ -144,6 +145,10 @@ class JobService:
         if not job.status.final:
             raise invalid(f"Inference recommendations job {job.name!r} has not ended, its status is {job.status.value}")
         return scaling_configuration(params, self._store.steps(job.name), self.fleet.catalogue)
+
+    def list_model_metadata(self, params: Members) -> dict[str, Any]:
+        """One page of the models that NearestModelName can name."""
+        return list_model_metadata(params)
 
     def add_tags(self, params: Members) -> dict[str, Any]:
         """Add tags or replace their values; answers with all tags of the job."""

@@ -8,6 +8,7 @@ A directory belongs to one process at a time: a second one is refused, and the c
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import time
@@ -15,15 +16,22 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from loadtest.errors import EngineError
-from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.redact import redacted
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow, Tag
 from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, order_of, step_values, where_of
 from loadtest.jobs.status import ACTIVE, SOURCES, Status
+from loadtest.jobs.unpack import job_of, step_of
 
-__all__ = ["JobStore", "NameTaken", "QuotaReached"]
+__all__ = ["JobStore", "NameTaken", "QuotaReached", "StoreFailure"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class StoreFailure(EngineError):
+    """The state could not be read or written, as with a full disk; nothing was changed, and later it may work."""
 
 
 class NameTaken(Exception):
@@ -38,7 +46,9 @@ class JobStore:
     """Jobs, their steps and their tags.
 
     directory: None: in memory, gone with the object. clock: epoch seconds.
-    Raises EngineError if the directory cannot be used or another process uses it.
+    Raises EngineError if the directory cannot be used, another process uses it, or its jobs.db is none of this
+    version. Rows that cannot be read are named in the log, once, and are as if they were not there, but for their
+    names, which stay taken. Every method raises StoreFailure if the disk fails it.
     """
 
     def __init__(self, directory: Path | None = None, clock: Callable[[], float] = time.time) -> None:
@@ -53,10 +63,13 @@ class JobStore:
             except OSError as problem:
                 raise EngineError(f"cannot use the state directory {directory}: {problem}") from problem
             self._claim = _claim(directory)
-            self._db = _connect(str(directory / "jobs.db"))
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            try:
+                self._db = _opened(directory / "jobs.db")
+            except BaseException:
+                self._claim.close()
+                raise
         self._db.executescript(SCHEMA)
+        self._bad: frozenset[int] = frozenset(self._unreadable())
 
     def close(self) -> None:
         """Gives the directory back; no other method may be called afterwards."""
@@ -89,17 +102,17 @@ class JobStore:
 
     def get(self, name: str) -> JobRow | None:
         """None: no such job."""
-        with self._lock:
-            row = self._db.execute("SELECT * FROM jobs WHERE name = ?", (name,)).fetchone()
-        return row and _job(row)
+        found = self._query("SELECT * FROM jobs WHERE name = ?", (name,))
+        return next((job_of(row) for row in found if row["seq"] not in self._bad), None)
 
     def jobs(self, query: JobQuery, after: Sequence[str | int] | None, limit: int) -> list[JobRow]:
         """At most `limit` jobs in the query's order. after: `key` of the row that the page before ended with."""
         where, values = where_of(query, after)
         sql = f"SELECT * FROM jobs {where} ORDER BY {order_of(query)} LIMIT ?"
-        with self._lock:
-            rows = self._db.execute(sql, (*values, limit)).fetchall()
-        return [_job(row) for row in rows]
+        # So many more that a page is full although bad rows are left out.
+        rows = self._query(sql, (*values, limit if limit < 0 else limit + len(self._bad)))
+        found = [job_of(row) for row in rows if row["seq"] not in self._bad]
+        return found if limit < 0 else found[:limit]
 
     def in_status(self, status: Status) -> list[JobRow]:
         """All jobs of a status, oldest first."""
@@ -116,13 +129,13 @@ class JobStore:
             found = db.execute(
                 "UPDATE jobs SET status = ?, modified_ms = ?, completed_ms = ?, failure_reason = ? "
                 f"WHERE name = ? AND status IN ({', '.join('?' * len(sources))})",
-                (to, _ms(now_s), _ms(ended_s), failure_reason and failure_reason[:1024], name, *sources),
+                (to, _ms(now_s), _ms(ended_s), failure_reason and redacted(failure_reason)[:1024], name, *sources),
             )
             return found.rowcount == 1
 
     def active(self) -> int:
         """How many jobs count against the quota."""
-        with self._lock:
+        with self._lock, _failures():
             return self._active(self._db)
 
     # Steps
@@ -141,12 +154,11 @@ class JobStore:
         self, name: str, status: Status | None = None, after: int | None = None, limit: int = -1
     ) -> list[StepRow]:
         """A job's steps in their order. after: the index that the page before ended with; limit -1: all."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT * FROM steps WHERE job = ? AND idx > ? AND (? IS NULL OR status = ?) ORDER BY idx LIMIT ?",
-                (name, -1 if after is None else after, status, status, limit),
-            ).fetchall()
-        return [_step(row) for row in rows]
+        rows = self._query(
+            "SELECT * FROM steps WHERE job = ? AND idx > ? AND (? IS NULL OR status = ?) ORDER BY idx LIMIT ?",
+            (name, -1 if after is None else after, status, status, limit),
+        )
+        return [step for row in rows if (step := _tried(step_of, row, f"step {row['idx']} of job {name}"))]
 
     def put_run(self, name: str, index: int, result: Mapping[str, Any]) -> None:
         """Keep the whole result of a step's load test (`RunResult.to_dict`), compressed."""
@@ -156,17 +168,14 @@ class JobStore:
 
     def run(self, name: str, index: int) -> dict[str, Any] | None:
         """What `put_run` kept; None: nothing."""
-        with self._lock:
-            row = self._db.execute("SELECT result FROM runs WHERE job = ? AND idx = ?", (name, index)).fetchone()
-        found: dict[str, Any] | None = row and json.loads(zlib.decompress(row["result"]))
-        return found
+        rows = self._query("SELECT result FROM runs WHERE job = ? AND idx = ?", (name, index))
+        return _tried(_unpacked, rows[0], f"result {index} of job {name}") if rows else None
 
     # Tags
 
     def tags(self, name: str) -> list[Tag]:
         """In the order in which the keys first came."""
-        with self._lock:
-            rows = self._db.execute("SELECT key, value FROM tags WHERE job = ? ORDER BY rowid", (name,)).fetchall()
+        rows = self._query("SELECT key, value FROM tags WHERE job = ? ORDER BY rowid", (name,))
         return [(row["key"], row["value"]) for row in rows]
 
     def add_tags(self, name: str, tags: Sequence[Tag]) -> None:
@@ -188,19 +197,53 @@ class JobStore:
 
     def _active(self, db: sqlite3.Connection) -> int:
         marks = ", ".join("?" * len(ACTIVE))
-        found: int = db.execute(f"SELECT count(*) FROM jobs WHERE status IN ({marks})", sorted(ACTIVE)).fetchone()[0]
-        return found
+        rows = db.execute(f"SELECT seq FROM jobs WHERE status IN ({marks})", sorted(ACTIVE)).fetchall()
+        return sum(row["seq"] not in self._bad for row in rows)
+
+    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock, _failures():
+            return self._db.execute(sql, values).fetchall()
+
+    def _unreadable(self) -> Iterator[int]:
+        for row in self._query("SELECT * FROM jobs"):
+            if _tried(job_of, row, f"job {row['name']!r} (row {row['seq']})") is None:
+                yield row["seq"]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, _failures():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has ended it itself, as for a full disk
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise StoreFailure(f"the jobs' state cannot be used: {problem}") from problem
+
+
+_Row = TypeVar("_Row")
+
+
+def _tried(read: Callable[[sqlite3.Row], _Row], row: sqlite3.Row, name: str) -> _Row | None:
+    try:
+        return read(row)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, zlib.error) as problem:
+        _LOG.error("%s in the state cannot be read and is left out: %s: %s", name, type(problem).__name__, problem)
+        return None
+
+
+def _unpacked(row: sqlite3.Row) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(row["result"]))
+    return found
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -209,49 +252,49 @@ def _connect(path: str) -> sqlite3.Connection:
     return db
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database, seen to be whole and of this version's tables."""
+    advice = "move it away, or give another --state"
+    try:
+        db = _connect(str(path))
+    except sqlite3.Error as problem:
+        raise EngineError(f"{path} cannot be opened: {problem}; {advice}") from problem
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise EngineError(f"{path} is damaged: {found}; {advice}")
+        db.executescript(SCHEMA)
+        for table, columns in (("jobs", JOB_COLUMNS), ("steps", STEP_COLUMNS)):
+            missing = set(columns) - {row["name"] for row in db.execute(f"PRAGMA table_info({table})")}
+            if missing:
+                lacks = ", ".join(sorted(missing))
+                raise EngineError(f"{path} is of another version: its table {table} has no {lacks}; {advice}")
+    except sqlite3.Error as problem:
+        db.close()
+        raise EngineError(f"{path} cannot be used: {problem}; {advice}") from problem
+    except EngineError:
+        db.close()
+        raise
+    return db
+
+
 def _claim(directory: Path) -> sqlite3.Connection:
     # An exclusive transaction that is never ended: the operating system takes the lock back when the process dies.
-    claim = sqlite3.connect(str(directory / "owner.db"), timeout=0.0, isolation_level=None, check_same_thread=False)
+    path = directory / "owner.db"
+    try:
+        claim = sqlite3.connect(str(path), timeout=0.0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as problem:
+        raise EngineError(f"{path} cannot be opened: {problem}") from problem
     try:
         claim.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as problem:
         claim.close()
-        raise EngineError(
-            f"the state directory {directory} cannot be used: {problem}; is another server using it?"
-        ) from (problem)
+        words = f"the state directory {directory} cannot be used: {problem}; is another server using it?"
+        raise EngineError(words) from problem
     return claim
 
 
 def _ms(time_s: float | None) -> int | None:
     return None if time_s is None else round(time_s * 1000)
-
-
-def _s(time_ms: int | None) -> float | None:
-    return None if time_ms is None else time_ms / 1000
-
-
-def _job(row: sqlite3.Row) -> JobRow:
-    return JobRow(
-        name=row["name"],
-        arn=row["arn"],
-        request=json.loads(row["request"]),
-        profile=row["profile"],
-        facts=ModelFacts.from_dict(json.loads(row["facts"])),
-        created_s=row["created_ms"] / 1000,
-        modified_s=row["modified_ms"] / 1000,
-        status=Status(row["status"]),
-        completed_s=_s(row["completed_ms"]),
-        failure_reason=row["failure_reason"],
-        seq=row["seq"],
-    )
-
-
-def _step(row: sqlite3.Row) -> StepRow:
-    return StepRow(
-        index=row["idx"],
-        status=Status(row["status"]),
-        started_s=_s(row["started_ms"]),
-        ended_s=_s(row["ended_ms"]),
-        failure_reason=row["failure_reason"],
-        **json.loads(row["body"]),
-    )

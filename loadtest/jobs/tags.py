@@ -9,7 +9,7 @@ from loadtest.errors import Problem, SpecError
 from loadtest.jobs.errors import invalid, refusal
 from loadtest.jobs.rows import Tag
 
-__all__ = ["MAX_TAGS", "checked_keys", "checked_tags", "tag_list"]
+__all__ = ["MAX_TAGS", "checked_keys", "checked_tags", "tag_list", "tag_problems"]
 
 MAX_TAGS = 50
 
@@ -19,6 +19,18 @@ def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ())
 
     Raises ApiError ValidationException with every problem.
     """
+    pairs, problems = _read(tags, present)
+    if problems:
+        raise refusal(SpecError(problems))
+    return pairs
+
+
+def tag_problems(tags: Iterable[Mapping[str, Any]]) -> list[Problem]:
+    """Everything that is wrong with the tags of a new job."""
+    return _read(tags, ())[1]
+
+
+def _read(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag]) -> tuple[list[Tag], list[Problem]]:
     problems: list[Problem] = []
     pairs: list[Tag] = []
     for i, tag in enumerate(tags):
@@ -35,9 +47,7 @@ def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ())
     count = len({key for key, _ in [*present, *pairs]})
     if count > MAX_TAGS:
         problems.append(Problem("Tags", str(count), f"a job has at most {MAX_TAGS} tags"))
-    if problems:
-        raise refusal(SpecError(problems))
-    return pairs
+    return pairs, problems
 
 
 def checked_keys(keys: object) -> list[str]:

@@ -61,11 +61,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("response_bytes", int, "Length of an answer's body; 0: a short JSON document."),
     Option("seed", int, "Seed of everything drawn at random."),
     Option("name", str, "The only endpoint name that is served; default: any."),
+    Option("variant", str, "The only production variant; default: any."),
     Option("tls_cert", str, "PEM file with the certificate chain: serve HTTPS."),
     Option("tls_key", str, "PEM file with the key, if it is not in --tls-cert."),
     Option("log", str, "Write each success's latency to this file: int64, us, little-endian."),
     Option("idle_timeout_s", float, "Close a connection that has been without a request for so long."),
     Option("request_timeout_s", float, "Time from a request's first byte to its last."),
+    Option("allow_origin", str, "Web pages that may use it (http://localhost:3000), separated by commas."),
+    Option("allow_host", str, "Names that it goes by besides loopback and --host, separated by commas."),
     Option("until_stdin_closes", bool, "End at the end of file on stdin, too."),
 )
 

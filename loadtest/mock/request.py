@@ -23,12 +23,18 @@ _WANTED = frozenset(
         _LENGTH,
         _EXPECT,
         b"accept",
+        b"host",
+        b"origin",
+        b"referer",
+        b"sec-fetch-site",
         b"x-amzn-sagemaker-accept",
         b"x-amzn-sagemaker-custom-attributes",
         b"x-amzn-sagemaker-session-id",
         b"x-amzn-sagemaker-target-variant",
     }
 )
+
+_ONCE = (b"host", b"origin")
 
 
 class Request(NamedTuple):
@@ -136,7 +142,9 @@ class RequestReader:
         elif name == _EXPECT:
             self._expect = value.lower() == b"100-continue"
         else:
-            self._headers[name] = value
+            # A second Host or Origin must not hide the first.
+            known = self._headers.get(name) if name in _ONCE else None
+            self._headers[name] = value if known is None else known + b", " + value
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 from loadtest.mock.reply import LATENCY_HEADER, error_body, header_lines, quick_reply
 from loadtest.mock.request import MAX_BODY_BYTES, Request, too_large
 from loadtest.targets.latency import Answer, MockSettings
+from loadtest.wire.access import Access
 from loadtest.wire.eventstream import encode_event
 
 __all__ = ["Invocation", "Reply", "Runtime"]
@@ -34,6 +35,7 @@ _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
 _SESSION = b"x-amzn-sagemaker-session-id"
 _SESSION_S = 3600
+_VARIANT = b"x-amzn-sagemaker-target-variant"
 _MAX_KNOWN = 256
 _ALLOWED = {b"/ping": ("GET", "HEAD"), b"/loadtest/stats": ("GET", "HEAD"), b"/invocations": ("POST",)}
 
@@ -63,8 +65,9 @@ class Invocation(NamedTuple):
 class Runtime:
     """The routes for one set of settings. Raises nothing for anything a client can send."""
 
-    def __init__(self, settings: MockSettings) -> None:
+    def __init__(self, settings: MockSettings, access: Access = Access()) -> None:
         self._settings = settings
+        self._access = access
         self._filler = b"0" * settings.response_bytes
         self._known: dict[object, Invocation] = {}
         self._ids = itertools.count()
@@ -88,6 +91,10 @@ class Runtime:
     def _route(self, request: Request) -> Invocation | Reply | None:
         path = _origin_form(request.path)
         method = request.method.decode("latin-1")
+        heard = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
+        refused = self._access.refusal(heard, method=method, http11=False)
+        if refused is not None:
+            return self.error(refused.status, "AccessDeniedException", refused.text)
         if path.startswith(b"/endpoints/"):
             return self._endpoint(request, path.split(b"/")[2:], method)
         allowed = _ALLOWED.get(path)
@@ -154,12 +161,16 @@ class Runtime:
             return self.error(400, "ValidationError", problem)
         if self._settings.name and name != self._settings.name:
             return self.error(400, "ValidationError", f"Endpoint {name} of account {_ACCOUNT} not found.")
+        variant = request.headers.get(_VARIANT)
+        if variant is not None and self._settings.variant and variant.decode("latin-1") != self._settings.variant:
+            missing = f"Variant {variant.decode('latin-1')} of endpoint {name} of account {_ACCOUNT} not found."
+            return self.error(400, "ValidationError", missing)
         return self._invocation(request, name, stream=rest[1] != b"invocations")
 
     def _invocation(self, request: Request, name: str, *, stream: bool) -> Invocation:
         accept = b"x-amzn-sagemaker-accept" if stream else b"accept"
         content_type, body = self._answer_body(request.headers.get(accept, b""))
-        variant = request.headers.get(b"x-amzn-sagemaker-target-variant", b"AllTraffic").decode("latin-1")
+        variant = self._settings.variant or request.headers.get(_VARIANT, b"AllTraffic").decode("latin-1")
         headers = [("x-Amzn-Invoked-Production-Variant", variant)]
         if stream:
             headers.append(("X-Amzn-SageMaker-Content-Type", content_type))
@@ -226,7 +237,7 @@ def _origin_form(path: bytes) -> bytes:
 def _invalid(name: str, headers: dict[bytes, bytes]) -> str:
     """The first broken constraint as the service words it; "" if there is none."""
     broken = "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: Member must {}"
-    variant = headers.get(b"x-amzn-sagemaker-target-variant")
+    variant = headers.get(_VARIANT)
     names = [("endpointName", name)]
     if variant is not None:
         names.append(("targetVariant", variant.decode("latin-1")))

@@ -11,8 +11,10 @@ import ssl
 import sys
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadtest.errors import Problem, SpecError
+from loadtest.loopback import is_loopback
 from loadtest.mock.connection import Connection
 from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
@@ -20,6 +22,7 @@ from loadtest.mock.timer import new_event_loop, sharpen_timers
 from loadtest.signals import heeded
 from loadtest.targets.latency import LatencyModel, MockSettings
 from loadtest.targets.samples import read_samples
+from loadtest.wire.access import Access
 
 __all__ = ["MockServer", "ServerOptions", "serve"]
 
@@ -34,6 +37,7 @@ class ServerOptions:
     port 0: a free one. tls_cert, tls_key: PEM files; None: plain HTTP (tls_key None: the key is in tls_cert).
     until_stdin_closes: end at the end of file on stdin, so that it cannot outlive its parent.
     log: file for the latency of each success (LatencyLog); None: none.
+    allow_origin, allow_host: pages and names that are let in besides loopback (wire.access), separated by commas.
     idle_timeout_s: of a connection without a request. request_timeout_s: from a request's first byte to its last.
     """
 
@@ -45,6 +49,8 @@ class ServerOptions:
     log: str | None = None
     idle_timeout_s: float = 300.0
     request_timeout_s: float = 30.0
+    allow_origin: str = ""
+    allow_host: str = ""
 
 
 class MockServer:
@@ -54,7 +60,7 @@ class MockServer:
         samples_ms = read_samples(settings.samples) if settings.samples else ()
         self.options = options
         self.model = LatencyModel(settings, samples_ms)
-        self.runtime = Runtime(settings)
+        self.runtime = Runtime(settings, Access(options.host, _words(options.allow_origin), _words(options.allow_host)))
         self.stats = Stats()
         self.idle_timeout_s = options.idle_timeout_s
         self.request_timeout_s = options.request_timeout_s
@@ -157,7 +163,7 @@ async def _serve(server: MockServer, options: ServerOptions) -> None:
         loop.add_signal_handler(number, end.set)
     url = await server.start()
     print(url, flush=True)
-    if not _is_loopback(url):
+    if not is_loopback(urlsplit(url).hostname or ""):
         print(f"warning: {url} can be reached from other machines, and asks nobody who they are", file=sys.stderr)
     if options.until_stdin_closes:
         _watch_stdin(loop, end)
@@ -189,9 +195,8 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
         end.set()
 
 
-def _is_loopback(url: str) -> bool:
-    host = url.partition("://")[2].rpartition(":")[0].strip("[]")
-    return host == "::1" or host.startswith("127.")
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -35,7 +35,8 @@ def log_line(window: Window, levels: Sequence[Level]) -> str:
     """The window's intervals; "" without a success.
 
     One of the latency; of an open workload a second one, of the response latency; of streamed answers one of the time
-    to the first part and, if there were more parts, one of the time from part to part.
+    to the first part and, if there were more parts, one of the time from part to part; of the connections that were
+    opened, one of how long they took.
 
     An empty histogram is left out: hdrh's `add` of one sets the sum's minimum to 0, and a gap says the same.
     """
@@ -47,6 +48,7 @@ def log_line(window: Window, levels: Sequence[Level]) -> str:
         ("open-response", window.response_max_ms, window.response),
         ("ttfb", window.ttfb_max_ms, window.ttfb),
         ("inter-chunk", window.inter_chunk_max_ms, window.inter_chunk),
+        ("connect", window.connect_max_ms, window.connect),
     )
     return "".join(
         f"Tag={tag},{times},{max_ms or 0.0:.3f},{encoded}\n" for tag, max_ms, encoded in intervals if encoded

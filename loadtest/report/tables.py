@@ -43,6 +43,12 @@ LEVEL_COLUMNS = (
     "inter_chunk_p95_ms",
     "inter_chunk_p99_ms",
     "inter_chunk_max_ms",
+    "connects",
+    "reconnects",
+    "connect_p50_ms",
+    "connect_p95_ms",
+    "connect_p99_ms",
+    "connect_max_ms",
 )
 
 

@@ -20,6 +20,7 @@ from loadtest.core.levels import LevelResult
 from loadtest.core.result import RunResult
 from loadtest.core.silence import silences
 from loadtest.core.verdict import LatencyVerdict
+from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.streaming import streaming_tables
 from loadtest.report.words import duration, evidence_words, level_users, milliseconds, number, percent, plural
@@ -49,6 +50,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += [_verdict(result), *_why(result), *_figures(result)]
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
     parts += streaming_tables(result)
+    parts += connection_lines(result.totals)
     parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
     parts += [*_errors(result), *_trust(result), *_warnings(result)]
     if (url := result.environment.get("target_url")) is not None:

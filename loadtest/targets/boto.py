@@ -23,7 +23,7 @@ from botocore.validate import validate_parameters
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
-from loadtest.targets.boto_errors import classify_exception
+from loadtest.targets.boto_errors import classify_exception, keep_error_bodies
 from loadtest.targets.endpoint import PARAMETERS
 from loadtest.targets.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
@@ -43,6 +43,7 @@ class BotoTarget:
 
     def __init__(self, endpoint_name: str, options: Mapping[str, Any], *, peak_users: int = 10) -> None:
         self._client = _client(options, peak_users)
+        keep_error_bodies(self._client)
         self._parameters: dict[str, Any] = {"EndpointName": endpoint_name}
         for option, parameter in PARAMETERS.items():
             if options.get(option) is not None:

@@ -10,17 +10,18 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import botocore.eventstream
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from loadtest.core.outcome import Kind
-from loadtest.targets.classify import classify, classify_event, error_of
+from loadtest.targets.classify import classify, classify_event, error_of, original_status
+from loadtest.targets.redirect import with_location
 from loadtest.targets.tls import tls_failure
 
-__all__ = ["Failure", "classify_exception"]
+__all__ = ["Failure", "classify_exception", "keep_error_bodies"]
 
 
 class Failure(NamedTuple):
@@ -32,6 +33,7 @@ class Failure(NamedTuple):
     body_bytes: int = 0
 
 
+_TOLD = "loadtest"  # what _read_error found, beside the members of an error answer
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL))
 # From the most telling to the least; a row decides if any exception of the chain is of its type.
 _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...] = (
@@ -79,15 +81,31 @@ def classify_exception(problem: Exception) -> Failure:
 def _answered(problem: aws.ClientError) -> Failure:
     answer = problem.response
     told = answer["ResponseMetadata"]
-    status, headers = told["HTTPStatusCode"], told["HTTPHeaders"]
-    code: str | None = str(answer["Error"].get("Code", ""))
-    if code in ("", str(status)):
-        # botocore looks at no header of an error without a body or with an HTML one (_is_generic_error_response).
-        code, _ = error_of(headers, b"")
-    original = answer.get("OriginalStatusCode")
-    kind, detail = classify(status, code, original if isinstance(original, int) else None)
-    length = headers.get("content-length", "")
-    return Failure(kind, detail, status, int(length) if length.isascii() and length.isdigit() else 0)
+    status = told["HTTPStatusCode"]
+    if _TOLD in answer:
+        code, original, body_bytes = answer[_TOLD]
+    else:  # a botocore of 1.34 or 1.35 may have no such event
+        code, _ = error_of(told["HTTPHeaders"], b"")
+        code = code or str(answer["Error"].get("Code", ""))
+        original, body_bytes = original_status(answer.get("OriginalStatusCode")), 0
+    kind, detail = classify(status, code, original)
+    return Failure(kind, with_location(status, told["HTTPHeaders"], detail), status, body_bytes)
+
+
+def keep_error_bodies(client: Any) -> None:
+    """Read the error answers of a sagemaker-runtime client by `error_of`, before botocore does.
+
+    botocore takes no Content-Encoding off and stumbles over a status that is no integer, and then even the code that
+    is in a header is lost; of a body that is HTML it looks at no header.
+    """
+    client.meta.events.register("before-parse.sagemaker-runtime", _read_error)
+
+
+def _read_error(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] >= 300:
+        body: bytes = response_dict["body"]
+        customized_response_dict[_TOLD] = (*error_of(response_dict["headers"], body), len(body))
+        response_dict["body"] = b"{}"
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

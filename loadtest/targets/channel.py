@@ -8,9 +8,6 @@ else the socket may become readable too: then the registration ends, and the nex
 from __future__ import annotations
 
 import _socket
-import fcntl
-import struct
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns, time_ns
@@ -18,7 +15,7 @@ from typing import Any, NamedTuple
 
 from gevent import get_hub, getcurrent
 
-from loadtest.core.outcome import Kind
+from loadtest.core.outcome import Kind, Opening
 from loadtest.targets.dial import Failed, dial
 from loadtest.targets.poller import Poller, poller_here
 from loadtest.targets.route import Route
@@ -46,6 +43,8 @@ class Channel:
     sent_ns, start_ns: when the request left, or the opening began, on CLOCK_REALTIME and by the monotonic clock.
     request, queued: the bytes of the request under way, and how many the kernel has taken.
     problem: what sending it, or reading its answer, came to.
+    opening: of the connection that was opened for it; None: there was one.
+    noise: bytes that mean nothing where no answer is awaited.
     """
 
     __slots__ = (
@@ -58,6 +57,8 @@ class Channel:
         "_watchdog",
         "expired",
         "hub_switch",
+        "noise",
+        "opening",
         "problem",
         "queued",
         "receive",
@@ -86,6 +87,8 @@ class Channel:
         self.request, self.queued = b"", 0
         self.problem: Failed | OSError | None = None
         self.since_ns = self.sent_ns = self.start_ns = 0
+        self.opening: Opening | None = None
+        self.noise = b""
         self._dialing = False
 
     @property
@@ -109,7 +112,7 @@ class Channel:
         self.start_ns, self.sent_ns = monotonic_ns(), time_ns()
         self._dialing = True
         try:
-            sock, self.tls = dial(self._route)
+            sock, self.tls, self.opening = dial(self._route)
         finally:
             self._dialing = False
         if self.expired:
@@ -197,21 +200,6 @@ class Channel:
         if self.expired:
             raise Failed(Kind.TIMEOUT, "read timeout")
 
-    def unheard(self, problem: Failed | OSError) -> bool:
-        """The server's kernel acknowledged no byte of the request: it had closed before, and sending again is safe."""
-        if not self.queued:
-            return True
-        # A server that closed before says so with a FIN: the stream ends, or Linux reports its reset as EPIPE
-        # (tcp_reset in net/ipv4/tcp_input.c). Whatever else happened, a server that was not heard of (a reset, a
-        # kernel that gave up) may have read what it did not acknowledge.
-        if not isinstance(problem, (Failed, BrokenPipeError)):
-            return False
-        try:
-            waiting = fcntl.ioctl(self._sock.fileno(), termios.TIOCOUTQ, bytes(4))
-        except OSError:
-            return False
-        return self.queued == len(self.request) and int(struct.unpack("i", waiting)[0]) >= self.queued
-
     def hand_over(self, handler: Callable[[], object] | None) -> Poller:
         """Let `handler` be called when there is something to read; None: the channel's own. Only if it `is_open`."""
         assert self._poller is not None
@@ -252,10 +240,12 @@ class Channel:
         self.wake = self._adopted.switch
 
     def _is_quiet(self) -> bool:
-        """Nothing came since the last answer, or nothing but TLS's own messages."""
+        """Nothing came since the last answer, or nothing but noise and TLS's own messages."""
         try:
             while data := self._sock.recv(READ_BYTES):
-                if self.tls is None or self.tls.decrypt(data) or self.tls.ended:
+                if (data if self.tls is None else self.tls.decrypt(data)).strip(self.noise):
+                    return False
+                if self.tls is not None and self.tls.ended:
                     return False
         except BlockingIOError:
             return True

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from loadtest.core.outcome import Kind
 
-__all__ = ["THROTTLING_CODES", "classify", "classify_event", "error_of"]
+__all__ = ["THROTTLING_CODES", "classify", "classify_event", "decoded", "error_of", "original_status"]
 
 # Codes by which AWS services say "too fast", whatever the status: 400 for ThrottlingException, 503 for SlowDown.
 THROTTLING_CODES = frozenset(
@@ -38,6 +39,14 @@ _OK = (Kind.OK, "")
 # A code becomes a key of a counter that lives as long as the run: a hostile server must not make it grow at will.
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _MAX_ERROR_BYTES = 1 << 20
+# Where a body is no JSON because it is longer than what was kept of it. Inside of a text the quotes would be escaped.
+_STATUS_MEMBER = re.compile(rb'(?<!\\)"OriginalStatusCode"\s{0,8}:\s{0,8}"?([0-9]{1,3})(?:\.0{1,8})?(?![0-9.eE])')
+_CODE_MEMBER = re.compile(rb'(?<!\\)"(?:code|Code|__type)"\s{0,8}:\s{0,8}"([^"\\]{1,512})"')
+# The service's own words for a ModelError, which come before the container's.
+_STATUS_WORDS = re.compile(rb'(?<!\\)"[Mm]essage"\s{0,8}:\s{0,8}"Received (?:client|server) error \(([0-9]{3})\)')
+_STATUS_TEXT = re.compile(r"([0-9]{1,3})(?:\.0{1,8})?", re.ASCII)
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+_INFLATED_AT_ONCE = 4096
 
 
 def classify(status: int, error_code: str | None, original_status: int | None = None) -> tuple[Kind, str]:
@@ -81,23 +90,76 @@ def error_of(headers: Mapping[str, str], body: bytes) -> tuple[str | None, int |
     """(error code, OriginalStatusCode) of an error answer; None for what it does not tell. Never raises.
 
     The code is the header x-amzn-ErrorType (in any case), or else `code`, `Code` or `__type` of the JSON body, without
-    a namespace before `#` and without what follows `:`.
+    a namespace before `#` and without what follows `:`. The body may be compressed (Content-Encoding), and of a long
+    one the beginning and the end are enough.
     """
+    body = decoded(headers, body)
     members = _members(body)
     told: list[Any] = [value for name, value in headers.items() if name.lower() == "x-amzn-errortype"]
     told += [members.get(name) for name in ("code", "Code", "__type")]
     code = next((clean for clean in map(_code, told) if clean is not None), None)
-    return code, _status(members.get("OriginalStatusCode"))
+    return code, original_status(members.get("OriginalStatusCode"))
+
+
+def decoded(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The body without its Content-Encoding (gzip, deflate), at most 1 MiB of it if it has one. Never raises: what
+    cannot be decoded ends the result, and an encoding that is not known leaves the body as it is.
+    """
+    told = next((value for name, value in headers.items() if name.lower() == "content-encoding"), "")
+    # Several encodings are listed in the order in which they were applied (RFC 9110, 8.4).
+    for encoding in reversed(told.lower().split(",")[:4]):
+        window_bits = _WINDOW_BITS.get(encoding.strip())
+        if window_bits is not None:
+            body = _inflated(body, window_bits)
+    return body
+
+
+def original_status(value: object) -> int | None:
+    """OriginalStatusCode as a number, whatever a server writes it as (500, 500.0, "500"); None: it is no status."""
+    if isinstance(value, str):
+        match = _STATUS_TEXT.fullmatch(value)
+        value = int(match[1]) if match else None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999:
+        return value
+    return None
+
+
+def _inflated(body: bytes, window_bits: int) -> bytes:
+    # RFC 9110 means zlib's format by "deflate"; some servers send it without its header.
+    is_bare = window_bits == 47 and body[:1] != b"" and body[0] & 0x0F != 8
+    inflater = zlib.decompressobj(-15 if is_bare else window_bits)
+    pieces: list[bytes] = []
+    room = _MAX_ERROR_BYTES
+    try:
+        # Piece by piece, because an error loses what it stands in.
+        for at in range(0, len(body), _INFLATED_AT_ONCE):
+            pieces.append(inflater.decompress(inflater.unconsumed_tail + body[at : at + _INFLATED_AT_ONCE], room))
+            room -= len(pieces[-1])
+            if room <= 0 or inflater.eof:
+                break
+    except zlib.error:
+        pass
+    return b"".join(pieces)
 
 
 def _members(body: bytes) -> Mapping[str, Any]:
-    if not body or len(body) > _MAX_ERROR_BYTES:
-        return {}
-    try:
-        members = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return members if isinstance(members, dict) else {}
+    if len(body) <= _MAX_ERROR_BYTES:
+        try:
+            members = json.loads(body)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return members if isinstance(members, dict) else {}
+    return _glimpsed(body) if body.lstrip()[:1] == b"{" else {}
+
+
+def _glimpsed(body: bytes) -> Mapping[str, Any]:
+    """Members of an object that cannot be read as a whole."""
+    code, status = _CODE_MEMBER.search(body), _STATUS_MEMBER.search(body) or _STATUS_WORDS.search(body)
+    found = {"code": code, "OriginalStatusCode": status}
+    return {name: match[1].decode("utf-8", "replace") for name, match in found.items() if match is not None}
 
 
 def _code(value: object) -> str | None:
@@ -107,11 +169,3 @@ def _code(value: object) -> str | None:
         return None
     text = value.split(":", 1)[0].rsplit("#", 1)[-1].strip()
     return text if _CODE.fullmatch(text) else None
-
-
-def _status(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 999:
-        return value
-    return None

@@ -6,13 +6,14 @@ import _socket
 import errno
 import ssl
 from collections.abc import Iterable
+from time import monotonic_ns
 from typing import Any
 
 import gevent
 from gevent import get_hub
 from gevent import socket as gevent_socket
 
-from loadtest.core.outcome import Kind
+from loadtest.core.outcome import Kind, Opening
 from loadtest.targets import timestamps
 from loadtest.targets.route import Route
 from loadtest.targets.tls import TlsStream, tls_failure
@@ -38,16 +39,23 @@ class _Late(Exception):
     """The connect timeout passed."""
 
 
-def dial(route: Route) -> tuple[_socket.socket, TlsStream | None]:
-    """A connected non-blocking socket that asks for timestamps, its TLS handshake done. Raises Failed.
+def dial(route: Route) -> tuple[_socket.socket, TlsStream | None, Opening]:
+    """A connected non-blocking socket that asks for timestamps, its TLS handshake done, and how long that took.
+
+    Raises Failed.
 
     The name is resolved anew each time. Its addresses are tried in order, each for the connect timeout; so are the
     proxy's answer and the handshake.
     """
     via = route.proxy
     host, port = (route.host, route.port) if via is None else (via.host, via.port)
+    dead: list[str] = []
+    began_ns = monotonic_ns()
     try:
-        sock = _connect(_addresses(host, port, route.connect_timeout_s), route.connect_timeout_s)
+        addresses = _addresses(host, port, route.connect_timeout_s)
+        found_ns = monotonic_ns()
+        sock = _connect(addresses, route.connect_timeout_s, dead)
+        connected_ns = monotonic_ns()
     except Failed as problem:
         if via is not None:
             raise Failed(Kind.CONNECTION, f"proxy: {problem.detail}") from None
@@ -60,7 +68,8 @@ def dial(route: Route) -> tuple[_socket.socket, TlsStream | None]:
     except BaseException as problem:
         sock.close()
         raise _explain(problem) from problem
-    return sock, tls
+    done_ns = monotonic_ns() if tls is not None or via is not None else connected_ns
+    return sock, tls, Opening(found_ns - began_ns, connected_ns - found_ns, done_ns - connected_ns, tuple(dead))
 
 
 def _explain(problem: BaseException) -> BaseException:
@@ -100,13 +109,15 @@ def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
         raise Failed(Kind.CONNECTION, "name not resolved") from None
 
 
-def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float) -> _socket.socket:
+def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float, dead: list[str]) -> _socket.socket:
+    """dead: where the addresses that failed are noted, for the case that another one does not."""
     failure = Failed(Kind.CONNECTION, "name not resolved")
     for family, kind, protocol, _, address in addresses:
         try:
             sock = _socket.socket(family, kind, protocol)
         except OSError as problem:
             failure = Failed(*socket_failure(problem))
+            dead.append(_dead(address, failure))
             continue
         try:
             sock.setblocking(False)
@@ -124,7 +135,13 @@ def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float) -> _socket.
         except BaseException:
             sock.close()
             raise
+        dead.append(_dead(address, failure))
     raise failure
+
+
+def _dead(address: tuple[Any, ...], failure: Failed) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]} {failure.detail}"
 
 
 def _await_connected(sock: _socket.socket, address: Any) -> None:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.core.plan import TargetRef
 from loadtest.errors import TargetError
+from loadtest.loopback import is_own
 from loadtest.targets.base import Payload
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.relay import FOREVER_NS
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import ConnectionTarget, Shared
+from loadtest.targets.user import ConnectionTarget, Shared, Streaming
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 
@@ -25,7 +25,7 @@ __all__ = ["HttpTarget"]
 
 
 class HttpTarget(ConnectionTarget):
-    """POST `url`. options: accept, ca_file, connect_timeout_s, read_timeout_s, stream.
+    """POST `url`. options: accept, ca_file, connect_timeout_s, read_timeout_s, stream, strict_http.
 
     The environment's proxies are used, except for loopback addresses. Raises SpecError for a URL or options that are
     wrong, TargetError if the CAs or the proxy cannot be used.
@@ -34,9 +34,10 @@ class HttpTarget(ConnectionTarget):
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         check_target_ref(TargetRef(url, options))
         ca_file = options.get("ca_file") or os.environ.get("AWS_CA_BUNDLE")
-        route = route_to(url, options, ca_file, direct=_is_loopback(url))
+        route = route_to(url, options, ca_file, direct=is_own(urlsplit(url).hostname or ""))
         requests = _Requests(url, route, options.get("accept"))
-        super().__init__(Shared(route, requests, "reads" if options.get("stream") else None), url)
+        streaming: Streaming | None = "reads" if options.get("stream") else None
+        super().__init__(Shared(route, requests, streaming, strict=bool(options.get("strict_http"))), url)
 
 
 class _Requests:
@@ -62,11 +63,3 @@ class _Requests:
 
     def quick_head(self, payload: Payload) -> tuple[bytes, int, int]:
         return self.head(payload), 0, FOREVER_NS
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

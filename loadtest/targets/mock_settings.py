@@ -38,7 +38,8 @@ class MockSettings:
     cold_start_ms: what the first request of each server takes longer; a warm server that is free is taken first.
     parts, part_gap_ms: a streamed answer has so many parts, so far apart; the server is held until the last one.
     response_bytes: length of an answer's body, at most the API's 6,291,456; 0: a short JSON document.
-    seed: of everything drawn at random. name: the only endpoint name served; "": any.
+    seed: of everything drawn at random. name: the only endpoint name served; "": any. variant: its only production
+        variant; "": any that a request names, and AllTraffic for one that names none.
     """
 
     servers: int = 4
@@ -59,6 +60,7 @@ class MockSettings:
     response_bytes: int = 0
     seed: int = 1
     name: str = ""
+    variant: str = ""
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))

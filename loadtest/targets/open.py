@@ -9,7 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from loadtest.core.plan import TargetRef
 from loadtest.errors import SpecError, TargetError
@@ -23,8 +23,8 @@ def open_target(ref: TargetRef, *, peak_users: int) -> Target:
     """The target that `ref` names, open. peak_users: how many users will use it at once, 1 or more.
 
     `sagemaker:NAME`, `http://...`, `boto3:NAME`, `null:`, `package.module:Name`, or `NAME:REST` with NAME of the
-    entry-point group `loadtest.targets`. A class or function of a module is called with the options as keyword
-    arguments, one of an entry point with REST before them; any other object is the target itself.
+    entry-point group `loadtest.targets`. A class, or a function annotated to return one, is called with the options as
+    keyword arguments, one of an entry point with REST before them; any other object is the target itself.
 
     Call it in the process that will invoke it, after gevent's patch. Raises SpecError as `check_target_ref` does, and
     TargetError if the target can't be imported, made, or is none; a `mock:` reference is one to an endpoint that
@@ -47,7 +47,7 @@ def open_target(ref: TargetRef, *, peak_users: int) -> Target:
     if found is not None:
         made = _make(ref.ref, _load(ref.ref, found.load), (rest,), options)
     else:
-        made = _make(ref.ref, _load(ref.ref, lambda: _object(ref.ref)), (), options)
+        made = _make(ref.ref, _load(ref.ref, lambda: _maker(ref.ref)), (), options)
     return _checked(ref.ref, made)
 
 
@@ -115,6 +115,24 @@ def _make(ref: str, found: object, arguments: tuple[str, ...], options: Mapping[
         raise
     except Exception as problem:
         raise TargetError(f"{ref}: cannot be made: {type(problem).__name__}: {problem}") from problem
+
+
+def _maker(ref: str) -> object:
+    """What `ref` names, if it is a target or makes one, which is known before it is called.
+
+    A name may mean anything that can be called (`os:system`). A class has what a target has; a function says by its
+    annotation that it returns one.
+    """
+    found = made = _object(ref)
+    if not isinstance(found, type) and not hasattr(found, "invoke"):
+        try:
+            made = get_type_hints(found).get("return")
+        except (TypeError, NameError, AttributeError):
+            made = None
+    if not callable(getattr(get_origin(made) or made, "invoke", None)):
+        rule = "a class needs invoke() and close(), a function an annotation that it returns such a class"
+        raise TargetError(f"{ref}: is no target, so it was not called: {rule}")
+    return found
 
 
 def _checked(ref: str, made: object) -> Target:

@@ -178,6 +178,7 @@ OPTIONS: Mapping[str, _Check] = {
     "read_timeout_s": _SECONDS,
     "max_pool_connections": _COUNT,
     "stream": _FLAG,
+    "strict_http": _FLAG,
     "accept": _HEADER,
     "custom_attributes": _HEADER,
     "enable_explanations": _HEADER,

@@ -20,7 +20,7 @@ from loadtest.targets.dial import Failed
 from loadtest.targets.endpoint import Endpoint, resolve_endpoint
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import ConnectionTarget, Shared
+from loadtest.targets.user import ConnectionTarget, Shared, Streaming
 from loadtest.version import VERSION
 from loadtest.wire.sigv4 import Credentials, SignedTemplate
 
@@ -33,7 +33,8 @@ class SageMakerTarget(ConnectionTarget):
     """An endpoint of SageMaker, or of what looks like it.
 
     options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s (60), read_timeout_s
-        (70: for the whole answer, or for the next part of a streamed one), stream, and those in endpoint.PARAMETERS.
+        (70: for the whole answer, or for the next part of a streamed one), stream, strict_http, and those in
+        endpoint.PARAMETERS.
     credentials: instead of botocore's chain.
 
     Raises SpecError for a name or options that are wrong, TargetError if there is no region, no credentials, no usable
@@ -44,7 +45,8 @@ class SageMakerTarget(ConnectionTarget):
         check_target_ref(TargetRef(f"sagemaker:{endpoint_name}", options))
         endpoint = resolve_endpoint(endpoint_name, options, credentials)
         route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file)
-        shared = Shared(route, _Requests(endpoint, route), "events" if options.get("stream") else None)
+        streaming: Streaming | None = "events" if options.get("stream") else None
+        shared = Shared(route, _Requests(endpoint, route), streaming, strict=bool(options.get("strict_http")))
         super().__init__(shared, endpoint.url, target_region=endpoint.region)
 
 

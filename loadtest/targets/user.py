@@ -16,6 +16,7 @@ from loadtest.targets.classify import classify, error_of
 from loadtest.targets.connection import Connection
 from loadtest.targets.dial import Failed
 from loadtest.targets.parts import EventParts, Parts, ReadParts
+from loadtest.targets.redirect import with_location
 from loadtest.targets.relay import Relay
 from loadtest.targets.route import Route
 from loadtest.targets.watchdog import Watchdog
@@ -44,15 +45,18 @@ class Requests(Protocol):
 class Shared:
     """What the users of one target have in common.
 
-    streaming: how the parts of an answer are told apart; None: not. way: the proxy, if there is one, as a fact.
+    streaming: how the parts of an answer are told apart; None: not. strict: answers are read by the letter of RFC 9112.
+    way: the proxy, if there is one, as a fact.
     """
 
-    def __init__(self, route: Route, requests: Requests, streaming: Streaming | None = None) -> None:
+    def __init__(
+        self, route: Route, requests: Requests, streaming: Streaming | None = None, *, strict: bool = False
+    ) -> None:
         self.requests = requests
         self._route = route
         self._streaming = streaming
         self._watchdog = Watchdog(route.read_timeout_s)
-        self.heads = HeadReader()
+        self.heads = HeadReader(strict=strict)
         self._users: set[User] = set()
         self.way = {"target_proxy": f"{route.proxy.host}:{route.proxy.port}"} if route.proxy is not None else {}
         self._anchor = timestamps.anchor()
@@ -139,8 +143,10 @@ class User:
         parser = connection.parser
         head = parser.head
         if not 200 <= head.status < 300:
-            code, original_status = error_of(parser.headers(), parser.take())
-            return self._failed(*classify(head.status, code, original_status))
+            headers = parser.headers()
+            code, original_status = error_of(headers, parser.take())
+            kind, detail = classify(head.status, code, original_status)
+            return self._failed(kind, with_location(head.status, headers, detail))
         return Outcome(
             Kind.OK,
             head.status,
@@ -150,6 +156,7 @@ class User:
             connection.done_ns,
             head.model_latency_us,
             kernel_clock=connection.kernel_clock,
+            opening=connection.opening,
         )
 
     def close(self) -> None:
@@ -169,6 +176,7 @@ class User:
             times.done_ns,
             detail=detail,
             kernel_clock=times.kernel_clock,
+            opening=times.opening,
         )
 
 

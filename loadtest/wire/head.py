@@ -1,6 +1,8 @@
 """The head of an HTTP/1.1 response: what it says about the body that follows and about the connection (RFC 9112).
 
-Strict where a mistake would make the next answer ambiguous (line ends, lengths, names), tolerant elsewhere.
+Read in one of two ways. Strict: a mistake that would make the next answer ambiguous (line ends, lengths, names) is a
+fault. Lenient, the default: as http.client and urllib3 read it, the clients under botocore; `lines.clean_head` comes
+first, and what is left to decide here is how the body is delimited.
 """
 
 from __future__ import annotations
@@ -8,18 +10,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["FOLD", "MAX_HEAD_BYTES", "TEXT", "TOKEN", "Head", "HeadReader", "read_head"]
+from loadtest.wire.lines import FOLD, MAX_HEAD_BYTES, TEXT, TOKEN, shown
 
-MAX_HEAD_BYTES = 64 * 1024
+__all__ = ["Head", "HeadReader", "read_head"]
 
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-TEXT = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
-FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _HEAD = re.compile(
     rb"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: " + TEXT + rb")?\r\n(?:" + TOKEN + rb":" + TEXT + rb"\r\n)*\r\n"
 )
 _STATUS_LINE = re.compile(rb"HTTP/1\.[1-9] ([1-9][0-9][0-9])(?: " + TEXT + rb")?")
 _LINE = re.compile(TOKEN + rb":" + TEXT)
+_NUMBER = re.compile(rb"\+?[0-9]+")
 
 _MAX_HEADS = 256
 _MAX_LINES = 1024
@@ -46,30 +46,31 @@ class Head(NamedTuple):
     whole_bytes: int = -1
 
 
-def read_head(raw: bytes) -> Head:
-    """The head from its status line to its empty line. Never raises."""
-    size = len(raw)
-    match = _HEAD.fullmatch(raw)
+def read_head(raw: bytes, *, strict: bool = False) -> Head | None:
+    """The head from its status line to its empty line; None: it is not well formed. Never raises."""
+    match = _HEAD.fullmatch(raw) or _HEAD.fullmatch(FOLD.sub(b" ", raw))
     if match is None:
-        raw = FOLD.sub(b" ", raw)
-        match = _HEAD.fullmatch(raw)
-        if match is None:
-            return Head(fault="bad head")
-    low = raw.lower()
-    chunked, close = False, match[1] == b"0"
+        return None
+    size, low = len(raw), match[0].lower()
+    http_1_0 = match[1] == b"0"
+    chunked, close = False, http_1_0
     if b"\r\nconnection:" in low:
         tokens = _tokens(low, b"connection")
         close = b"close" in tokens or (close and b"keep-alive" not in tokens)
-    length = _length(low)
-    if length < -1:
-        return Head(fault="bad content-length")
-    if b"\r\ntransfer-encoding:" in low:
+    length, fault = _length(low, strict)
+    if b"\r\ntransfer-encoding:" in low and not fault:
         codings = _tokens(low, b"transfer-encoding")
-        if codings.count(b"chunked") > 1:
-            return Head(fault="bad transfer-encoding")
-        # Both framings at once, or one in HTTP/1.0, is how messages are smuggled: read it, then part.
-        close = close or length >= 0 or match[1] == b"0"
-        chunked, length = codings[-1:] == [b"chunked"], -1
+        if not strict:
+            chunked = b"chunked" in codings
+            length = -1 if chunked else length
+        else:
+            if codings.count(b"chunked") > 1:
+                fault = f"bad transfer-encoding: {shown(b', '.join(codings))}"
+            # Both framings at once, or one in HTTP/1.0, is how messages are smuggled: read it, then part.
+            close = close or length >= 0 or http_1_0
+            chunked, length = codings[-1:] == [b"chunked"], -1
+    if fault:
+        return Head(fault=fault)
     status = int(match[2])
     whole_bytes = size + length if _is_plain(status) and length >= 0 and not close else -1
     return Head(status, length, chunked, close, _model_latency_us(low), "", whole_bytes)
@@ -85,23 +86,20 @@ class HeadReader:
     A head that differs from those before in a date or a request id costs a look-up for each of its other lines.
     What is not an ordinary 2xx answer with one Content-Length is left to `read_head`. Bounded in memory.
 
-    heads: those that came before, byte for byte.
+    heads: those that came before, byte for byte; well-formed ones only.
     """
 
-    __slots__ = ("_lines", "heads")
+    __slots__ = ("_lines", "_statuses", "heads", "strict")
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
         self.heads: dict[bytes, Head] = {}
         self._lines: dict[bytes, int] = {}
+        self._statuses: dict[bytes, int] = {}
 
-    def read(self, raw: bytes) -> Head:
-        """The head from its status line to its empty line. Never raises."""
-        head = self._by_lines(raw) or read_head(raw)
-        if len(self.heads) >= _MAX_HEADS:
-            self.heads.clear()
-        if len(raw) < _MAX_KEPT_BYTES:
-            self.heads[raw] = head
-        return head
+    def read(self, raw: bytes) -> Head | None:
+        """The head from its status line to its empty line; None: it is not well formed. Never raises."""
+        return self._ordinary(raw) or self._remember(raw, read_head(raw, strict=self.strict))
 
     def whole(self, data: bytes) -> Head | None:
         """The head of `data` if that is one whole 2xx answer with its length given, and the connection goes on."""
@@ -109,14 +107,25 @@ class HeadReader:
         if not 4 <= end <= MAX_HEAD_BYTES:
             return None
         raw = data[:end]
-        head = self.heads.get(raw) or self.read(raw)
-        return head if head.whole_bytes == len(data) else None
+        head = self.heads.get(raw) or self._ordinary(raw)
+        return head if head is not None and head.whole_bytes == len(data) else None
+
+    def _ordinary(self, raw: bytes) -> Head | None:
+        return self._remember(raw, self._by_lines(raw))
+
+    def _remember(self, raw: bytes, head: Head | None) -> Head | None:
+        if head is not None:
+            if len(self.heads) >= _MAX_HEADS:
+                self.heads.clear()
+            if len(raw) < _MAX_KEPT_BYTES:
+                self.heads[raw] = head
+        return head
 
     def _by_lines(self, raw: bytes) -> Head | None:
         lines = raw.split(b"\r\n")
         known = self._lines
         length, latency_us = -1, None
-        status = known.get(lines[0])
+        status = self._statuses.get(lines[0])
         if status is None:
             status = self._learn_status(lines[0])
         if status < 0:
@@ -140,7 +149,7 @@ class HeadReader:
     def _learn_status(self, line: bytes) -> int:
         match = _STATUS_LINE.fullmatch(line)
         status = int(match[1]) if match is not None else _UNUSUAL
-        return self._keep(line, status if _is_plain(status) else _UNUSUAL)
+        return self._keep(line, status if _is_plain(status) else _UNUSUAL, self._statuses)
 
     def _learn(self, line: bytes) -> int:
         """What a header line says: a length, a latency, nothing of interest, or something unusual."""
@@ -158,11 +167,12 @@ class HeadReader:
             return self._keep(line, _UNUSUAL)
         return self._keep(line, _NOTHING)
 
-    def _keep(self, line: bytes, told: int) -> int:
-        if len(self._lines) >= _MAX_LINES:
-            self._lines.clear()
+    def _keep(self, line: bytes, told: int, known: dict[bytes, int] | None = None) -> int:
+        known = self._lines if known is None else known
+        if len(known) >= _MAX_LINES:
+            known.clear()
         if len(line) < _MAX_KEPT_BYTES:
-            self._lines[line] = told
+            known[line] = told
         return told
 
 
@@ -175,16 +185,26 @@ def _tokens(low: bytes, name: bytes) -> list[bytes]:
     return [token.strip(b" \t") for value in _values(low, name) for token in value.split(b",")]
 
 
-def _length(low: bytes) -> int:
-    """-1: not given; -2: not one number. The same number repeated counts as one (RFC 9112, 6.3)."""
+def _length(low: bytes, strict: bool) -> tuple[int, str]:
+    """(length, fault). -1: not given. The same number repeated counts as one (RFC 9112, 6.3).
+
+    Lenient: what is no number is passed over, as http.client does.
+    """
     values = _values(low, b"content-length")
     if not values:
-        return -1
+        return -1, ""
     value = values[0]
-    if len(values) > 1 or b"," in value:
-        each = set(_tokens(low, b"content-length"))
-        value = each.pop() if len(each) == 1 else b""
-    return int(value) if value.isdigit() and len(value) <= 18 else -2
+    if len(values) == 1 and value.isdigit() and len(value) <= 18:
+        return int(value), ""
+    each = set(_tokens(low, b"content-length"))
+    if not strict:
+        each = {token.removeprefix(b"+").lstrip(b"0") or b"0" for token in each if _NUMBER.fullmatch(token)}
+        if not each:
+            return -1, ""
+    value = each.pop() if len(each) == 1 else b""
+    if value.isdigit() and len(value) <= 18:
+        return int(value), ""
+    return -1, f"bad content-length: {shown(b', '.join(values))}"
 
 
 def _model_latency_us(low: bytes) -> int | None:

@@ -1,59 +1,40 @@
 """HTTP/1.1 responses, bytes in, verdict out. No socket, no clock (RFC 9110, RFC 9112).
 
 A `ResponseParser` takes an answer in pieces of any size and says when it is complete. Whatever the pieces, the
-verdict is the same; what is not HTTP is a `fault`, never an exception.
-
-    HEAD --> LENGTH ----------------------------> DONE
-     | ^     CHUNK_SIZE -> CHUNK_DATA -> ... -> TRAILERS -> DONE
-     1xx     UNTIL_CLOSE --(end of stream)------> DONE          anything wrong: DONE with a fault
+verdict is the same, to the letter of its fault: a line is judged when it is whole, or too long to be one. What is not
+HTTP is a `fault`, never an exception. The steps from state to state are drawn in `loadtest.wire.state`.
 """
 
 from __future__ import annotations
 
-import enum
-import re
-
-from loadtest.wire.head import FOLD, MAX_HEAD_BYTES, TEXT, TOKEN, Head, HeadReader
+from loadtest.wire.chunks import chunk_end, chunk_size
+from loadtest.wire.head import Head, HeadReader
+from loadtest.wire.lines import FOLD, MAX_HEAD_BYTES, Lines, Malformed, clean_head, head_fault, trailer_fault
+from loadtest.wire.state import State
 
 __all__ = ["KEPT_BYTES", "MAX_HEAD_BYTES", "MAX_INTERIM", "ResponseParser"]
 
 MAX_INTERIM = 32  # 1xx answers before the final one
-KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: enough for any error message
-_MAX_SIZE_LINE_BYTES = 4 * 1024
+KEPT_BYTES = 64 * 1024  # of the body of an answer that is not 2xx: its beginning, and its end if it is longer
+_KEPT_END_BYTES = 4 * 1024  # SageMaker writes the container's message first and its status last
 
-_START = b"HTTP/1."
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_TRAILERS = re.compile(rb"(?:" + TOKEN + rb":" + TEXT + rb"\r\n)*\r\n")
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;" + TEXT + rb")?")
-_SIZE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}[ \t]*(?:;" + TEXT + rb")?\r?")
+_LINE_ENDS = b"\r\n"
 _NO_HEAD = Head()
 
 
-class _State(enum.Enum):
-    START = enum.auto()  # nothing received
-    HEAD = enum.auto()
-    LENGTH = enum.auto()
-    CHUNK_SIZE = enum.auto()
-    CHUNK_DATA = enum.auto()
-    CHUNK_END = enum.auto()
-    TRAILERS = enum.auto()
-    UNTIL_CLOSE = enum.auto()
-    DONE = enum.auto()
-
-
-_START_STATE, _DONE_STATE = _State.START, _State.DONE  # names that the fast path finds in one step
+_START_STATE, _DONE_STATE = State.START, State.DONE  # names that the fast path finds in one step
 
 
 class ResponseParser:
-    """Reads one response after another from one connection; `reset` before each.
+    """Reads one response after another from one connection; `reset` before each. Strict if `heads` is.
 
     feed(data), eof(): true when the response is complete or faulty. Then, until `reset`:
-    head: its Head; of 1xx answers only the final one's. fault: why it is malformed, "" if it is not.
+    head: its Head; of 1xx answers only the final one's. fault: why it is malformed, with the line; "" if it is not.
     body_bytes: received, chunk framing taken off. reusable: the connection can take another request.
 
     heads: reads heads and remembers them, to be shared by all connections to one server. keep: hold the body of 2xx
-    answers until `take`; of others only the first 64 KiB are held. connect: the request was CONNECT, whose 2xx answer
-    has no body whatever its head says.
+    answers until `take`; of others only 64 KiB are held, the last 4 of them from the body's end. connect: the request
+    was CONNECT, whose 2xx answer has no body whatever its head says.
     """
 
     __slots__ = (
@@ -66,20 +47,24 @@ class ResponseParser:
         "_kept_bytes",
         "_known",
         "_left",
+        "_lines",
         "_raw",
         "_read",
         "_special",
+        "_start",
         "_state",
         "_whole",
         "body_bytes",
         "fault",
         "head",
         "reusable",
+        "strict",
     )
 
     def __init__(self, heads: HeadReader | None = None, *, keep: bool = False, connect: bool = False) -> None:
         reader = heads or HeadReader()
         self._known, self._read, self._whole = reader.heads.get, reader.read, reader.whole
+        self.strict = reader.strict
         self._keep = keep
         self._connect = connect
         self._special = keep or connect
@@ -91,9 +76,11 @@ class ResponseParser:
         self._state = _START_STATE
 
     def _begin(self) -> None:
-        self._state = _State.HEAD
+        self._state = State.HEAD
         self._buffer = self._raw = b""
         self._at = self._interim = self._left = self._kept_bytes = self.body_bytes = 0
+        self._lines: Lines | None = None  # of the head or trailer that is under way
+        self._start = 0  # where the buffer begins, in bytes of the body as it was sent
         self._held: list[bytes] = []
         self.head = _NO_HEAD
         self.fault = ""
@@ -119,23 +106,42 @@ class ResponseParser:
             if self._is_whole(data):
                 return True
             self._begin()
+            if not self.strict:  # empty lines after the answer before this one, or before this one: there is none yet
+                data = data.lstrip(_LINE_ENDS)
+                if not data:
+                    self._state = _START_STATE
+                    return False
         self._buffer = self._buffer + data if self._buffer else data
         step = _STEPS.get(self._state)
-        while step is not None and step(self):
-            step = _STEPS.get(self._state)
+        try:
+            while step is not None and step(self):
+                step = _STEPS.get(self._state)
+        except Malformed as fault:
+            self.fault = str(fault)
+            self.reusable = False
+            self._state = _DONE_STATE
         self._buffer = self._buffer[self._at :]
+        self._start += self._at
         self._at = 0
         if self._state is not _DONE_STATE:
             return False
-        if self._buffer:
+        if self._buffer and (self.strict or self._buffer.strip(_LINE_ENDS)):
             self.reusable = False  # bytes that nobody asked for: whose answer would come next?
         return True
 
     def eof(self) -> bool:
-        """The stream ended. False: in the middle of the response, or before it (`started`)."""
-        if self._state is _State.UNTIL_CLOSE:
+        """The stream ended. False: in the middle of the response, or before it (`started`). True: as of `feed`."""
+        if self._state is State.UNTIL_CLOSE or (self._state is State.TRAILERS and not self.strict):
             self._state = _DONE_STATE
+        elif self._lines is not None and not self._lines.number and self._state is State.HEAD:
+            self.fault = head_fault(self._buffer, 0, self.strict)  # no line of another protocol, perhaps
+            self._state = _DONE_STATE if self.fault else self._state
         return self._state is _DONE_STATE
+
+    @property
+    def until_close(self) -> bool:
+        """The body is under way, and only the end of the stream will end it."""
+        return self._state is State.UNTIL_CLOSE
 
     @property
     def started(self) -> bool:
@@ -154,12 +160,6 @@ class ResponseParser:
         pairs = (line.partition(":") for line in lines)
         return {name.lower(): value.strip(" \t") for name, _, value in pairs}
 
-    def _fail(self, fault: str) -> bool:
-        self.fault = fault
-        self.reusable = False
-        self._state = _DONE_STATE
-        return False
-
     def _finish(self) -> bool:
         self.reusable = not self.head.close
         self._state = _DONE_STATE
@@ -170,30 +170,56 @@ class ResponseParser:
         if 200 <= self.head.status < 300:
             if self._keep:
                 self._held.append(data)
-        elif self._kept_bytes < KEPT_BYTES:
-            kept = data[: KEPT_BYTES - self._kept_bytes]
-            self._kept_bytes += len(kept)
-            self._held.append(kept)
+        elif self._kept_bytes + len(data) <= KEPT_BYTES:
+            self._kept_bytes += len(data)
+            self._held.append(data)
+        else:
+            self._hold_ends(data)
+
+    def _hold_ends(self, data: bytes) -> None:
+        """More than is kept: the middle goes, so that two pieces are held."""
+        if self._kept_bytes <= KEPT_BYTES:
+            whole = b"".join((*self._held, data))
+            self._held = [whole[: KEPT_BYTES - _KEPT_END_BYTES], whole[-_KEPT_END_BYTES:]]
+            self._kept_bytes = KEPT_BYTES + 1
+        else:
+            self._held[1] = (self._held[1] + data)[-_KEPT_END_BYTES:]
 
     # Each step takes what it can from the buffer; true: it got somewhere, so the next step may go on.
 
     def _at_head(self) -> bool:
         buffer, at = self._buffer, self._at
         end = buffer.find(b"\r\n\r\n", at) + 4
-        if end < 4 or end - at > MAX_HEAD_BYTES:
-            if not buffer.startswith(_START[: len(buffer) - at], at) or _BARE_LF.search(buffer, at):
-                return self._fail("bad head")
-            return len(buffer) - at > MAX_HEAD_BYTES and self._fail("head too long")
-        raw = buffer[at:end]
-        self._at = end
-        head = self._known(raw) or self._read(raw)
+        if 4 <= end <= at + MAX_HEAD_BYTES:
+            raw = buffer[at:end]
+            head = self._known(raw) or self._read(raw)
+            if head is not None:
+                return self._take_head(head, raw, end)
+        # Not whole yet, or not well formed: line by line.
+        if self._lines is None:
+            self._lines = Lines(self.strict, head_fault)
+        end = self._lines.end(buffer, at)
+        if not end:
+            return False
+        if self._lines.number == 1:  # an empty line before the status line
+            if self.strict:
+                raise Malformed("bad status line: ''")
+            self._at, self._lines = end, None
+            return True
+        raw = FOLD.sub(b" ", buffer[at:end]) if self.strict else clean_head(buffer[at:end])
+        return self._take_head(self._known(raw) or self._read(raw) or Head(fault="bad head"), raw, end)
+
+    def _take_head(self, head: Head, raw: bytes, end: int) -> bool:
+        self._at, self._lines = end, None
         if head.fault:
-            return self._fail(head.fault)
+            raise Malformed(head.fault)
         if head.status < 200:
             self._interim += 1
-            # 101 changes the protocol, which nobody asked for.
-            return (head.status != 101 and self._interim <= MAX_INTERIM) or self._fail("unexpected 1xx")
+            if head.status == 101 or self._interim > MAX_INTERIM:  # 101 changes the protocol, which nobody asked for
+                raise Malformed("unexpected 101" if head.status == 101 else "too many 1xx")
+            return True
         self.head, self._raw = head, raw
+        self._start = -end
         return self._choose_body()
 
     def _choose_body(self) -> bool:
@@ -206,14 +232,14 @@ class ResponseParser:
         if head.status in (204, 304):
             return self._finish()
         if head.chunked:
-            self._state = _State.CHUNK_SIZE
+            self._state = State.CHUNK_SIZE
         elif head.length == 0:
             return self._finish()
         elif head.length > 0:
             self._left = head.length
-            self._state = _State.LENGTH
+            self._state = State.LENGTH
         else:
-            self._state = _State.UNTIL_CLOSE
+            self._state = State.UNTIL_CLOSE
         return True
 
     def _at_body(self) -> bool:
@@ -223,43 +249,36 @@ class ResponseParser:
         self._hold(data)
         if self._left:
             return False
-        if self._state is _State.LENGTH:
+        if self._state is State.LENGTH:
             return self._finish()
-        self._state = _State.CHUNK_END
+        self._state = State.CHUNK_END
         return True
 
     def _at_chunk_size(self) -> bool:
-        buffer, at = self._buffer, self._at
-        end = buffer.find(b"\r\n", at)
-        stop = len(buffer) if end < 0 else end
-        match = (_SIZE_SO_FAR if end < 0 else _SIZE).fullmatch(buffer, at, stop)
-        if match is None or stop - at > _MAX_SIZE_LINE_BYTES:
-            return self._fail("bad chunk")
-        if end < 0:
+        self._left, end = chunk_size(self._buffer, self._at, self.strict, self._start + self._at)
+        if not end:
             return False
-        self._at = end + 2
-        self._left = int(match[1], 16)
-        self._state = _State.CHUNK_DATA if self._left else _State.TRAILERS
+        self._at = end
+        self._state = State.CHUNK_DATA if self._left else State.TRAILERS
         return True
 
     def _at_chunk_end(self) -> bool:
-        found = self._buffer[self._at : self._at + 2]
-        if found != b"\r\n":
-            return found not in (b"", b"\r") and self._fail("bad chunk")
-        self._at += 2
-        self._state = _State.CHUNK_SIZE
+        end = chunk_end(self._buffer, self._at, self.strict, self._start + self._at)
+        if not end:
+            return False
+        self._at = end
+        self._state = State.CHUNK_SIZE
         return True
 
     def _at_trailers(self) -> bool:
-        buffer, at = self._buffer, self._at
-        end = buffer.find(b"\r\n\r\n", at) + 4
-        if buffer.startswith(b"\r\n", at):
-            end = at + 2
-        elif end < 4:
-            bad = len(buffer) - at > MAX_HEAD_BYTES or _BARE_LF.search(buffer, at)
-            return bool(bad) and self._fail("bad trailer")
-        if end - at > MAX_HEAD_BYTES or not _TRAILERS.fullmatch(buffer, at, end):
-            return self._fail("bad trailer")
+        if self._lines is None:
+            if self._buffer.startswith(b"\r\n", self._at):  # mostly
+                self._at += 2
+                return self._finish()
+            self._lines = Lines(self.strict, trailer_fault)
+        end = self._lines.end(self._buffer, self._at)
+        if not end:
+            return False
         self._at = end
         return self._finish()
 
@@ -270,11 +289,11 @@ class ResponseParser:
 
 
 _STEPS = {
-    _State.HEAD: ResponseParser._at_head,
-    _State.LENGTH: ResponseParser._at_body,
-    _State.CHUNK_SIZE: ResponseParser._at_chunk_size,
-    _State.CHUNK_DATA: ResponseParser._at_body,
-    _State.CHUNK_END: ResponseParser._at_chunk_end,
-    _State.TRAILERS: ResponseParser._at_trailers,
-    _State.UNTIL_CLOSE: ResponseParser._until_close,
+    State.HEAD: ResponseParser._at_head,
+    State.LENGTH: ResponseParser._at_body,
+    State.CHUNK_SIZE: ResponseParser._at_chunk_size,
+    State.CHUNK_DATA: ResponseParser._at_body,
+    State.CHUNK_END: ResponseParser._at_chunk_end,
+    State.TRAILERS: ResponseParser._at_trailers,
+    State.UNTIL_CLOSE: ResponseParser._until_close,
 }

@@ -104,7 +104,7 @@ def test_a_rate_alone(job: Path, tmp_path: Path) -> None:
     assert totals["ok"] == totals["intended"] > 50
     assert totals["response_p99_ms"] >= 40
     tags = {line.split(",")[0] for line in (folder / "latency.hlog").read_text().splitlines() if line.startswith("Tag")}
-    assert tags == {"Tag=open-service", "Tag=open-response"}
+    assert tags == {"Tag=open-service", "Tag=open-response", "Tag=connect"}
     result = read_run(folder)
     assert result.plan.arrivals is not None
     assert RunResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result

@@ -72,3 +72,26 @@ def test_a_real_process(execute, jobs):
         "did you mean ContainerConfig?",
     ]
     assert execute("validate", good).returncode == 0
+
+
+def test_a_file_that_names_code_or_another_folder_is_refused_by_every_verb(edit_job, execute, tmp_path):
+    marker = tmp_path / "marker"
+
+    def harm(request):
+        request["Loadtest"] = {
+            "target": "os:system",
+            "target_options": {"command": f"touch {marker}"},
+            "payload": {"path": "/etc/passwd"},
+        }
+
+    path = edit_job("06", harm)
+    for verb in (["validate", "--profile", "relaxed"], ["run"], ["preview"]):
+        done = execute(verb[0], path, *verb[1:])
+        assert done.returncode == 2, verb
+        assert "Loadtest.target: a plug-in is code" in done.stderr
+        assert "Loadtest.payload.path: lies outside" in done.stderr
+    # Named by the command line, it is not called either: it is no target.
+    done = execute("run", path, "--target", "os:system", "--payload-root", "/etc")
+    assert done.returncode == 2, done.stderr
+    assert "os:system: is no target, so it was not called" in done.stderr
+    assert not marker.exists()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import connect
+from emulator_client import connect, small_job, wait_for_end
 
 from loadtest.emulator.server import EmulatorServer
 from loadtest.testing import recommender
@@ -52,6 +54,105 @@ def test_a_users_endpoint_answers_until_it_is_deleted(sagemaker: Any, runtime: A
     assert _code(caught) == ("ValidationError", 400)
 
 
+@pytest.fixture
+def two_variants(sagemaker: Any) -> Iterator[str]:
+    """The name of an endpoint of the variants blue, which takes all requests by its weight, and green."""
+    sagemaker.create_model(ModelName="two", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
+    machine = {"ModelName": "two", "InstanceType": "ml.c5.xlarge", "InitialInstanceCount": 1}
+    variants = [
+        {**machine, "VariantName": "blue", "InitialVariantWeight": 1.0},
+        {**machine, "VariantName": "green", "InitialVariantWeight": 0.0, "InstanceType": "ml.m5.large"},
+    ]
+    sagemaker.create_endpoint_config(EndpointConfigName="two", ProductionVariants=variants)
+    sagemaker.create_endpoint(EndpointName="two", EndpointConfigName="two")
+    yield "two"
+    sagemaker.delete_endpoint(EndpointName="two")
+    sagemaker.delete_endpoint_config(EndpointConfigName="two")
+    sagemaker.delete_model(ModelName="two")
+
+
+def test_a_variant_answers_by_its_own_name(two_variants: str, sagemaker: Any, runtime: Any) -> None:
+    def answered(**parameters: str) -> str:
+        answer = runtime.invoke_endpoint(EndpointName=two_variants, Body=b"{}", **parameters)
+        assert answer["Body"].read()
+        variant: str = answer["InvokedProductionVariant"]
+        return variant
+
+    assert {answered() for _ in range(10)} == {"blue"}, "green has the weight 0"
+    assert (answered(TargetVariant="green"), answered(TargetVariant="blue")) == ("green", "blue")
+    stream = runtime.invoke_endpoint_with_response_stream(EndpointName=two_variants, Body=b"{}", TargetVariant="green")
+    assert stream["InvokedProductionVariant"] == "green"
+    assert list(stream["Body"])
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=two_variants,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "blue", "DesiredWeight": 0.0},
+            {"VariantName": "green", "DesiredWeight": 2.0},
+        ],
+    )
+    assert {answered() for _ in range(10)} == {"green"}
+
+
+@pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_endpoint_with_response_stream"])
+def test_a_variant_that_does_not_exist_is_refused(operation: str, two_variants: str, runtime: Any) -> None:
+    for variant in ("Blue", "AllTraffic", "two"):
+        with pytest.raises(ClientError, match=f"Variant {variant} of endpoint two of account 123456789012") as caught:
+            getattr(runtime, operation)(EndpointName=two_variants, Body=b"{}", TargetVariant=variant)
+        assert _code(caught) == ("ValidationError", 400)
+
+
+def test_a_jobs_metrics_name_the_variant_of_an_existing_endpoint(
+    two_variants: str, sagemaker: Any, emulator: EmulatorServer
+) -> None:
+    job = small_job("of-blue")
+    job["InputConfig"]["Endpoints"] = [{"EndpointName": two_variants}]
+    del job["InputConfig"]["EndpointConfigurations"]
+    sagemaker.create_inference_recommendations_job(**job)
+    wait_for_end(sagemaker, "of-blue")
+    of_endpoint = [{"Name": "EndpointName", "Value": two_variants}]
+    cloudwatch = connect(emulator.url, "cloudwatch")
+    metrics = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=of_endpoint)["Metrics"]
+    cloudwatch.close()
+    named = {each["Value"] for metric in metrics for each in metric["Dimensions"] if each["Name"] == "VariantName"}
+    assert named == {"blue"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/endpoints/ep/invocations/"),
+        ("POST", "/endpoints/ep/invocations-response-stream/"),
+        ("POST", "/endpoints/ep/invocation"),
+        ("POST", "/endpoints/ep/invocations/more"),
+        ("POST", "/endpoints/ep"),
+        ("POST", "/endpoints//invocations"),
+        ("POST", "/endpoints/"),
+        ("POST", "/endpoints/a/b/invocations"),
+        ("POST", "/endpoints/a%2Fb/invocations"),
+        ("POST", "/endpoints/ep/%00/invocations"),
+        ("GET", "/endpoints/ep/invocations"),
+        ("PUT", "/endpoints/ep/invocations"),
+        ("DELETE", "/endpoints/ep/invocations"),
+    ],
+)
+def test_paths_beside_the_runtime_api_are_no_operation(method: str, path: str, emulator: EmulatorServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
+    for headers in ({}, {"Authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/sagemaker/aws4_request"}):
+        connection.request(method, path, b"{}", headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
+    connection.close()
+
+
+def test_a_bucket_may_be_called_endpoints(emulator: EmulatorServer) -> None:
+    s3 = connect(emulator.url, "s3", s3={"addressing_style": "path"})
+    s3.create_bucket(Bucket="endpoints")
+    s3.put_object(Bucket="endpoints", Key="ep/invocations/", Body=b"x")
+    assert s3.get_object(Bucket="endpoints", Key="ep/invocations/")["Body"].read() == b"x"
+    s3.close()
+
+
 def test_a_bigger_instance_answers_sooner(sagemaker: Any, runtime: Any) -> None:
     environment = {"OMP_NUM_THREADS": "8"}
     container = {"Image": IMAGE, "Environment": environment}
@@ -73,7 +174,7 @@ def test_a_bigger_instance_answers_sooner(sagemaker: Any, runtime: Any) -> None:
 def test_a_changed_endpoint_is_looked_up_again(sagemaker: Any, runtime: Any, emulator: EmulatorServer) -> None:
     _create(sagemaker, "changing", InstanceType="ml.m5.large", InitialInstanceCount=1)
     runtime.invoke_endpoint(EndpointName="changing", Body=b"{}")
-    before = emulator._endpoints._mocks["changing"]
+    before = emulator._endpoints._mocks["changing", "AllTraffic"]
     variant = {"VariantName": "v", "ModelName": "changing", "InstanceType": "ml.c5.9xlarge", "InitialInstanceCount": 2}
     sagemaker.create_endpoint_config(EndpointConfigName="changed", ProductionVariants=[variant])
     with contextlib.suppress(ClientError):  # moto 5.2 has no UpdateEndpoint
@@ -125,6 +226,6 @@ def test_no_mock_outlives_the_emulator() -> None:
     with recommender() as server:
         _create(connect(server.url), "short", InstanceType="ml.c5.xlarge", InitialInstanceCount=1)
         connect(server.url, "sagemaker-runtime").invoke_endpoint(EndpointName="short", Body=b"{}")
-        mock = server._endpoints._mocks["short"]
+        mock = server._endpoints._mocks["short", "AllTraffic"]
         assert mock.alive
     assert not mock.alive

@@ -20,7 +20,7 @@ GOOD = {"JobName": "job", "JobType": "Default", "RoleArn": ROLE, "InputConfig": 
 def _violations(params: Any, name: str = CREATE, *, capacity_bounds: bool = True) -> list[str]:
     shape = operation(name).input_shape
     assert shape is not None
-    return violations(read(params, shape), shape, capacity_bounds=capacity_bounds)
+    return [each.text for each in violations(read(params, shape), shape, capacity_bounds=capacity_bounds)]
 
 
 def _with(**members: Any) -> dict[str, Any]:

@@ -166,3 +166,7 @@ class Unopenable:
 
     def __init__(self) -> None:
         raise RuntimeError("no such place")
+
+    def invoke(self, payload: object) -> None: ...
+
+    def close(self) -> None: ...

@@ -18,10 +18,13 @@ from engine_kit import plan_of
 
 from loadtest.core.decision import Reason
 from loadtest.core.plan import PayloadSource, Plan
+from loadtest.engine.choice import EVERYTHING
+from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.spawn import Run, start
 from loadtest.errors import EngineError, SpecError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
+EVERYTHING_ALLOWED = EVERYTHING.environment()
 OTHER = str(Path(__file__).with_name("other_version.py"))
 
 
@@ -43,10 +46,13 @@ def _listening(plan: Plan, port: int) -> tuple[Run, list[str]]:
 
 
 @contextmanager
-def _worker(port: int, *script: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def _worker(
+    port: int, *script: str, cwd: Path | None = None, choice: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, *(script or ("-m", "loadtest.engine.child")), "worker", "127.0.0.1", str(port)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    env |= choice or EVERYTHING_ALLOWED
     with subprocess.Popen(command, text=True, cwd=cwd, env=env, **pipes) as process:  # type: ignore[call-overload]
         try:
             yield process
@@ -146,3 +152,37 @@ def test_a_port_that_is_taken(port: int) -> None:
 def test_a_target_that_only_this_machine_reaches_is_refused(port: int) -> None:
     with pytest.raises(SpecError, match="loadtest mock --host"):
         start(replace(plan_of((0.0, 4), end_s=1.0, target="mock:servers=4")), listen=("127.0.0.1", port))
+
+
+def test_only_who_knows_the_secret_takes_part(port: int) -> None:
+    """A stranger is refused by both sides before a plan is sent, and an honest worker takes the place."""
+    run = start(_plan(), listen=("127.0.0.1", port), env={TOKEN_VARIABLE: "the secret of this run"})
+    for choice in (EVERYTHING_ALLOWED, {**EVERYTHING_ALLOWED, TOKEN_VARIABLE: "another secret, as long"}):
+        with _worker(port, choice=choice) as stranger:
+            assert "does not know this worker's token" in _said(stranger)
+    with _worker(port, choice={**EVERYTHING_ALLOWED, TOKEN_VARIABLE: "the secret of this run"}):
+        assert run.result(60).reason is Reason.CURVE_END
+
+
+def test_a_worker_that_allows_nothing_runs_no_plug_in(port: int) -> None:
+    run, _ = _listening(_plan(), port)
+    with _worker(port, choice={"LOADTEST_ALLOW_PLUGINS": ""}) as worker:
+        with pytest.raises(SpecError, match=r"this worker runs no plug-in of that name .*--allow-plugin"):
+            run.result(60)
+        assert "runs no plug-in" in _said(worker)
+
+
+@pytest.mark.parametrize("lie", ["garbage bytes", "a version of a wrong type", "5e15 successes", "a window of NaN"])
+def test_one_bad_worker_is_sent_home_and_the_run_goes_on(lie: str, port: int) -> None:
+    run, _ = _listening(replace(_plan(2), curve=plan_of((0.0, 4), end_s=3.0).curve), port)
+    # A worker that lies about what it measured takes part until then; the others never do.
+    with _worker(port, OTHER, lie), _worker(port), _worker(port):
+        result = run.result(60)
+    assert result.reason is Reason.CURVE_END
+    assert result.totals.ok < 1_000_000
+    lost = [worker for worker in result.workers if worker.lost]
+    if lie in ("garbage bytes", "a version of a wrong type"):
+        assert not lost
+    else:
+        assert ["is refused" in worker.why for worker in lost] == [True]
+        assert not result.trust.valid

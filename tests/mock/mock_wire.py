@@ -82,5 +82,5 @@ class Wire:
 
 def post(path: str = "/endpoints/any/invocations", body: bytes = b"{}", *lines: str) -> bytes:
     """A request as bytes."""
-    head = [f"POST {path} HTTP/1.1", "Host: mock", f"Content-Length: {len(body)}", *lines]
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *lines]
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body

@@ -101,6 +101,20 @@ def test_unknown_endpoints_and_bad_names_are_validation_errors(
     assert client.invoke_endpoint(EndpointName="mine", Body=b"{}")["Body"].read()
 
 
+def test_a_variant_answers_by_its_name_and_no_other_exists(
+    start_mock: StartMock, client_of: Callable[..., Any]
+) -> None:
+    client = client_of(start_mock("service_ms=0,variant=blue"))
+    for parameters in ({}, {"TargetVariant": "blue"}):
+        answer = client.invoke_endpoint(EndpointName="e", Body=b"{}", **parameters)
+        assert (answer["InvokedProductionVariant"], answer["Body"].read() != b"") == ("blue", True)
+    for variant in ("green", "AllTraffic", "Blue"):
+        with pytest.raises(client.exceptions.ValidationError, match=f"Variant {variant} of endpoint e"):
+            client.invoke_endpoint(EndpointName="e", Body=b"{}", TargetVariant=variant)
+        with pytest.raises(client.exceptions.ValidationError, match=f"Variant {variant} of endpoint e"):
+            client.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"{}", TargetVariant=variant)
+
+
 def test_a_full_queue_is_throttling_which_boto3_tries_again(
     start_mock: StartMock, client_of: Callable[..., Any]
 ) -> None:

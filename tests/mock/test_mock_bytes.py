@@ -25,7 +25,7 @@ EXPECTED = [
     Request(
         b"POST",
         b"/endpoints/a/invocations",
-        {b"accept": b"text/csv", b"x-amzn-sagemaker-target-variant": b"v"},
+        {b"host": b"localhost", b"accept": b"text/csv", b"x-amzn-sagemaker-target-variant": b"v"},
         3,
         True,
         True,

@@ -74,7 +74,7 @@ def test_a_signal_ends_it_in_order(launch: Launch, number: int) -> None:
 
 
 def _stats(client: Wire) -> dict[str, float]:
-    client.send(b"GET /loadtest/stats HTTP/1.1\r\nHost: mock\r\n\r\n")
+    client.send(b"GET /loadtest/stats HTTP/1.1\r\nHost: localhost\r\n\r\n")
     found: dict[str, float] = json.loads(client.answer()[2])
     return found
 

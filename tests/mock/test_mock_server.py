@@ -50,6 +50,13 @@ ROUTES = [
     ("GET", "/", 404, "UnknownOperationException"),
     ("POST", "/ping/", 404, "UnknownOperationException"),
     ("POST", "/endpoints/a/async-invocations", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/a/invocations/", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/a/invocations-response-stream/", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/a/invocations/b", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/a", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/", 404, "UnknownOperationException"),
+    ("POST", "/invocations/", 404, "UnknownOperationException"),
+    ("POST", "/endpoints/a/invocations?b=c/", 200, ""),
     ("POST", "/endpoints//invocations", 400, "ValidationError"),
     ("POST", "/endpoints/-a/invocations", 400, "ValidationError"),
     ("POST", "/endpoints/a%2Fb/invocations", 400, "ValidationError"),
@@ -67,7 +74,7 @@ def test_every_route_has_its_answer(
     endpoint: MockProcess, wire: Connect, method: str, path: str, status: int, code: str
 ) -> None:
     client = wire(endpoint)
-    client.send(f"{method} {path} HTTP/1.1\r\nHost: mock\r\nContent-Length: 0\r\n\r\n".encode())
+    client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
     got, headers, body = client.answer()
     assert (got, headers.get("x-amzn-errortype", "")) == (status, code)
     if status >= 400:

@@ -74,10 +74,10 @@ class Choosy(Good):
 class Inner:
     Target = Good
 
-def make(rest="", **options):
+def make(rest="", **options) -> Good:
     return Good(rest=rest, **options)
 
-def make_nothing():
+def make_nothing() -> Good:
     return None
 
 instance = Good()

@@ -7,7 +7,9 @@ connection fails.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
+import random
 import socket
 import struct
 import threading
@@ -45,6 +47,12 @@ def error(status: int, code: str, **members: Any) -> bytes:
     return answer(status, {"Content-Type": "application/json", "x-amzn-ErrorType": code}, body)
 
 
+def encoded(encoding: str, body: bytes) -> bytes:
+    """A ModelError whose body has a Content-Encoding."""
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "ModelError", "Content-Encoding": encoding}
+    return answer(424, headers, body)
+
+
 def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
     """One event-stream frame, built by hand."""
     packed = b"".join(
@@ -71,6 +79,10 @@ def stream(*frames: bytes) -> bytes:
 
 
 JSON = {"Content-Type": "application/json"}
+TOLD = b'{"OriginalMessage": "x", "OriginalStatusCode": 507}'
+TRACE = 'File \\"serve.py\\", \\"OriginalStatusCode\\": 999\\n' * 20_000  # a container's trace, as JSON has it
+LAST = b'","OriginalStatusCode":501}'
+NOISE = random.Random(1).randbytes(200_000).hex()  # which gzip leaves longer than what is kept of a body
 OK = answer(200, JSON, b'{"ok": true}')
 
 # Every error of the runtime API and what else its front door says: name -> answer.
@@ -80,6 +92,33 @@ RUNTIME_ERRORS: dict[str, Action] = {
     ),
     "model-error-400": Action(error(424, "ModelError", OriginalStatusCode=400)),
     "model-error-0": Action(error(424, "ModelError", OriginalStatusCode=0)),
+    "model-error-float": Action(error(424, "ModelError", OriginalStatusCode=500.0)),
+    "model-error-text": Action(error(424, "ModelError", OriginalStatusCode="500.0")),
+    "model-error-large": Action(
+        error(424, "ModelError", OriginalMessage=TRACE, LogStreamArn="arn", OriginalStatusCode=503)
+    ),
+    "model-error-large-first": Action(error(424, "ModelError", OriginalStatusCode=502, OriginalMessage=NOISE)),
+    "model-error-large-chunked": Action(
+        b"HTTP/1.1 424 Reason\r\nx-amzn-ErrorType: ModelError\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (b'{"OriginalMessage":"', *[b"x" * 999] * 99, LAST))
+        + b"0\r\n\r\n"
+    ),
+    "model-error-gzip": Action(encoded("gzip", gzip.compress(TOLD))),
+    "model-error-gzip-large": Action(
+        encoded(
+            "gzip",
+            gzip.compress(
+                b'{"Message": "Received server error (506) from primary with message \\"...\\"", "OriginalMessage": "'
+                + NOISE.encode()
+                + b'", "OriginalStatusCode": 506}'
+            ),
+        )
+    ),
+    "model-error-gzip-bomb": Action(encoded("gzip", gzip.compress(TOLD[:-1] + b" " * 50_000_000 + b"}"))),
+    "model-error-gzip-broken": Action(encoded("gzip", b"no gzip")),
+    "model-error-deflate": Action(encoded("deflate", zlib.compress(TOLD))),
+    "model-error-deflate-bare": Action(encoded("identity, deflate", zlib.compress(TOLD, wbits=-15))),
+    "model-error-brotli": Action(encoded("br", b"\x8b\x02\x80")),
     "model-error-untold": Action(error(424, "ModelError")),
     "validation": Action(error(400, "ValidationError")),
     "throttling": Action(error(400, "ThrottlingException")),

@@ -58,6 +58,18 @@ EXPECTED: dict[str, tuple[Kind, int, str]] = {
     "model-error-500": (Kind.MODEL_ERROR, 424, "424/500"),
     "model-error-400": (Kind.MODEL_ERROR, 424, "424/400"),
     "model-error-0": (Kind.MODEL_ERROR, 424, "424/0"),
+    "model-error-float": (Kind.MODEL_ERROR, 424, "424/500"),
+    "model-error-text": (Kind.MODEL_ERROR, 424, "424/500"),
+    "model-error-large": (Kind.MODEL_ERROR, 424, "424/503"),
+    "model-error-large-first": (Kind.MODEL_ERROR, 424, "424/502"),
+    "model-error-large-chunked": (Kind.MODEL_ERROR, 424, "424/501"),
+    "model-error-gzip": (Kind.MODEL_ERROR, 424, "424/507"),
+    "model-error-gzip-large": (Kind.MODEL_ERROR, 424, "424/506"),
+    "model-error-gzip-bomb": (Kind.MODEL_ERROR, 424, "424/507"),
+    "model-error-gzip-broken": (Kind.MODEL_ERROR, 424, "424"),
+    "model-error-deflate": (Kind.MODEL_ERROR, 424, "424/507"),
+    "model-error-deflate-bare": (Kind.MODEL_ERROR, 424, "424/507"),
+    "model-error-brotli": (Kind.MODEL_ERROR, 424, "424"),
     "model-error-untold": (Kind.MODEL_ERROR, 424, "424"),
     "type-in-body": (Kind.MODEL_ERROR, 424, "424/503"),
     "validation": (Kind.CLIENT_ERROR, 400, "ValidationError"),
@@ -78,7 +90,7 @@ EXPECTED: dict[str, tuple[Kind, int, str]] = {
     "dependency": (Kind.SERVER_ERROR, 530, "InternalDependencyException"),
     "html": (Kind.SERVER_ERROR, 502, "502"),
     "gateway-timeout": (Kind.SERVER_ERROR, 504, "504"),
-    "redirect": (Kind.MALFORMED, 307, "307"),
+    "redirect": (Kind.MALFORMED, 307, "307 to /elsewhere"),
     "close": (Kind.CONNECTION, 0, "closed"),
     "reset": (Kind.CONNECTION, 0, "reset"),
     "reset-in-body": (Kind.CONNECTION, 200, "reset"),
@@ -304,3 +316,19 @@ def test_exceptions_that_cause_each_other_end() -> None:
     one, two = KeyError("one"), KeyError("two")
     one.__cause__, two.__cause__ = two, one
     assert classify_exception(one).kind is Kind.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "members", "expected"),
+    [
+        (424, "ModelError", {"OriginalStatusCode": 503}, (Kind.MODEL_ERROR, "424/503", 424)),
+        (404, "404", {}, (Kind.CLIENT_ERROR, "404", 404)),
+        (500, "", {}, (Kind.SERVER_ERROR, "500", 500)),
+    ],
+)
+def test_an_older_botocore_tells_of_an_error_what_it_has_read(
+    status: int, code: str, members: dict[str, Any], expected: tuple[Kind, str, int]
+) -> None:
+    told = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}}, **members}
+    problem = botocore.exceptions.ClientError(told, "InvokeEndpoint")  # type: ignore[arg-type]
+    assert classify_exception(problem)[:3] == expected

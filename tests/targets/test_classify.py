@@ -118,7 +118,21 @@ def test_the_codes_that_botocore_takes_for_throttling_are_known() -> None:
         ({}, b'{"code":"' + b"x" * 129 + b'"}', (None, None)),
         ({}, b"\xff\xfe\x00", (None, None)),
         ({}, b'{"code":' + b"[" * 100_000, (None, None)),
-        ({}, b'{"code":"A","pad":"' + b"x" * (1 << 20) + b'"}', (None, None)),
+        ({}, b'{"code":"A","pad":"' + b"x" * (1 << 20) + b'"}', ("A", None)),
+        ({}, b'["code":"A", "OriginalStatusCode": 500', (None, None)),
+        ({}, b'{"OriginalStatusCode": 500.0}', (None, 500)),
+        ({}, b'{"OriginalStatusCode": "500.00"}', (None, 500)),
+        ({}, b'{"OriginalStatusCode": 500.5}', (None, None)),
+        ({}, b'{"OriginalStatusCode": "5e2"}', (None, None)),
+        ({}, b'{"OriginalStatusCode": NaN}', (None, None)),
+        # What was kept of a longer body: the middle is missing, or the end.
+        ({}, b'{"OriginalMessage":"a\\', (None, None)),
+        ({}, b'{"OriginalMessage":"a\\n","OriginalStatusCode":500.0}"}', (None, 500)),
+        ({}, b'{"OriginalMessage":"\\"OriginalStatusCode\\":400', (None, None)),
+        ({}, b'{"OriginalStatusCode":500,"OriginalMessage":"a', (None, 500)),
+        ({}, b'{"OriginalStatusCode":5001,"OriginalMessage":"a', (None, None)),
+        ({}, b'{"message":"Received client error (415) from primary with message \\"a', (None, 415)),
+        ({}, b'{"__type":"a#ModelError","message":"a', ("ModelError", None)),
     ],
 )
 def test_error_of(headers: Mapping[str, str], body: bytes, expected: tuple[str | None, int | None]) -> None:

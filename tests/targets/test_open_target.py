@@ -88,7 +88,7 @@ def test_an_entry_point_does_not_take_the_place_of_a_built_in_target() -> None:
         ("plugged:Choosy", {}, "needs a model"),
         ("plugged:Endless", {}, "Endless is no target: it has no close()"),
         ("plugged:make_nothing", {}, "NoneType is no target: it has no invoke() and no close()"),
-        ("plugged:number", {}, "int is no target: it has no invoke() and no close()"),
+        ("plugged:number", {}, "is no target, so it was not called"),
         ("plugged:Slow", {}, "Slow.invoke must be a plain function, not async"),
         ("plugged:Deaf", {}, "Deaf.invoke must take one payload"),
     ],

@@ -41,6 +41,7 @@ class Row(NamedTuple):
     detail: str
     kernel_clock: bool
     gaps_ns: list[int] | None
+    opening: list[Any] | None  # lookup_ns, connect_ns, handshake_ns, dead, resent, cause
 
 
 class Peer:

@@ -2,13 +2,14 @@
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
 "kill_s", "close_s", "clock_off_ns", "set_back", "no_stamps", "repeat", "raise_at", "no_epoll", "expired",
-"close_pending"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or {"error": "..."}.
+"close_pending", "first_address"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or
+{"error": "..."}.
 
 clock_off_ns: how far the target's wall clock is from the kernel's. set_back: [n, s]: after n outcomes it goes back s.
 no_stamps: the kernel has no receive times to give. no_epoll: as on a system without it. expired: the credentials are.
 kill_s, close_s: kill or close a user that waits that long. close_pending: close a user whose request is to leave at the
 end of a turn. repeat: by the target's `invoke_repeatedly`, which is called again after each pause. raise_at: the
-callback raises at this outcome.
+callback raises at this outcome. first_address: what the name resolves to before its own addresses.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ import gevent  # noqa: E402
 
 from loadtest.core.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import channel, poller, sagemaker, timestamps  # noqa: E402
+from loadtest.targets import channel, dial, poller, sagemaker, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
 from loadtest.targets.credentials import NoCredentials  # noqa: E402
 
 EPOLL = poller._new_epoll
+ADDRESSES = dial._addresses
 CLOCK = {"off_ns": 0}
 
 
@@ -58,6 +60,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     sagemaker.time = lambda: time.time() + CLOCK["off_ns"] / 1e9  # type: ignore[assignment]
     timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
     poller._new_epoll = None if job.get("no_epoll") else EPOLL
+    first = job.get("first_address")
+    dial._addresses = ADDRESSES if first is None else lambda *asked: also(first, ADDRESSES(*asked))
     target = open_target(job)
     if job.get("expired"):
         target._shared.requests._endpoint.credentials.check = expired  # type: ignore[attr-defined]
@@ -82,6 +86,11 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     finally:
         target.close()
     return {"outcomes": outcomes}
+
+
+def also(first: str, found: list[Any]) -> list[Any]:
+    """As a resolver that knows another address, and names it first."""
+    return [(*found[0][:4], (first, found[0][4][1])), *found]
 
 
 def expired(now_s: int) -> None:

@@ -1,0 +1,102 @@
+"""Threads for waitress by kind of request, so that a slow kind never takes them from the others; and connections that
+end when their client is too slow.
+
+An invocation holds a thread for as long as the endpoint takes, up to a minute; Describe and /health must not wait for
+that. waitress hands each request to a dispatcher: this one has a pool for each kind. Slow clients hold a connection,
+not a thread, and when there are too many the one that has been waiting longest makes room for the next.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ThreadedTaskDispatcher
+
+__all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "watch"]
+
+# Kind of request -> threads.
+LANES: Mapping[str, int] = {"health": 1, "jobs": 4, "invocations": 64, "others": 24}
+CHANNEL_TIMEOUT_S = 60  # of a connection on which nothing moves
+REQUEST_TIMEOUT_S = 20.0  # from a connection's (or its last answer's) instant to the end of the next request's head
+_FULL = 0.9  # share of the connection limit above which waiting connections are closed
+
+_INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
+
+
+def lane_of(path: str, target: str) -> str:
+    """The kind of a request: a key of LANES."""
+    if path == "/health":
+        return "health"
+    if _INVOCATION.match(path):
+        return "invocations"
+    return "jobs" if "InferenceRecommendationsJob" in target or "ScalingConfiguration" in target else "others"
+
+
+class Lanes:
+    """A waitress dispatcher that is one for each kind."""
+
+    def __init__(self, threads: Mapping[str, int] = LANES) -> None:
+        self._lanes = {name: ThreadedTaskDispatcher() for name in threads}
+        for name, count in threads.items():
+            self._lanes[name].set_thread_count(count)
+            self._lanes[name].queue_logger = _Quiet()
+
+    def add_task(self, channel: Any) -> None:
+        """A channel with a request at the head of `requests`."""
+        request = channel.requests[0]
+        name = lane_of(getattr(request, "path", "") or "", request.headers.get("X_AMZ_TARGET", ""))
+        self._lanes[name].add_task(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End all threads, each pool's within what is left of the time (s)."""
+        for lane in self._lanes.values():
+            lane.set_thread_count(0)
+        until_s = time.monotonic() + timeout
+        ended = [lane.shutdown(cancel_pending, max(0.0, until_s - time.monotonic())) for lane in self._lanes.values()]
+        return all(ended)
+
+
+class _Quiet:
+    def warning(self, *_: Any) -> None:
+        """A queue is normal here."""
+
+
+class SlowChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """A connection that makes room for others: of too many, the one that has been waiting longest ends."""
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
+        super().__init__(server, sock, addr, adj, map)
+        channels = server.active_channels
+        if len(channels) > adj.connection_limit * _FULL:
+            waiting = [one for one in channels.values() if not one.requests and one is not self and not one.will_close]
+            if waiting:
+                min(waiting, key=lambda one: one.waiting_since).handle_close()
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when no whole request came: of the connection, or of its last answer."""
+        since: float = getattr(self, "served_at", None) or self.creation_time
+        return since
+
+    def service(self) -> None:
+        super().service()
+        self.served_at = time.time()
+
+
+def watch(server: Any) -> None:
+    """Let a waitress server end connections that are too slow: in sending a head, and in reading an answer."""
+
+    def maintenance(now: float) -> None:
+        cutoff = now - server.adj.channel_timeout
+        for channel in list(server.active_channels.values()):
+            sends_head = channel.request is not None and not channel.request.headers_finished
+            late = sends_head and channel.waiting_since < now - max(REQUEST_TIMEOUT_S, server.adj.channel_timeout)
+            still = channel.last_activity < cutoff and (not channel.requests or channel.total_outbufs_len)
+            if late or still:
+                channel.will_close = True
+
+    server.maintenance = maintenance
