@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -20,7 +20,7 @@ import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
-from loadtest.cli.duration import DURATION
+from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
@@ -29,6 +29,7 @@ from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.result import RunResult, exit_code
 from loadtest.core.schedule import UserChange
 from loadtest.core.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
+from loadtest.core.unused import unused_members
 from loadtest.core.window import Window
 from loadtest.engine import spawn
 from loadtest.engine.environment import environment
@@ -37,7 +38,9 @@ from loadtest.jobfile import JobFile, load_job
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
+from loadtest.runoptions import check_option
 from loadtest.signals import heeded
+from loadtest.targets.reference import split_ref
 
 __all__ = ["command"]
 
@@ -61,7 +64,9 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--content-type", help="Content-Type of every request.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
 @click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")
-@click.option("--drain", "drain_s", type=DURATION, help="How long requests may take after a stop.  [default: 60s]")
+@click.option(
+    "--drain", "drain_s", type=DURATION_OR_NONE, help="How long requests may take after a stop.  [default: 60s]"
+)
 @click.option("--rate-window", "rate_window_s", type=DURATION, help="Rolling window of MaxInvocations.  [default: 60s]")
 @click.option("--stairs-duration", type=click.Choice(get_args(StairsReading)), help="Of all steps or of each.")
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
@@ -132,6 +137,9 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
         problem = Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")
         raise SpecError([problem])
     names = [field for field in RunOptions.__dataclass_fields__ if given.get(field) is not None]
+    flags_of = {name: f"--{name.removesuffix('_s').replace('_', '-')}" for name in names}
+    if problems := [p for name in names if (p := check_option(name, given[name], flags_of[name])) is not None]:
+        raise SpecError(problems)  # the same bounds as in a job file
     options = replace(job.loadtest.options, **{name: given[name] for name in names})
     flags = {name: value for name, value in given.items() if name.startswith("option_")}
     ref = f"sagemaker:{given['endpoint_name']}" if given["endpoint_name"] else given["target"]
@@ -251,6 +259,10 @@ def _holds_something(path: Path) -> bool:
 def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     """What the traffic went to, and what the job asked for that one target cannot stand for."""
     info: dict[str, Any] = {"target": plan.target.ref, "payload": plan.payload.path or "one small JSON document"}
+    scheme, name = split_ref(plan.target.ref)
+    if scheme in ("sagemaker", "boto3"):
+        info["endpoint_name"] = name
+    info["not_used"] = [asdict(each) for each in unused_members(spec.request, info.get("endpoint_name"))]
     if spec.configurations:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
     return info

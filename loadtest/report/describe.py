@@ -51,6 +51,9 @@ def describe(results: Sequence[RunResult], created_at: float) -> dict[str, Any]:
     usable = [result for result in results if result.best is not None and result.best.per_min >= 1]
     if recommendations := _recommendations(usable, name, created_at):
         response["InferenceRecommendations"] = recommendations
+    if unused := first.info.get("not_used"):
+        # Not of the API: as in a job file, what is ours stands under a name of its own.
+        response["Loadtest"] = {"NotUsed": unused}
     if performances := [_performance(result) for result in usable if _endpoint(result) is not None]:
         response["EndpointPerformances"] = performances[:1]
     return response

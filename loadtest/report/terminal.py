@@ -52,7 +52,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += streaming_tables(result)
     parts += connection_lines(result.totals)
     parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
-    parts += [*_errors(result), *_trust(result), *_warnings(result)]
+    parts += [*_errors(result), *_trust(result), *_warnings(result), *_unused(result)]
     if (url := result.environment.get("target_url")) is not None:
         more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
         more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
@@ -223,12 +223,25 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
     if result.totals.clamped:
         warnings.append(f"{result.totals.clamped:,} latencies were outside 1 us .. 1 h and count at the border")
     if result.not_run:
-        warnings.append(f"not run, over the limit of tests: {', '.join(result.not_run)}")
+        warnings.append(f"over the job's own limit of tests, run nowhere: {', '.join(result.not_run)}")
     for warning in warnings:
         yield Text(f"Warning: {warning}", style="yellow")
     if result.log_tail:
         yield Text("The generator's last lines:")
         yield _indented(Text("\n".join(result.log_tail), style="dim"))
+
+
+def _unused(result: RunResult) -> Iterator[Text]:
+    """What the job asked for that this run had no use for; members with the same reason together."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for each in result.info.get("not_used", ()):
+        name = str(each["member"]).rpartition(".")[2]
+        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
+    parts = [
+        f"{', '.join(names)} ({why}{f'; {verb} uses it' if verb else ''})" for (why, verb), names in by_reason.items()
+    ]
+    if parts:
+        yield Text(f"Not used here: {'; '.join(parts)}", style="dim", overflow="fold")
 
 
 def _silences(result: RunResult) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_what_makes_it_doubtful_is_said_with_advice(
         "Trust: INVALID, the load generator set the pace",
         "- the generator used 97 % of its core in 12 of 30 windows; use more workers or a larger machine",
         "Warning: the disk is full",
-        "Warning: not run, over the limit of tests: ml.c5.large, ml.m5.large",
+        "Warning: over the job's own limit of tests, run nowhere: ml.c5.large, ml.m5.large",
     )
 
 

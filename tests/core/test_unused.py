@@ -1,0 +1,48 @@
+"""No member of a request is left out without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from loadtest.core.unused import unused_members
+from loadtest.emulator.model import operation
+
+# What a run uses, or shows: everything else is said not to be used.
+USED = {
+    "JobName",
+    "JobType",
+    "JobDescription",
+    "InputConfig.JobDurationInSeconds",
+    "InputConfig.TrafficPattern",
+    "InputConfig.ContainerConfig.PayloadConfig",
+    "StoppingConditions",
+}
+
+
+def members(shape: Any, path: str = "") -> Iterator[str]:
+    """Paths of the members that a reason is given for: those of InputConfig and ContainerConfig one by one."""
+    for name, member in shape.members.items():
+        where = f"{path}{name}"
+        if where in ("InputConfig", "InputConfig.ContainerConfig"):
+            yield from members(member, f"{where}.")
+        else:
+            yield where
+
+
+def test_every_member_of_the_api_is_used_or_said_not_to_be() -> None:
+    request: dict[str, Any] = {}
+    for path in members(operation("CreateInferenceRecommendationsJob").input_shape):
+        place = request
+        *folders, name = path.split(".")
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = [{"EndpointName": "a"}] if name == "Endpoints" else "given"
+    told = {each.member for each in unused_members(request)}
+    assert told == set(members(operation("CreateInferenceRecommendationsJob").input_shape)) - USED
+
+
+def test_what_was_not_asked_for_is_not_mentioned() -> None:
+    assert unused_members({"JobName": "a", "InputConfig": {"Endpoints": [{"EndpointName": "ep"}]}}, "ep") == ()
+    (other,) = unused_members({"InputConfig": {"Endpoints": [{"EndpointName": "ep"}, {"EndpointName": "b"}]}}, "ep")
+    assert (other.member, other.why, other.verb) == ("InputConfig.Endpoints", "not tested: b", "loadtest serve")
