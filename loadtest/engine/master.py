@@ -21,12 +21,12 @@ from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan
 from loadtest.core.window import Window
 from loadtest.engine import heard
-from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
+from loadtest.engine.admission import Admission, version_fault
+from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.link import Link
 from loadtest.engine.roster import Member, Roster
 from loadtest.engine.runners import listen_for_workers
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
-from loadtest.version import VERSION
 
 __all__ = ["run_master"]
 
@@ -40,7 +40,6 @@ LOOK_S = 0.02
 MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a second without a sign
 REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
 GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
-WRONG_TOKEN = "this worker does not know the run's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 SETTLE_S = 5.0  # after the drain, for the last windows
 
 
@@ -69,9 +68,8 @@ class _Master:
         self._cut = 0
         self._cut_sent = False
         self._start_s = 0.0
-        self._token = os.environ.get(TOKEN_VARIABLE, "")
+        self._admission = Admission(os.environ.get(TOKEN_VARIABLE, ""))
         self._bounds = heard.WindowBounds(plan)
-        self._challenges: dict[str, tuple[str, str]] = {}  # client: (its nonce, ours)
         self._runner = listen_for_workers(host, port)
         for message in WORKER_MESSAGES:
             self._runner.register_message(message, self._receive)
@@ -263,27 +261,24 @@ class _Master:
 
     def _welcome(self, client_id: str, told: Mapping[str, Any]) -> None:
         """A worker has come: it is told that we know the token before it has to say so itself."""
-        version = told.get("version")
-        if version != VERSION:
-            other = version if isinstance(version, str) and len(version) < 40 else "an older or unknown one"
-            self._dismiss(client_id, f"the run is of loadtest {VERSION}, this worker of {other}")
-        elif self._planned or len(self._roster) >= self._expected:
-            self._dismiss(client_id, f"the run has its {self._expected} workers already")
+        why = version_fault(told) or self._full()
+        if why:
+            self._dismiss(client_id, why)
         else:
-            theirs, ours = heard.text(told, "nonce", 64), nonce()
-            self._challenges[client_id] = (theirs, ours)
-            shown = {"nonce": ours, "proof": proof(self._token, "master", theirs, ours)}
-            self._runner.send_message("loadtest_proof", shown, client_id)
+            self._runner.send_message("loadtest_proof", self._admission.challenge(client_id, told), client_id)
 
     def _admit(self, client_id: str, told: Mapping[str, Any]) -> None:
-        theirs, ours = self._challenges.pop(client_id, ("", ""))
-        if not theirs or not is_proof(told.get("proof"), self._token, "worker", theirs, ours):
-            self._dismiss(client_id, WRONG_TOKEN)
-        elif self._planned or len(self._roster) >= self._expected:
-            self._dismiss(client_id, f"the run has its {self._expected} workers already")
+        why = self._admission.fault(client_id, told) or self._full()
+        if why:
+            self._dismiss(client_id, why)
         else:
             member = self._roster.join(client_id)
             self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
+
+    def _full(self) -> str:
+        """Why nobody else can take part; "": somebody can."""
+        full = self._planned or len(self._roster) >= self._expected
+        return f"the run has its {self._expected} workers already" if full else ""
 
     def _expel(self, client_id: str, why: str) -> None:
         """Send a worker home that says what cannot be; the run goes on with the others."""
