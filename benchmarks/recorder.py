@@ -15,7 +15,7 @@ from benchmarks.machine import arguments, cores, emit, pinned, summary
 from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Frame, Recorder
-from loadtest.core.spec import LatencyThreshold
+from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.window import merge_windows
 
 QUESTION = "recorder"

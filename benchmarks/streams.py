@@ -13,7 +13,7 @@ from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.evidence import log_beta_ratio
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import BATCH
-from loadtest.core.spec import LatencyThreshold, StopConditions
+from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.watch import LatencyWatch
 from loadtest.core.window import Window

@@ -23,8 +23,8 @@ from benchmarks.server import NoServer, Server, fast_server, latency_server
 from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.request.spec import RunOptions
 from loadtest.core.result import RunResult
-from loadtest.core.spec import RunOptions
 from loadtest.core.window import merge_windows
 
 QUESTION = "workers"

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from loadtest.api import Run, parse, plan, run, simulate, start
     from loadtest.core.outcome import Kind, Outcome
     from loadtest.core.plan import PayloadSource, Plan, TargetRef
+    from loadtest.core.request.spec import JobSpec, RunOptions
     from loadtest.core.result import RunResult
-    from loadtest.core.spec import JobSpec, RunOptions
     from loadtest.core.window import Window
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
     "EngineError": "loadtest.errors",
-    "JobSpec": "loadtest.core.spec",
+    "JobSpec": "loadtest.core.request.spec",
     "Kind": "loadtest.core.outcome",
     "LoadtestError": "loadtest.errors",
     "Outcome": "loadtest.core.outcome",
@@ -31,7 +31,7 @@ _HOMES = {
     "Plan": "loadtest.core.plan",
     "Problem": "loadtest.errors",
     "Run": "loadtest.engine.spawn",
-    "RunOptions": "loadtest.core.spec",
+    "RunOptions": "loadtest.core.request.spec",
     "RunResult": "loadtest.core.result",
     "SpecError": "loadtest.errors",
     "Target": "loadtest.targets.base",

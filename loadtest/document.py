@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from loadtest.core.findings import Path as ValuePath
-from loadtest.core.findings import path_text, shown
+from loadtest.core.request.findings import Path as ValuePath
+from loadtest.core.request.findings import path_text, shown
 from loadtest.errors import Problem, SpecError
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "read_document"]

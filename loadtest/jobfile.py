@@ -21,9 +21,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.findings import nearest, shown
-from loadtest.core.parse import parse_job
-from loadtest.core.spec import JobSpec, Profile, RunOptions
+from loadtest.core.request.findings import nearest, shown
+from loadtest.core.request.parse import parse_job
+from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.document import read_document
 from loadtest.errors import Problem, SpecError
 from loadtest.runoptions import OPTION_BOUNDS, check_option

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from loadtest.core.findings import nearest, shown
-from loadtest.core.spec import LatencyClock, SpawnReading, StairsReading
+from loadtest.core.request.findings import nearest, shown
+from loadtest.core.request.spec import LatencyClock, SpawnReading, StairsReading
 from loadtest.errors import Problem
 
 __all__ = ["OPTION_BOUNDS", "OptionBound", "check_option"]

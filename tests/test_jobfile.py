@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.core.spec import RunOptions
+from loadtest.core.request.spec import RunOptions
 from loadtest.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.errors import SpecError
 from loadtest.jobfile import ScenarioOptions, load_job, read_job_file

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from loadtest.core.spec import RunOptions
+from loadtest.core.request.spec import RunOptions
 from loadtest.runoptions import OPTION_BOUNDS, check_option
 
 

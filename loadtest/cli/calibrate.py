@@ -10,7 +10,7 @@ import click
 from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import COMFORT, Ceiling, fit, path_of
 from loadtest.core.plan import TargetRef
-from loadtest.core.spec import StopConditions
+from loadtest.core.request.spec import StopConditions
 from loadtest.engine import calibration_store
 from loadtest.engine.calibrate import measure
 from loadtest.engine.demand import demand_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from loadtest.core.spec import Profile
+from loadtest.core.request.spec import Profile
 from loadtest.loopback import is_loopback
 from loadtest.signals import heeded
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from loadtest.cli.file_flags import file_flags, permissions
-from loadtest.core.spec import Profile
+from loadtest.core.request.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobfile import load_job
 

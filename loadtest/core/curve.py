@@ -36,7 +36,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from loadtest.core.spec import Phase, RunOptions, SpawnReading, Stairs, StairsReading, Traffic
+from loadtest.core.request.spec import Phase, RunOptions, SpawnReading, Stairs, StairsReading, Traffic
 
 __all__ = ["Level", "Step", "TrafficCurve", "curve_of"]
 

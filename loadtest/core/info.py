@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from loadtest.core.spec import LoadTest
+from loadtest.core.request.spec import LoadTest
 
 __all__ = ["info_of"]
 

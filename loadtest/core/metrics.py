@@ -19,7 +19,7 @@ from itertools import accumulate, groupby
 
 import numpy as np
 
-from loadtest.core.spec import LatencyThreshold
+from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.window import Window
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.core.arrivals import Arrivals, most_in_flight
 from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
+from loadtest.core.request.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
 from loadtest.errors import Problem, SpecError
 
 PRIVATE_OPTIONS = ("custom_attributes", "inference_id", "session_id")

@@ -16,7 +16,7 @@ from loadtest.core.distribution import distribution_of
 from loadtest.core.histogram import Histogram, Int64s
 from loadtest.core.openings import Openings
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.spec import LatencyClock
+from loadtest.core.request.spec import LatencyClock
 from loadtest.core.window import Window, limited, milliseconds
 
 __all__ = ["Frame", "Recorder"]

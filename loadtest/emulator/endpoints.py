@@ -16,7 +16,7 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
-from loadtest.core.spec import Serverless
+from loadtest.core.request.spec import Serverless
 from loadtest.emulator.catalogue import Catalogue
 from loadtest.emulator.inside import InsideClients
 from loadtest.errors import EngineError, LoadtestError

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_ACCOUNT = "123456789012"
 # What moto does before a service's own code; botocore's description of the service is read by core/model.py.
-_BEFORE_SERVICES = ("moto_server/werkzeug_app.py", "core/responses.py", "core/model.py", "core/parse.py")
+_BEFORE_SERVICES = ("moto_server/werkzeug_app.py", "core/responses.py", "core/model.py", "core/request/parse.py")
 
 
 class Neighbour(Protocol):

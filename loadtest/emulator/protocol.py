@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from botocore.model import Shape, StructureShape
 
-from loadtest.core.spec import Profile
+from loadtest.core.request.spec import Profile
 from loadtest.emulator import validate
 from loadtest.emulator.model import TARGET_PREFIX, operation
 from loadtest.jobs.check import further_problems

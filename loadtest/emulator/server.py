@@ -19,7 +19,7 @@ from typing import Any, Literal
 from waitress.server import create_server
 from waitress.task import ErrorTask
 
-from loadtest.core.spec import Profile
+from loadtest.core.request.spec import Profile
 from loadtest.emulator import model, protocol
 from loadtest.emulator.app import Application
 from loadtest.emulator.catalogue import Catalogue

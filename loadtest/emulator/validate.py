@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from botocore.model import ListShape, Shape, StructureShape
 
-from loadtest.core.findings import Path, path_text
+from loadtest.core.request.findings import Path, path_text
 
 __all__ = ["Unreadable", "Violation", "message", "read", "violations"]
 

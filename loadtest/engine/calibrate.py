@@ -14,7 +14,7 @@ from pathlib import Path
 from loadtest.core.calibration import Calibration, Ceiling, PathName, ceiling_of
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.window import Window
 from loadtest.engine.environment import environment
 from loadtest.engine.spawn import MOCK_ENV, start

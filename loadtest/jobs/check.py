@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from loadtest.core.findings import Findings
-from loadtest.core.parse import parse_job
-from loadtest.core.schema import REQUEST
-from loadtest.core.spec import JobSpec, Profile
-from loadtest.core.validation import validate
+from loadtest.core.request.findings import Findings
+from loadtest.core.request.parse import parse_job
+from loadtest.core.request.schema import REQUEST
+from loadtest.core.request.spec import JobSpec, Profile
+from loadtest.core.request.validation import validate
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.tags import tag_problems
 

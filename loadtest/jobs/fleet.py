@@ -14,7 +14,7 @@ from types import TracebackType
 from zlib import crc32
 
 from loadtest.core.plan import TargetRef
-from loadtest.core.spec import Serverless
+from loadtest.core.request.spec import Serverless
 from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.fleet_file import FleetFile, StandIn
 from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from loadtest.core.spec import JobSpec
+from loadtest.core.request.spec import JobSpec
 from loadtest.jobs.errors import invalid
 
 __all__ = ["ModelFacts", "ModelReader", "check_facts", "facts_of"]

@@ -14,8 +14,8 @@ from loadtest.core.metrics import (
     initial_instance_count,
     max_invocations_per_min,
 )
+from loadtest.core.request.spec import Serverless
 from loadtest.core.result import RunResult
-from loadtest.core.spec import Serverless
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.prices import Prices
 from loadtest.jobs.search import plateau_start

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from loadtest.core.request.spec import Profile
 from loadtest.core.result import RunResult
-from loadtest.core.spec import Profile
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.benchmarked import list_model_metadata

@@ -13,7 +13,7 @@ from loadtest.cli.calibrate import fit_line
 from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import Calibration, Ceiling
 from loadtest.core.plan import TargetRef
-from loadtest.core.spec import StopConditions
+from loadtest.core.request.spec import StopConditions
 from loadtest.engine import calibration_store
 from loadtest.engine.environment import environment
 

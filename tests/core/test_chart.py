@@ -5,7 +5,7 @@ import pytest
 import loadtest.core.curve
 from loadtest.core.chart import draw
 from loadtest.core.curve import Step, TrafficCurve, curve_of
-from loadtest.core.spec import Phase, Stairs
+from loadtest.core.request.spec import Phase, Stairs
 
 SMOOTH = """\
 users

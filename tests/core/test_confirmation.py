@@ -12,8 +12,8 @@ from loadtest.core.confirmation import Confirmation, backlog_of, confirmation_of
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.plan import Plan, TargetRef, open_plan
+from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult, build_result, exit_code
-from loadtest.core.spec import LatencyThreshold, StopConditions
 from loadtest.core.verdict import LatencyVerdict, Trust
 from loadtest.core.window import Window
 

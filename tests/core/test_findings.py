@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.core.findings import nearest, path_text, shown
+from loadtest.core.request.findings import nearest, path_text, shown
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.core.info import info_of
-from loadtest.core.spec import EndpointConfiguration, LoadTest, Serverless
+from loadtest.core.request.spec import EndpointConfiguration, LoadTest, Serverless
 
 
 @pytest.mark.parametrize(

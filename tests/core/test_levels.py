@@ -12,7 +12,7 @@ from loadtest.core.levels import LevelResult, level_of, level_results, percentil
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
-from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.window import Window
 
 

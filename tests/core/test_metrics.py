@@ -18,7 +18,7 @@ from loadtest.core.metrics import (
     max_invocations_per_min,
     model_latency_ms,
 )
-from loadtest.core.spec import LatencyThreshold
+from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.window import Window
 
 ROWS: list[dict[str, Any]] = json.loads(

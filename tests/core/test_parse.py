@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.instance_types import INSTANCE_TYPES
-from loadtest.core.parse import parse_job, unparse_job
-from loadtest.core.spec import (
+from loadtest.core.request.instance_types import INSTANCE_TYPES
+from loadtest.core.request.parse import parse_job, unparse_job
+from loadtest.core.request.spec import (
     EndpointConfiguration,
     JobSpec,
     LatencyThreshold,

@@ -1,7 +1,7 @@
 import pytest
 
-from loadtest.core.percentile import percentile_of
-from loadtest.core.spec import LatencyThreshold
+from loadtest.core.request.percentile import percentile_of
+from loadtest.core.request.spec import LatencyThreshold
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.core.curve import curve_of
 from loadtest.core.plan import PayloadSource, Plan, TargetRef
-from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 
 CURVE = curve_of(Stairs(2, 3, 100))
 PLANS = [

@@ -6,7 +6,7 @@ import pytest
 from loadtest.core.curve import curve_of
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.rates import level_rates
-from loadtest.core.spec import Phase, Stairs, StopConditions
+from loadtest.core.request.spec import Phase, Stairs, StopConditions
 from loadtest.core.window import Window
 
 

@@ -15,7 +15,7 @@ from loadtest.core.levels import level_results
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef, open_plan
 from loadtest.core.record import Frame, Recorder
-from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.totals import totals_of
 from loadtest.core.window import Window, merge_windows
 from loadtest.errors import SpecError

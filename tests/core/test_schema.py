@@ -6,8 +6,8 @@ import botocore
 import botocore.session
 import pytest
 
-from loadtest.core.instance_types import INSTANCE_TYPES
-from loadtest.core.schema import REQUEST, TAG_PATTERN, Array, Integer, Node, Structure, Text
+from loadtest.core.request.instance_types import INSTANCE_TYPES
+from loadtest.core.request.schema import REQUEST, TAG_PATTERN, Array, Integer, Node, Structure, Text
 
 MODEL_VERSION = "1.44.5"  # the botocore that INSTANCE_TYPES was compared with
 

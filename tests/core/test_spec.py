@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from loadtest.core.spec import (
+from loadtest.core.request.spec import (
     EndpointConfiguration,
     JobSpec,
     LatencyThreshold,

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.spec import StopConditions
+from loadtest.core.request.spec import StopConditions
 from loadtest.core.trust import assess, client_limited, persists
 from loadtest.core.window import Window
 

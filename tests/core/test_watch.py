@@ -10,7 +10,7 @@ from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
-from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.watch import WITHHELD, overall, verdicts
 from loadtest.core.window import Window
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.spec import RunOptions, StopConditions
+from loadtest.core.request.spec import RunOptions, StopConditions
 
 
 def plan_of(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from engine_kit import plan_of
 
-from loadtest.core.spec import StopConditions
+from loadtest.core.request.spec import StopConditions
 from loadtest.engine.spawn import start
 from loadtest.report.connections import connection_lines
 

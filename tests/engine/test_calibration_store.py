@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import Calibration, Ceiling, Demand
-from loadtest.core.spec import StopConditions
+from loadtest.core.request.spec import StopConditions
 from loadtest.engine import calibration_store
 from loadtest.engine.demand import demand_of
 

@@ -11,8 +11,8 @@ from loadtest.core.arrivals import Arrivals
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram
 from loadtest.core.plan import Plan, open_plan
+from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult
-from loadtest.core.spec import LatencyThreshold, StopConditions
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError

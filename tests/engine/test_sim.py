@@ -7,7 +7,7 @@ import pytest
 from loadtest.core.curve import curve_of
 from loadtest.core.decision import Reason
 from loadtest.core.plan import Plan, TargetRef
-from loadtest.core.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.window import Window
 from loadtest.engine.sim import VirtualRun, run_virtual, server_of, simulate
 from loadtest.errors import SpecError

@@ -12,10 +12,10 @@ from jobkit import DATA, window
 from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.levels import LevelResult
-from loadtest.core.parse import parse_job
 from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.request.parse import parse_job
+from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
 from loadtest.core.result import RunResult, build_result
-from loadtest.core.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.fleet_file import FleetFile

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from loadtest.core.decision import REASONS, Reason
 from loadtest.core.plan import Plan
+from loadtest.core.request.spec import StopConditions
 from loadtest.core.result import RunResult
-from loadtest.core.spec import StopConditions
 from loadtest.core.verdict import LatencyVerdict, Trust
 from loadtest.core.worker import Worker
 from loadtest.report.terminal import summary

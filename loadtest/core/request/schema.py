@@ -1,6 +1,6 @@
 """The members of a CreateInferenceRecommendationsJob request and their bounds, as one table.
 
-Data and its node types only; `core.validation` reads it. Two kinds of bounds:
+Data and its node types only; `core.request.validation` reads it. Two kinds of bounds:
 
 - the service model's (`min`, `max`, `pattern`, `enum`, `required`), compared with botocore's own copy by a test;
 - the documents' (`low`, `high`, and a `max` marked `capacity`), which protect AWS's own capacity: the `aws` profile
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from loadtest.core.instance_types import INSTANCE_TYPES
+from loadtest.core.request.instance_types import INSTANCE_TYPES
 
 __all__ = ["INT_MAX", "INT_MIN", "REQUEST", "TAG_PATTERN", "Array", "Integer", "Node", "Structure", "Text"]
 
@@ -81,7 +81,7 @@ _TRAFFIC_PATTERN = _structure(
     TrafficType=Text(enum=("PHASES", "STAIRS")),
     Phases=Array(
         _structure(
-            # The documents' 1..3 is a rule on the jump from the phase before: core.rules.
+            # The documents' 1..3 is a rule on the jump from the phase before: core.request.rules.
             InitialNumberOfUsers=Integer(min=1),
             SpawnRate=Integer(min=0, high=3),
             DurationInSeconds=_TRAFFIC_DURATION,

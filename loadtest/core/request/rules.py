@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from loadtest.core.findings import Findings, Path, shown
-from loadtest.core.instance_types import BURSTABLE_PREFIX
-from loadtest.core.percentile import percentile_of
+from loadtest.core.request.findings import Findings, Path, shown
+from loadtest.core.request.instance_types import BURSTABLE_PREFIX
+from loadtest.core.request.percentile import percentile_of
 
 __all__ = ["MAX_CHANGES", "MAX_USERS", "check_rules", "traffic_type"]
 

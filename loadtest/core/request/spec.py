@@ -1,6 +1,6 @@
 """What a job asks for, in our own names: the typed form of a CreateInferenceRecommendationsJob request.
 
-Values only; no clock, no I/O. `core.parse` is the only place that knows AWS's member names.
+Values only; no clock, no I/O. `core.request.parse` is the only place that knows AWS's member names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks any JSON value against the request's schema and reports every deviation; never raises for a bad value.
 
-Pure: no clock, no I/O. What members mean together is checked in `core.rules`.
+Pure: no clock, no I/O. What members mean together is checked in `core.request.rules`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from loadtest.core.findings import Findings, Path, nearest, shown
-from loadtest.core.schema import INT_MAX, INT_MIN, TAG_PATTERN, Array, Integer, Node, Structure, Text
+from loadtest.core.request.findings import Findings, Path, nearest, shown
+from loadtest.core.request.schema import INT_MAX, INT_MIN, TAG_PATTERN, Array, Integer, Node, Structure, Text
 
 __all__ = ["MAX_ITEMS", "validate"]
 

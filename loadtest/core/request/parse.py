@@ -1,7 +1,7 @@
 """A CreateInferenceRecommendationsJob request to a `JobSpec` and back.
 
 The only place that knows both AWS's member names and ours. Pure: no clock, no I/O. The members and their bounds are
-in `core.schema`, the rules on several of them in `core.rules`; the profiles are those of docs/decisions.md.
+in `core.request.schema`, the rules on several of them in `core.request.rules`; the profiles are those of docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from loadtest.core.findings import Findings
-from loadtest.core.percentile import percentile_of
-from loadtest.core.rules import check_rules, traffic_type
-from loadtest.core.schema import REQUEST
-from loadtest.core.spec import (
+from loadtest.core.request.findings import Findings
+from loadtest.core.request.percentile import percentile_of
+from loadtest.core.request.rules import check_rules, traffic_type
+from loadtest.core.request.schema import REQUEST
+from loadtest.core.request.spec import (
     EndpointConfiguration,
     JobSpec,
     LatencyThreshold,
@@ -25,7 +25,7 @@ from loadtest.core.spec import (
     StopConditions,
     Traffic,
 )
-from loadtest.core.validation import validate
+from loadtest.core.request.validation import validate
 
 __all__ = ["parse_job", "unparse_job"]
 
@@ -141,7 +141,7 @@ def _stop(stop: _Members) -> StopConditions:
     latency = None
     for threshold in stop.get("ModelLatencyThresholds", ()):
         share = percentile_of(threshold["Percentile"])
-        assert share is not None  # core.rules refuses every other name
+        assert share is not None  # core.request.rules refuses every other name
         latency = LatencyThreshold(share, threshold["ValueInMilliseconds"])
     return StopConditions(
         max_invocations_per_min=stop.get("MaxInvocations"),
