@@ -216,7 +216,7 @@ def _job_file(path: Path, data: bytes) -> object:
 
 
 def _payload(path: Path, data: bytes) -> object:
-    from loadtest.core.plan import PayloadSource
+    from loadtest.core.traffic.plan import PayloadSource
     from loadtest.targets.payload import load_payloads
 
     path.write_bytes(data)

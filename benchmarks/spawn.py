@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.machine import arguments, cores, emit, pinned, skip
 from benchmarks.ours import run, stop_rules
 from benchmarks.peers import PeerFailed, locust
-from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 
 QUESTION = "spawn"
 # name -> (seconds between changes, users added at each, seconds, shorter in a quick run)

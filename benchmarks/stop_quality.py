@@ -18,10 +18,10 @@ import numpy as np
 
 from benchmarks.machine import emit
 from benchmarks.streams import Case, Rule, fixed_size, k6, naive, ours
-from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.decision import Reason
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.request.spec import Phase, RunOptions, Stairs, StopConditions, Traffic
+from loadtest.core.traffic.curve import TrafficCurve, curve_of
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.sim import run_virtual, server_of
 
 RULES: dict[str, Rule] = {"ours": ours, "naive": naive, "k6 (10 s delay)": k6, "MLPerf bound, each look": fixed_size}

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.evidence import log_beta_ratio
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import BATCH
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.stop.latency import LatencyRule
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.watch import LatencyWatch
 from loadtest.core.window import Window
 

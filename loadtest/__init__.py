@@ -13,9 +13,9 @@ from loadtest.version import VERSION as __version__
 if TYPE_CHECKING:
     from loadtest.api import Run, parse, plan, run, simulate, start
     from loadtest.core.outcome import Kind, Outcome
-    from loadtest.core.plan import PayloadSource, Plan, TargetRef
     from loadtest.core.request.spec import JobSpec, RunOptions
     from loadtest.core.result import RunResult
+    from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
     from loadtest.core.window import Window
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
     from loadtest.targets.base import Payload, Target
@@ -27,8 +27,8 @@ _HOMES = {
     "LoadtestError": "loadtest.errors",
     "Outcome": "loadtest.core.outcome",
     "Payload": "loadtest.targets.base",
-    "PayloadSource": "loadtest.core.plan",
-    "Plan": "loadtest.core.plan",
+    "PayloadSource": "loadtest.core.traffic.plan",
+    "Plan": "loadtest.core.traffic.plan",
     "Problem": "loadtest.errors",
     "Run": "loadtest.engine.spawn",
     "RunOptions": "loadtest.core.request.spec",
@@ -36,7 +36,7 @@ _HOMES = {
     "SpecError": "loadtest.errors",
     "Target": "loadtest.targets.base",
     "TargetError": "loadtest.errors",
-    "TargetRef": "loadtest.core.plan",
+    "TargetRef": "loadtest.core.traffic.plan",
     "Window": "loadtest.core.window",
     "parse": "loadtest.api",
     "plan": "loadtest.api",

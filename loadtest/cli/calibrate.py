@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import click
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import COMFORT, Ceiling, fit, path_of
-from loadtest.core.plan import TargetRef
 from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.engine import calibration_store
 from loadtest.engine.calibrate import measure
 from loadtest.engine.demand import demand_of

@@ -10,8 +10,8 @@ from pathlib import Path
 from loadtest.cli.open_loop import Confirm, replay_plan
 from loadtest.core.confirmation import Confirmation, confirmation_of, unconfirmed
 from loadtest.core.decision import REASONS
-from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult
+from loadtest.core.traffic.plan import Plan
 from loadtest.engine.environment import environment
 from loadtest.errors import LoadtestError
 from loadtest.report.folder import RunFolder

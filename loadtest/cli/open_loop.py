@@ -11,8 +11,8 @@ from typing import Any, TypeVar, get_args
 import click
 
 from loadtest.cli.duration import DURATION
-from loadtest.core.arrivals import MOST_IN_FLIGHT, Arrivals, Law
-from loadtest.core.plan import Plan, open_plan
+from loadtest.core.traffic.arrivals import MOST_IN_FLIGHT, Arrivals, Law
+from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.errors import Problem, SpecError
 
 __all__ = ["PERCENT", "RATE", "Confirm", "arrivals_of", "confirm_of", "open_loop_flags", "replay_plan"]

@@ -10,10 +10,10 @@ import click
 
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.file_flags import file_flags, permissions
-from loadtest.core.chart import draw
-from loadtest.core.curve import TrafficCurve, curve_of
-from loadtest.core.plan import TargetRef
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions, SpawnReading, Stairs, StairsReading
+from loadtest.core.traffic.chart import draw
+from loadtest.core.traffic.curve import TrafficCurve, curve_of
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.jobfile import JobFile, load_job
 
 __all__ = ["command"]

@@ -18,13 +18,13 @@ from typing import Any
 
 from loadtest.core.decision import Decision, Hold, Reason, Stop
 from loadtest.core.plain import plain
-from loadtest.core.plan import Plan
 from loadtest.core.rates import RateHistory
 from loadtest.core.stop.duration import Duration
 from loadtest.core.stop.errors import ErrorBudget, TargetDown
 from loadtest.core.stop.flat import FlatRule
 from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.stop.max_invocations import MaxInvocations
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.watch import LatencyWatch
 from loadtest.core.window import Window
 

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from loadtest.core.counters import merged
-from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.distribution import distribution_figures
 from loadtest.core.histogram import Histogram
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.curve import Level, Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 
 __all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]

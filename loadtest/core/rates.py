@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from loadtest.core.curve import Level
 from loadtest.core.levels import plan_levels
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.curve import Level
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import client_limited, persists
 from loadtest.core.window import Window
 

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from loadtest.core.arrivals import Sends
 from loadtest.core.distribution import distribution_of
 from loadtest.core.histogram import Histogram, Int64s
 from loadtest.core.openings import Openings
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.request.spec import LatencyClock
+from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.window import Window, limited, milliseconds
 
 __all__ = ["Frame", "Recorder"]

@@ -17,10 +17,10 @@ from loadtest.core.histogram import Histogram
 from loadtest.core.levels import LevelResult, level_results, plan_levels
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
-from loadtest.core.plan import Plan
 from loadtest.core.schedule import Schedule, UserChange, audit
 from loadtest.core.stop.final import final_stop
 from loadtest.core.totals import Totals, totals_of
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.window import Window

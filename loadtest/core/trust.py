@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.verdict import Trust, TrustReason
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker

@@ -17,8 +17,8 @@ from loadtest.core.counters import merged
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import plan_levels
-from loadtest.core.plan import Plan
 from loadtest.core.stop.latency import BATCH, Judgement, LatencyRule
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import client_limited, persists
 from loadtest.core.verdict import LatencyVerdict
 from loadtest.core.window import Window

@@ -12,7 +12,7 @@ import traceback  # noqa: E402
 from collections.abc import Mapping  # noqa: E402
 from typing import Any  # noqa: E402
 
-from loadtest.core.plan import Plan  # noqa: E402
+from loadtest.core.traffic.plan import Plan  # noqa: E402
 from loadtest.engine.link import Link  # noqa: E402
 from loadtest.engine.master import run_master  # noqa: E402
 from loadtest.engine.session import run_local  # noqa: E402

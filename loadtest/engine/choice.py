@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.reference import SCHEMES, split_ref
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import Demand
 from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.errors import SpecError
 from loadtest.targets.latency import LatencyModel
 from loadtest.targets.mock_settings import MockSettings

@@ -8,11 +8,11 @@ from typing import Any
 
 import gevent
 
-from loadtest.core.arrivals import Sends
-from loadtest.core.curve import TrafficCurve
 from loadtest.core.levels import level_of, plan_levels
-from loadtest.core.plan import Plan
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.traffic.arrivals import Sends
+from loadtest.core.traffic.curve import TrafficCurve
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.engine.arrival_swarm import ArrivalSwarm
 from loadtest.engine.descriptors import allow_connections

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.core.histogram import Histogram
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import MAX_DETAILS, Window
 
 __all__ = ["Ready", "WindowBounds", "clock_times", "count", "failure", "members", "ready", "text", "user_times"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from loadtest.core.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S

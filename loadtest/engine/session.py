@@ -9,7 +9,7 @@ import gevent
 
 from loadtest.core.control import Controller
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.engine.generator import Generator
 from loadtest.engine.link import Link
 from loadtest.targets.open import open_target

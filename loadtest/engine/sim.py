@@ -16,10 +16,10 @@ from loadtest.core.control import Controller
 from loadtest.core.decision import Stop
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.trust import assess
 from loadtest.core.watch import overall, verdicts
 from loadtest.core.window import Window

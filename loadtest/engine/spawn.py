@@ -14,9 +14,9 @@ from contextlib import closing
 from typing import Any, Literal
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.watch import overall, verdicts
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker

@@ -17,9 +17,9 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import Runner
 
-from loadtest.core.curve import TrafficCurve
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Recorder
+from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.alarm import Alarm
 from loadtest.engine.probe import Probe
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target

@@ -26,8 +26,8 @@ import gevent
 from gevent.event import Event
 from gevent.queue import Queue
 
-from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan
 from loadtest.engine.choice import WorkerChoice
 from loadtest.engine.generator import Generator
 from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof

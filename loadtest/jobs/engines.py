@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult, build_result
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from zlib import crc32
 
-from loadtest.core.plan import TargetRef
 from loadtest.core.request.spec import Serverless
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.fleet_file import FleetFile, StandIn
 from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of

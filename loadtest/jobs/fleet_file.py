@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
 from loadtest.jobs.models import ModelFacts

@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from loadtest.core.plan import PayloadSource
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.curve import TrafficCurve, curve_of
 from loadtest.core.decision import REASONS, Reason
 from loadtest.core.info import info_of
 from loadtest.core.plain import plain
-from loadtest.core.plan import PayloadSource, Plan
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.core.result import RunResult
+from loadtest.core.traffic.curve import TrafficCurve, curve_of
+from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.core.window import Window
 from loadtest.errors import LoadtestError
 from loadtest.jobs.engines import LoadEngine

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from loadtest.core.curve import Level
+from loadtest.core.traffic.curve import Level
 from loadtest.core.window import Window
 from loadtest.report.words import level_users
 

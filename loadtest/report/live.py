@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.report.words import clock, evidence_words, milliseconds, number, percent, plural
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from loadtest.core.confirmation import Confirmation
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan
 from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.window import Window
 from loadtest.errors import Problem, SpecError

@@ -9,11 +9,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.confirmation import Confirmation
 from loadtest.core.levels import LevelResult
 from loadtest.core.result import RunResult
 from loadtest.core.totals import Totals
+from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.worker import Worker
 from loadtest.report.words import duration, milliseconds, number, plural
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.loopback import is_own
 from loadtest.targets.base import Payload

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_origin, get_type_hints
 
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import SpecError, TargetError
 from loadtest.targets.base import Payload, Target
 from loadtest.targets.reference import GROUP, OBJECT, check_target_ref, split_ref

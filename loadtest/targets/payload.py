@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 import numpy.random  # at its first use numpy would load it in the middle of a measurement
 
-from loadtest.core.plan import PayloadSource
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
 from loadtest.targets.base import Payload

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import Problem, SpecError, masked
 from loadtest.targets.mock_settings import MockSettings
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.core.outcome import Kind
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.credentials import NoCredentials

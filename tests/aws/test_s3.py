@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from loadtest.aws.s3 import fetch_archive
-from loadtest.core.plan import PayloadSource
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import TargetError
 from loadtest.targets.payload import load_payloads
 

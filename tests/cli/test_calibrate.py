@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from loadtest.cli.calibrate import fit_line
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import Calibration, Ceiling
-from loadtest.core.plan import TargetRef
 from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.engine import calibration_store
 from loadtest.engine.environment import environment
 

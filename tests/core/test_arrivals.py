@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from loadtest.core.arrivals import CHUNK, Arrivals, Instant, intended_in_clock_of, most_in_flight
+from loadtest.core.traffic.arrivals import CHUNK, Arrivals, Instant, intended_in_clock_of, most_in_flight
 
 
 @pytest.mark.parametrize(

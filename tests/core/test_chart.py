@@ -1,11 +1,11 @@
-"""The drawn chart; `core.curve`'s docstring shows the same one."""
+"""The drawn chart; `core.traffic.curve`'s docstring shows the same one."""
 
 import pytest
 
-import loadtest.core.curve
-from loadtest.core.chart import draw
-from loadtest.core.curve import Step, TrafficCurve, curve_of
+import loadtest.core.traffic.curve
 from loadtest.core.request.spec import Phase, Stairs
+from loadtest.core.traffic.chart import draw
+from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
 
 SMOOTH = """\
 users
@@ -20,7 +20,7 @@ users
 def test_the_chart_of_the_curve_module():
     curve = curve_of((Phase(1, 2, 120), Phase(4, 0, 60)))
     assert draw(curve, 36, 4) == SMOOTH
-    documented = loadtest.core.curve.__doc__.splitlines()
+    documented = loadtest.core.traffic.curve.__doc__.splitlines()
     for line in SMOOTH.splitlines()[1:]:
         assert any(line.strip() in each for each in documented), line
 

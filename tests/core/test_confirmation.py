@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.plan import Plan, TargetRef, open_plan
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult, build_result, exit_code
+from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
 from loadtest.core.verdict import LatencyVerdict, Trust
 from loadtest.core.window import Window
 

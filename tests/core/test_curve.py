@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.core.curve import Level, Step, TrafficCurve, curve_of
 from loadtest.core.request.spec import Phase, RunOptions, Stairs
+from loadtest.core.traffic.curve import Level, Step, TrafficCurve, curve_of
 
 DOC_PHASES = (Phase(1, 2, 120), Phase(4, 0, 60))
 DOC_STAIRS = Stairs(users_per_step=2, steps=3, duration_s=90)

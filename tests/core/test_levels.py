@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.curve import Level, Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.request.spec import RunOptions, StopConditions
+from loadtest.core.traffic.curve import Level, Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.window import Window
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from loadtest.core.curve import curve_of
-from loadtest.core.plan import PayloadSource, Plan, TargetRef
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.traffic.curve import curve_of
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
 
 CURVE = curve_of(Stairs(2, 3, 100))
 PLANS = [

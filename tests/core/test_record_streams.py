@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import level_results
 from loadtest.core.outcome import Kind, Outcome
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.totals import totals_of
+from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000

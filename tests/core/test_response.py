@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.core.arrivals import Arrivals, Sends
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.distribution import Distribution, distribution_of, merged_distribution
 from loadtest.core.histogram import Histogram
 from loadtest.core.levels import level_results
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef, open_plan
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.totals import totals_of
+from loadtest.core.traffic.arrivals import Arrivals, Sends
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
 from loadtest.core.window import Window, merge_windows
 from loadtest.errors import SpecError
 

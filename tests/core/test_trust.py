@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.trust import assess, client_limited, persists
 from loadtest.core.window import Window
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from loadtest.core.control import Controller
-from loadtest.core.curve import curve_of
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.traffic.curve import curve_of
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.watch import WITHHELD, overall, verdicts
 from loadtest.core.window import Window
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from loadtest.core.curve import Step, TrafficCurve
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.request.spec import RunOptions, StopConditions
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 
 
 def plan_of(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.calibration import Calibration, Ceiling, Demand
 from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.engine import calibration_store
 from loadtest.engine.demand import demand_of
 

@@ -114,7 +114,7 @@ def test_a_proof_is_of_one_role_one_token_and_one_exchange() -> None:
 def test_a_worker_decides_what_runs_and_what_is_read(tmp_path: Any) -> None:
     from dataclasses import replace
 
-    from loadtest.core.plan import PayloadSource
+    from loadtest.core.traffic.plan import PayloadSource
 
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").write_text("x")

@@ -17,7 +17,7 @@ import pytest
 from engine_kit import plan_of
 
 from loadtest.core.decision import Reason
-from loadtest.core.plan import PayloadSource, Plan
+from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.spawn import Run, start

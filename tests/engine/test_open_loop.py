@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from engine_kit import plan_of
 
-from loadtest.core.arrivals import Arrivals
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram
-from loadtest.core.plan import Plan, open_plan
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult
+from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError

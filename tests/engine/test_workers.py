@@ -16,8 +16,8 @@ from engine_kit import descendants, gone, plan_of
 from loadtest.core.decision import Reason
 from loadtest.core.histogram import Histogram
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.trust import assess
 from loadtest.core.window import Window
 from loadtest.core.worker import Worker

@@ -7,8 +7,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from loadtest.core.plan import TargetRef
 from loadtest.core.request.spec import Serverless
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import SpecError, TargetError
 from loadtest.jobs.fleet import EndpointFacts, Fleet, Subject
 from loadtest.jobs.fleet_file import FleetFile

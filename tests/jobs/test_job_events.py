@@ -9,8 +9,8 @@ import pytest
 from jobkit import HandEngine, Heard, ended, job_request, window
 
 from loadtest.core.histogram import Histogram
-from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.verdict import Trust, TrustReason
 from loadtest.core.window import Window
 from loadtest.jobs.fleet_model import Behaviour

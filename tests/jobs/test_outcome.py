@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from jobkit import DATA, window
 
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.levels import LevelResult
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
 from loadtest.core.result import RunResult, build_result
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.fleet_file import FleetFile

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from loadtest.core.curve import curve_of
 from loadtest.core.decision import Reason, Stop
 from loadtest.core.levels import level_of, plan_levels
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan, TargetRef
 from loadtest.core.record import Frame, Recorder
 from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.schedule import UserChange
+from loadtest.core.traffic.curve import curve_of
+from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.window import Window
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.core.decision import Reason
-from loadtest.core.plan import Plan
 from loadtest.core.result import RunResult
 from loadtest.core.schedule import UserChange
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.verdict import Trust
 from loadtest.core.window import Window
 from loadtest.errors import SpecError
@@ -252,7 +252,7 @@ def test_names(job: str, label: str, name: str) -> None:
 
 WRITER = """
 import json, sys
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.report.folder import RunFolder
 plan, windows = Plan.from_dict(json.loads(sys.stdin.readline())), json.loads(sys.stdin.readline())

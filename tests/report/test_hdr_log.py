@@ -12,11 +12,11 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from loadtest.core.counters import merged
-from loadtest.core.curve import Level
 from loadtest.core.levels import plan_levels
 from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.plan import Plan
 from loadtest.core.record import Frame, Recorder
+from loadtest.core.traffic.curve import Level
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.report.hdr_log import log_header, log_line, tag_of
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.core.plan import Plan
+from loadtest.core.traffic.plan import Plan
 from loadtest.core.window import Window
 from loadtest.report.live import LiveView
 

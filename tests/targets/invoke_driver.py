@@ -12,7 +12,7 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
-from loadtest.core.plan import TargetRef  # noqa: E402
+from loadtest.core.traffic.plan import TargetRef  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget  # noqa: E402
 from loadtest.targets.open import open_target  # noqa: E402
 

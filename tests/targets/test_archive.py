@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.plan import PayloadSource
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
 from loadtest.targets.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
 from loadtest.targets.payload import MAX_BODY_BYTES, load_payloads

@@ -12,7 +12,7 @@ import pytest
 from runtime_server import RuntimeServer
 
 from loadtest.core.outcome import Kind
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload, Target
 from loadtest.targets.null import LATENCY_NS, NullTarget
@@ -106,7 +106,7 @@ HEAVY = ("gevent", "locust", "boto3", "botocore", "httptools")
 
 LOADED = f"""
 import json, sys
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.targets.open import check_target_ref, open_target
 for ref in ("mock:servers=2", "sagemaker:e", "boto3:e", "http://127.0.0.1:1/", "null:", "plugged:Good", "plug:x"):
     check_target_ref(TargetRef(ref, {{}}))
@@ -128,7 +128,7 @@ def test_a_check_loads_neither_gevent_nor_boto3_nor_the_plug_in(plugin: str) -> 
 
 
 def test_a_module_of_the_working_folder_is_found(plugin: str) -> None:
-    code = "from loadtest.targets.open import *; from loadtest.core.plan import TargetRef\n"
+    code = "from loadtest.targets.open import *; from loadtest.core.traffic.plan import TargetRef\n"
     code += "check_target_ref(TargetRef('plugged:Good'))"
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=plugin, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -138,7 +138,7 @@ OPENED = """
 from gevent import monkey
 monkey.patch_all()
 import sys
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.core.outcome import Kind
 from loadtest.targets.base import Payload, PerUserTarget
 from loadtest.targets.open import open_target

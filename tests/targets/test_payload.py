@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.plan import PayloadSource
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
 from loadtest.targets.base import Payload
 from loadtest.targets.payload import MAX_BODY_BYTES, Payloads, _file, load_payloads

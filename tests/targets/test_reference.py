@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.plan import TargetRef
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import LoadtestError, SpecError
 from loadtest.targets.open import open_target
 from loadtest.targets.reference import check_target_ref

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from loadtest.core.arrivals import Arrivals, most_in_flight
-from loadtest.core.curve import Step, TrafficCurve
 from loadtest.core.request.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
+from loadtest.core.traffic.arrivals import Arrivals, most_in_flight
+from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.errors import Problem, SpecError
 
 PRIVATE_OPTIONS = ("custom_attributes", "inference_id", "session_id")

@@ -1,10 +1,10 @@
-"""A traffic curve as a chart of ASCII characters, in the style of the charts in `core.curve`. Pure."""
+"""A traffic curve as a chart of ASCII characters, in the style of the charts in `core.traffic.curve`. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-from loadtest.core.curve import TrafficCurve
+from loadtest.core.traffic.curve import TrafficCurve
 
 __all__ = ["draw"]
 
