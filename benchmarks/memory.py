@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.machine import arguments, cores, emit, pinned, skip
 from benchmarks.ours import constant, plan_of, run, stop_rules
 from benchmarks.server import NoServer, fast_server, latency_server
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.window import Window
 
 QUESTION = "memory"
 

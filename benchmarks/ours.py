@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.server import Server
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditions
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 from loadtest.engine import spawn
 
 __all__ = ["Ours", "constant", "invoke", "plan_of", "run", "steady", "stop_rules"]

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.machine import arguments, cores, emit, pinned, summary
-from loadtest.core.histogram import Histogram
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import merge_windows
 from loadtest.core.request.spec import LatencyThreshold
-from loadtest.core.window import merge_windows
 
 QUESTION = "recorder"
 PER_S = 50_000

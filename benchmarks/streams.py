@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.core.evidence import log_beta_ratio
-from loadtest.core.record import BATCH
+from loadtest.core.measure.record import BATCH
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.watch import LatencyWatch
-from loadtest.core.window import Window
 
 __all__ = ["ALLOWED", "Case", "Rule", "fixed_size", "k6", "naive", "ours", "windows_of"]
 

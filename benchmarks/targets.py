@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.sagemaker import SageMakerTarget
 from loadtest.targets.user import User

@@ -20,12 +20,12 @@ import numpy as np
 from benchmarks.machine import arguments, emit, skip, summary
 from benchmarks.ours import constant, plan_of, run, steady, stop_rules
 from benchmarks.server import NoServer, Server, fast_server, latency_server
-from loadtest.core.histogram import Histogram
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import merge_windows
 from loadtest.core.request.spec import RunOptions
 from loadtest.core.result import RunResult
-from loadtest.core.window import merge_windows
 
 QUESTION = "workers"
 EVERY_CORE = os.sched_getaffinity(0)

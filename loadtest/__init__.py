@@ -12,20 +12,20 @@ from loadtest.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from loadtest.api import Run, parse, plan, run, simulate, start
-    from loadtest.core.outcome import Kind, Outcome
+    from loadtest.core.measure.outcome import Kind, Outcome
+    from loadtest.core.measure.window import Window
     from loadtest.core.request.spec import JobSpec, RunOptions
     from loadtest.core.result import RunResult
     from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
-    from loadtest.core.window import Window
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
     "EngineError": "loadtest.errors",
     "JobSpec": "loadtest.core.request.spec",
-    "Kind": "loadtest.core.outcome",
+    "Kind": "loadtest.core.measure.outcome",
     "LoadtestError": "loadtest.errors",
-    "Outcome": "loadtest.core.outcome",
+    "Outcome": "loadtest.core.measure.outcome",
     "Payload": "loadtest.targets.base",
     "PayloadSource": "loadtest.core.traffic.plan",
     "Plan": "loadtest.core.traffic.plan",
@@ -37,7 +37,7 @@ _HOMES = {
     "Target": "loadtest.targets.base",
     "TargetError": "loadtest.errors",
     "TargetRef": "loadtest.core.traffic.plan",
-    "Window": "loadtest.core.window",
+    "Window": "loadtest.core.measure.window",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
     "run": "loadtest.api",

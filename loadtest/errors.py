@@ -5,7 +5,7 @@
     ├── TargetError      the target plug-in's: it cannot be opened or breaks its contract (exit code 2)
     └── EngineError      ours: the generator could not be started or was lost (exit code 1)
 
-A failed invocation is none of these: it is an `Outcome` (loadtest.core.outcome).
+A failed invocation is none of these: it is an `Outcome` (loadtest.core.measure.outcome).
 """
 
 from __future__ import annotations

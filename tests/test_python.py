@@ -22,7 +22,7 @@ def trapped(tmp_path: Path) -> Path:
     for name in TRAPS:
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('the working folder\\'s {name}.py was imported')\n")
     (tmp_path / "mytarget.py").write_text(
-        "from loadtest.core.outcome import Kind, Outcome\n"
+        "from loadtest.core.measure.outcome import Kind, Outcome\n"
         "import time\n"
         "class Mine:\n"
         "    def invoke(self, payload):\n"

@@ -25,12 +25,12 @@ from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result import RunResult, exit_code
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.unused import unused_members
-from loadtest.core.window import Window
 from loadtest.engine import spawn
 from loadtest.engine.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 __all__ = ["ENOUGH", "Tally", "design_effect", "tally_of"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from loadtest.core.counters import merged
-from loadtest.core.window import Window
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.window import Window
 
 __all__ = ["SCHEMA_VERSION", "Calibration", "Ceiling", "Demand", "Fit", "PathName", "ceiling_of", "fit", "path_of"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from loadtest.core.decision import Reason
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 if TYPE_CHECKING:
     from loadtest.core.result import RunResult

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loadtest.core.decision import Decision, Hold, Reason, Stop
+from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.rates import RateHistory
 from loadtest.core.stop.duration import Duration
@@ -26,7 +27,6 @@ from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.stop.max_invocations import MaxInvocations
 from loadtest.core.traffic.plan import Plan
 from loadtest.core.watch import LatencyWatch
-from loadtest.core.window import Window
 
 __all__ = ["Controller", "Event"]
 

@@ -19,8 +19,8 @@ from itertools import accumulate, groupby
 
 import numpy as np
 
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
-from loadtest.core.window import Window
 
 __all__ = [
     "BestRate",

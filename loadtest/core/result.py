@@ -11,20 +11,20 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from loadtest.core.confirmation import Confirmation
-from loadtest.core.counters import merged
 from loadtest.core.decision import REASONS, Reason, Stop
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import LevelResult, level_results, plan_levels
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
+from loadtest.core.measure.schedule import Schedule, UserChange, audit
+from loadtest.core.measure.totals import Totals, totals_of
+from loadtest.core.measure.window import Window
+from loadtest.core.measure.worker import Worker
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
-from loadtest.core.schedule import Schedule, UserChange, audit
 from loadtest.core.stop.final import final_stop
-from loadtest.core.totals import Totals, totals_of
 from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import assess
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
-from loadtest.core.window import Window
-from loadtest.core.worker import Worker
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.core.burst import Tally, design_effect, tally_of
-from loadtest.core.counters import merged
 from loadtest.core.decision import Decision, Reason
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import plan_levels
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.window import Window
 from loadtest.core.stop.latency import BATCH, Judgement, LatencyRule
 from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import client_limited, persists
 from loadtest.core.verdict import LatencyVerdict
-from loadtest.core.window import Window
 
 __all__ = ["LatencyWatch", "Opinion", "overall", "verdicts"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import gevent
 from gevent.hub import Waiter
 
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Recorder
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.arrivals import LATE_NS, VERY_LATE_NS, Arrivals, Instant, Sends, intended_in_clock_of
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.alarm import Alarm

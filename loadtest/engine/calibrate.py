@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from loadtest.core.calibration import Calibration, Ceiling, PathName, ceiling_of
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 from loadtest.engine.environment import environment
 from loadtest.engine.spawn import MOCK_ENV, start
 from loadtest.errors import EngineError

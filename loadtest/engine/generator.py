@@ -8,12 +8,12 @@ from typing import Any
 
 import gevent
 
-from loadtest.core.levels import level_of, plan_levels
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.levels import level_of, plan_levels
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.engine.arrival_swarm import ArrivalSwarm
 from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.window import MAX_DETAILS, Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import MAX_DETAILS, Window
 
 __all__ = ["Ready", "WindowBounds", "clock_times", "count", "failure", "members", "ready", "text", "user_times"]
 

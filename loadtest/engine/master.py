@@ -18,8 +18,8 @@ from gevent.queue import Empty, Queue
 
 from loadtest.core.control import Controller
 from loadtest.core.decision import Reason, Stop
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.engine import heard
 from loadtest.engine.admission import Admission, version_fault
 from loadtest.engine.handshake import TOKEN_VARIABLE

@@ -14,7 +14,7 @@ INTERVAL_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Since the readings before; the fields mean what they mean in `loadtest.core.window.Window`."""
+    """Since the readings before; the fields mean what they mean in `loadtest.core.measure.window.Window`."""
 
     loop_lag_s: float
     cpu: float

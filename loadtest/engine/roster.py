@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from loadtest.core.window import Window, merge_windows
-from loadtest.core.worker import Worker
+from loadtest.core.measure.window import Window, merge_windows
+from loadtest.core.measure.worker import Worker
 
 __all__ = ["Member", "Roster"]
 

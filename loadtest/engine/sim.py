@@ -14,15 +14,15 @@ from typing import Any
 
 from loadtest.core.control import Controller
 from loadtest.core.decision import Stop
-from loadtest.core.levels import level_of, plan_levels
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.levels import level_of, plan_levels
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.trust import assess
 from loadtest.core.watch import overall, verdicts
-from loadtest.core.window import Window
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
 from loadtest.targets.latency import Answer, LatencyModel

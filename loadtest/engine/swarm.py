@@ -17,8 +17,8 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import Runner
 
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Recorder
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.alarm import Alarm
 from loadtest.engine.probe import Probe

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from loadtest.core.decision import Reason, Stop
+from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.jobs.signal import StopSignal

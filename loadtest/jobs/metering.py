@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.core.histogram import Histogram
-from loadtest.core.window import Window
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.window import Window
 from loadtest.jobs.events import LOG_GROUP, EventSink, MetricPoint
 from loadtest.jobs.fleet_model import Behaviour
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.jobs.fleet_file import FleetFile, SearchPlan

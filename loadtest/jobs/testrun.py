@@ -9,12 +9,12 @@ from typing import Any
 
 from loadtest.core.decision import REASONS, Reason
 from loadtest.core.info import info_of
+from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
-from loadtest.core.window import Window
 from loadtest.errors import LoadtestError
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, NoEvents, endpoint_stream

@@ -60,7 +60,7 @@ class Latencies:
 
     def summary(self) -> dict[str, float | None]:
         """p50_ms, p95_ms, p99_ms, max_ms, mean_ms; None without a success."""
-        from loadtest.core.histogram import Histogram  # loads numpy, see above
+        from loadtest.core.measure.histogram import Histogram  # loads numpy, see above
 
         histogram = Histogram()
         counts = dict(self._counts)  # a copy: the caller may be in another thread

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from loadtest.core.totals import Totals
+from loadtest.core.measure.totals import Totals
 from loadtest.report.words import milliseconds, percent, plural
 
 __all__ = ["connection_lines"]

@@ -24,12 +24,12 @@ from types import TracebackType
 from typing import IO, Any
 
 from loadtest.core.decision import REASONS
-from loadtest.core.levels import plan_levels
+from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.result import SCHEMA_VERSION, RunResult
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.percentiles import distribution

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
-from loadtest.core.window import Window
 from loadtest.report.words import level_users
 
 __all__ = ["LEGEND", "log_header", "log_line", "tag_of"]

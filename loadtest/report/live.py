@@ -13,8 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.report.words import clock, evidence_words, milliseconds, number, percent, plural
 
 __all__ = ["LiveView"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loadtest.core.counters import middles
-from loadtest.core.histogram import HIGHEST_US, Histogram
+from loadtest.core.measure.counters import middles
+from loadtest.core.measure.histogram import HIGHEST_US, Histogram
 
 __all__ = ["distribution"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.table import Table
 
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
+from loadtest.core.measure.totals import Totals
 from loadtest.core.result import RunResult
-from loadtest.core.totals import Totals
 from loadtest.report.words import level_users, milliseconds
 
 __all__ = ["streaming_tables"]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from loadtest.core.decision import REASONS
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
 from loadtest.core.plain import plain
 from loadtest.core.result import SCHEMA_VERSION, RunResult
 

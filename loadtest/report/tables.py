@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from loadtest.core.levels import LevelResult
-from loadtest.core.schedule import UserChange
+from loadtest.core.measure.levels import LevelResult
+from loadtest.core.measure.schedule import UserChange
 
 __all__ = ["SCHEDULE_HEAD", "levels_csv", "read_schedule", "schedule_rows"]
 

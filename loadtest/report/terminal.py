@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from loadtest.core.decision import REASONS
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
+from loadtest.core.measure.silence import silences
 from loadtest.core.result import RunResult
-from loadtest.core.silence import silences
 from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
 from loadtest.core.traffic.curve import Level
 
 __all__ = ["clock", "duration", "evidence_words", "level_users", "milliseconds", "number", "percent", "plural"]

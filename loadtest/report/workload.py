@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from loadtest.core.confirmation import Confirmation
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
+from loadtest.core.measure.totals import Totals
+from loadtest.core.measure.worker import Worker
 from loadtest.core.result import RunResult
-from loadtest.core.totals import Totals
 from loadtest.core.traffic.arrivals import Arrivals
-from loadtest.core.worker import Worker
 from loadtest.report.words import duration, milliseconds, number, plural
 
 __all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "worker_lines", "workload_lines"]

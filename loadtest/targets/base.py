@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from loadtest.core.outcome import Outcome
+from loadtest.core.measure.outcome import Outcome
 
 __all__ = ["KnownTarget", "Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target"]
 

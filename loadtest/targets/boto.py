@@ -20,7 +20,7 @@ import botocore.exceptions
 from botocore.config import Config
 from botocore.validate import validate_parameters
 
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception, keep_error_bodies

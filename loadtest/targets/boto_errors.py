@@ -16,7 +16,7 @@ import botocore.eventstream
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of, original_status
 from loadtest.targets.redirect import with_location
 from loadtest.targets.tls import tls_failure

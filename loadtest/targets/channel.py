@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from gevent import get_hub, getcurrent
 
-from loadtest.core.outcome import Kind, Opening
+from loadtest.core.measure.outcome import Kind, Opening
 from loadtest.targets.dial import Failed, dial
 from loadtest.targets.poller import Poller, poller_here
 from loadtest.targets.route import Route

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 
 __all__ = ["THROTTLING_CODES", "classify", "classify_event", "decoded", "error_of", "original_status"]
 

@@ -9,7 +9,7 @@ import ssl
 from time import monotonic_ns
 from typing import Any, Protocol
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets.channel import Channel, Reading
 from loadtest.targets.dial import Failed, socket_failure
 from loadtest.targets.route import Route

@@ -13,7 +13,7 @@ import gevent
 from gevent import get_hub
 from gevent import socket as gevent_socket
 
-from loadtest.core.outcome import Kind, Opening
+from loadtest.core.measure.outcome import Kind, Opening
 from loadtest.targets import timestamps
 from loadtest.targets.route import Route
 from loadtest.targets.tls import TlsStream, tls_failure

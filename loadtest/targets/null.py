@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter_ns
 
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.targets.base import Payload
 
 __all__ = ["LATENCY_NS", "NullTarget"]

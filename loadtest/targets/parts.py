@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify_event
 from loadtest.wire.eventstream import Frame, FrameDecoder
 

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from time import monotonic_ns
 
-from loadtest.core.outcome import Outcome
+from loadtest.core.measure.outcome import Outcome
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.channel import READ_BYTES, Reading
 from loadtest.targets.connection import Connection

@@ -11,7 +11,7 @@ from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import gevent
 
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.targets import timestamps
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.classify import classify, error_of

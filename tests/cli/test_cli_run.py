@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.cli import main
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
 from loadtest.mock.process import MockProcess
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecutionRole"

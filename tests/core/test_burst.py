@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from loadtest.core.burst import ENOUGH, MAX_KEPT, Tally, design_effect, tally_of
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 
 def batches(flags: np.ndarray, size: int = 10) -> tuple[tuple[int, int], ...]:

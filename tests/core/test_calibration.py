@@ -7,9 +7,9 @@ import json
 import pytest
 
 from loadtest.core.calibration import Calibration, Ceiling, Demand, Fit, ceiling_of, fit, path_of
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
-from loadtest.core.window import Window
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import Window
 
 
 def _window(index: int, latency_us: int, *, ok: int = 1000, cpu: float = 0.5, model_us: int | None = 100) -> Window:

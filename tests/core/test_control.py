@@ -7,11 +7,11 @@ import pytest
 
 from loadtest.core.control import Controller
 from loadtest.core.decision import Hold, Reason, Stop
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.stop.final import final_stop
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 
 P95 = LatencyThreshold(0.95, 100)
 

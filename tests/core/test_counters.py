@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.counters import _add, _stream, merged
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.counters import _add, _stream, merged
+from loadtest.core.measure.histogram import Histogram
 
 
 def payload(values_us: list[int]) -> str:

@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
+from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
 
 VALUES = st.lists(st.integers(LOWEST_US, HIGHEST_US) | st.integers(1, 5000), min_size=1, max_size=60)
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 
 
 def plan_of(*steps: tuple[float, int], end_s: float, limit_s: float | None = None, window_s: float = 1.0) -> Plan:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadtest.core.measure.window import Window
 from loadtest.core.metrics import (
     BestRate,
     best_rate,
@@ -19,7 +20,6 @@ from loadtest.core.metrics import (
     model_latency_ms,
 )
 from loadtest.core.request.spec import LatencyThreshold
-from loadtest.core.window import Window
 
 ROWS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "data" / "jobs" / "observed-results.json").read_text()

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from loadtest.core.measure.window import Window
 from loadtest.core.rates import level_rates
 from loadtest.core.request.spec import Phase, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 
 
 def plan(traffic) -> Plan:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.histogram import Histogram
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import BATCH, MAX_BATCHES, Frame, Recorder
-from loadtest.core.totals import totals_of
-from loadtest.core.window import MAX_DETAILS, Window, merge_windows
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import BATCH, MAX_BATCHES, Frame, Recorder
+from loadtest.core.measure.totals import totals_of
+from loadtest.core.measure.window import MAX_DETAILS, Window, merge_windows
 
 MS = 1_000_000
 FRAME = Frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)

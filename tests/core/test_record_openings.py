@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import level_results
-from loadtest.core.openings import MAX_ADDRESSES
-from loadtest.core.outcome import Kind, Opening, Outcome
-from loadtest.core.record import Frame, Recorder
-from loadtest.core.totals import Totals, totals_of
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import level_results
+from loadtest.core.measure.openings import MAX_ADDRESSES
+from loadtest.core.measure.outcome import Kind, Opening, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.totals import Totals, totals_of
+from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.trust import client_limited
-from loadtest.core.window import Window, merge_windows
 from loadtest.report.connections import connection_lines
 from loadtest.report.tables import levels_csv
 

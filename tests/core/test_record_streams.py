@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import level_results
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
-from loadtest.core.totals import totals_of
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import level_results
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.totals import totals_of
+from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.window import Window, merge_windows
 
 MS = 1_000_000
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.core.distribution import Distribution, distribution_of, merged_distribution
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import level_results
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.distribution import Distribution, distribution_of, merged_distribution
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import level_results
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.totals import totals_of
+from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.request.spec import RunOptions, StopConditions
-from loadtest.core.totals import totals_of
 from loadtest.core.traffic.arrivals import Arrivals, Sends
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
-from loadtest.core.window import Window, merge_windows
 from loadtest.errors import SpecError
 
 MS = 1_000_000

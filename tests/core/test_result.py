@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.levels import level_of, plan_levels
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.levels import level_of, plan_levels
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
 from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result, exit_code
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
-from loadtest.core.window import Window
 
 TRUSTED = Trust(valid=True, client_limited=False)
 P95_100 = LatencyThreshold(0.95, 100)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.record import Frame, Recorder
-from loadtest.core.schedule import LATE_S, Schedule, UserChange, audit
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.schedule import LATE_S, Schedule, UserChange, audit
 
 
 def start(user: int, planned_s: float, lag_s: float) -> UserChange:

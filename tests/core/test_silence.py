@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadtest.core.silence import silences
-from loadtest.core.window import Window
+from loadtest.core.measure.silence import silences
+from loadtest.core.measure.window import Window
 
 
 def windows(ok: list[int], *, users: int = 2, max_ms: float = 20.0) -> list[Window]:

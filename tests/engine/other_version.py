@@ -9,8 +9,8 @@ import runpy  # noqa: E402
 import sys  # noqa: E402
 
 from loadtest import version  # noqa: E402
+from loadtest.core.measure.window import Window  # noqa: E402
 from loadtest.core.traffic.plan import Plan  # noqa: E402
-from loadtest.core.window import Window  # noqa: E402
 
 
 def lying(**lies: object) -> None:

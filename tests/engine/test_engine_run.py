@@ -13,9 +13,9 @@ import pytest
 from engine_kit import descendants, plan_of
 
 from loadtest.core.decision import Reason
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.traffic.plan import PayloadSource
-from loadtest.core.window import Window
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError, TargetError
 

@@ -11,8 +11,8 @@ from engine_kit import plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
 from loadtest.engine import heard
 from loadtest.engine.choice import EVERYTHING, WorkerChoice
 from loadtest.engine.handshake import is_proof, nonce, proof

@@ -8,7 +8,7 @@ import pytest
 from engine_kit import plan_of
 
 from loadtest.core.decision import Reason
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from loadtest.core.decision import Reason
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.window import Window
 from loadtest.engine.sim import VirtualRun, run_virtual, server_of, simulate
 from loadtest.errors import SpecError
 from loadtest.targets.latency import Answer

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.jobs.events import MetricPoint
 from loadtest.jobs.service import JobService
 from loadtest.jobs.signal import StopSignal

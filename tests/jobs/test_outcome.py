@@ -10,7 +10,7 @@ import pytest
 from jobkit import DATA, window
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.levels import LevelResult
+from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
 from loadtest.core.result import RunResult, build_result

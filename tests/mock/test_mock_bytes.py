@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mock_wire import post
 
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
 from loadtest.mock.reply import header_lines, quick_reply, reply, stream_head
 from loadtest.mock.request import MAX_BODY_BYTES, MAX_DISCARD_BYTES, MAX_HEAD_BYTES, Request, RequestReader
 from loadtest.mock.stats import Latencies

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.levels import level_of, plan_levels
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.levels import level_of, plan_levels
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
 from loadtest.core.result import RunResult, build_result
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
-from loadtest.core.window import Window
 
 STARTED_AT = 1_760_000_000.25
 JOB = {

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from loadtest.core.decision import Reason
+from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult
-from loadtest.core.schedule import UserChange
 from loadtest.core.traffic.plan import Plan
 from loadtest.core.verdict import Trust
-from loadtest.core.window import Window
 from loadtest.errors import SpecError
 from loadtest.report.folder import PARTIAL, RunFolder, run_name, write_run
 from loadtest.report.recovery import read_run
@@ -253,7 +253,7 @@ def test_names(job: str, label: str, name: str) -> None:
 WRITER = """
 import json, sys
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 from loadtest.report.folder import RunFolder
 plan, windows = Plan.from_dict(json.loads(sys.stdin.readline())), json.loads(sys.stdin.readline())
 folder = RunFolder(sys.argv[1], plan, created_at=1760000000.0, label="killed", job={"JobName": "killed"})

@@ -11,13 +11,13 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from loadtest.core.counters import merged
-from loadtest.core.levels import plan_levels
-from loadtest.core.outcome import Kind, Outcome
-from loadtest.core.record import Frame, Recorder
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.report.hdr_log import log_header, log_line, tag_of
 
 LEVELS = (Level(0, 0.0, 10.0, 2, 2), Level(1, 10.0, 20.0, 6, 2))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 from loadtest.report.live import LiveView
 
 PROGRESS = {"max_invocations": 0.4, "latency": 0.03}

@@ -10,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.histogram import Histogram
 from loadtest.report.percentiles import distribution
 
 

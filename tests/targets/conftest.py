@@ -36,7 +36,7 @@ def aws_env(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 PLUGIN = """
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 
 class Good:
     def __init__(self, **options):

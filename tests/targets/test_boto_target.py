@@ -11,7 +11,7 @@ import botocore.exceptions
 import pytest
 from runtime_server import RUNTIME_ERRORS, RuntimeServer
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload, Target
 from loadtest.targets.boto import BotoTarget

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import THROTTLING_CODES, classify, classify_event, error_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from runtime_server import RuntimeServer
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload, Target
@@ -139,7 +139,7 @@ from gevent import monkey
 monkey.patch_all()
 import sys
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets.base import Payload, PerUserTarget
 from loadtest.targets.open import open_target
 options = {"region": "eu-west-1", "endpoint_url": sys.argv[1], "target_variant": "blue"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.evidence import log_over
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 __all__ = ["ErrorBudget", "TargetDown", "kinds_of"]
 

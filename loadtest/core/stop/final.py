@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from loadtest.core.decision import Reason, Stop
-from loadtest.core.outcome import Kind
-from loadtest.core.silence import silences
+from loadtest.core.measure.outcome import Kind
+from loadtest.core.measure.silence import silences
+from loadtest.core.measure.window import Window
 from loadtest.core.stop.errors import kinds_of
-from loadtest.core.window import Window
 
 __all__ = ["final_stop"]
 

@@ -36,9 +36,9 @@ from dataclasses import dataclass
 from loadtest.core.burst import ENOUGH, Tally, design_effect, tally_of
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.evidence import interval, log_beta_ratio, log_over, log_under
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.verdict import Answer
-from loadtest.core.window import Window
 
 __all__ = ["ALPHA", "Judgement", "LatencyRule"]
 

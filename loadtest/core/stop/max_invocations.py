@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.core.decision import Decision, Reason
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 __all__ = ["MaxInvocations"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 MakeWindows = Callable[..., list[Window]]
 

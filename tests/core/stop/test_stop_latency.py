@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.core.burst import tally_of
 from loadtest.core.decision import Reason
-from loadtest.core.record import BATCH
+from loadtest.core.measure.record import BATCH
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
 

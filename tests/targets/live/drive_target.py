@@ -27,7 +27,7 @@ from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
-from loadtest.core.outcome import Kind, Outcome  # noqa: E402
+from loadtest.core.measure.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
 from loadtest.targets import channel, dial, poller, sagemaker, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.outcome import Kind
+from loadtest.core.measure.outcome import Kind
 from loadtest.targets import connection
 from loadtest.targets.dial import Failed
 

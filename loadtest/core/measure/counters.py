@@ -21,7 +21,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s
+from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s
 
 __all__ = ["merged", "middles"]
 

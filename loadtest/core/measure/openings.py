@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.core.distribution import distribution_of
-from loadtest.core.outcome import Opening
+from loadtest.core.measure.distribution import distribution_of
+from loadtest.core.measure.outcome import Opening
 
 __all__ = ["OPENING_SUMS", "Openings", "opening_sums"]
 

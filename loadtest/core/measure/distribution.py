@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.core.counters import merged
-from loadtest.core.histogram import Histogram, Int64s
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.histogram import Histogram, Int64s
 
 __all__ = ["DISTRIBUTIONS", "Distribution", "distribution_figures", "distribution_of", "merged_distribution"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 __all__ = ["LATE_S", "Schedule", "UserChange", "audit"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from loadtest.core.window import Window
+from loadtest.core.measure.window import Window
 
 __all__ = ["silences"]
 

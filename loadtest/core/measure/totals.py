@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from loadtest.core.distribution import distribution_figures
-from loadtest.core.histogram import Histogram
-from loadtest.core.levels import percentiles_ms
-from loadtest.core.openings import opening_sums
-from loadtest.core.outcome import Kind
-from loadtest.core.window import Window, limited
+from loadtest.core.measure.distribution import distribution_figures
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import percentiles_ms
+from loadtest.core.measure.openings import opening_sums
+from loadtest.core.measure.outcome import Kind
+from loadtest.core.measure.window import Window, limited
 
 __all__ = ["Totals", "totals_of"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from loadtest.core.distribution import DISTRIBUTIONS, merged_distribution
-from loadtest.core.histogram import Histogram
-from loadtest.core.openings import opening_sums
+from loadtest.core.measure.distribution import DISTRIBUTIONS, merged_distribution
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.openings import opening_sums
 
 __all__ = ["MAX_DETAILS", "Window", "limited", "merge_windows", "milliseconds"]
 

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from loadtest.core.distribution import distribution_of
-from loadtest.core.histogram import Histogram, Int64s
-from loadtest.core.openings import Openings
-from loadtest.core.outcome import Kind, Outcome
+from loadtest.core.measure.distribution import distribution_of
+from loadtest.core.measure.histogram import Histogram, Int64s
+from loadtest.core.measure.openings import Openings
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.window import Window, limited, milliseconds
 from loadtest.core.request.spec import LatencyClock
 from loadtest.core.traffic.arrivals import Sends
-from loadtest.core.window import Window, limited, milliseconds
 
 __all__ = ["Frame", "Recorder"]
 

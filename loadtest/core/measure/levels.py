@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from loadtest.core.counters import merged
-from loadtest.core.distribution import distribution_figures
-from loadtest.core.histogram import Histogram
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.distribution import distribution_figures
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.window import Window
 
 __all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
 
