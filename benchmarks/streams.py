@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.evidence import log_beta_ratio
 from loadtest.core.measure.record import BATCH
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
+from loadtest.core.stats.evidence import log_beta_ratio
 from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef

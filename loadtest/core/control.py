@@ -19,7 +19,7 @@ from typing import Any
 from loadtest.core.decision import Decision, Hold, Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
-from loadtest.core.rates import RateHistory
+from loadtest.core.stats.rates import RateHistory
 from loadtest.core.stop.duration import Duration
 from loadtest.core.stop.errors import ErrorBudget, TargetDown
 from loadtest.core.stop.flat import FlatRule

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.burst import Tally, design_effect, tally_of
 from loadtest.core.decision import Decision, Reason
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.window import Window
+from loadtest.core.stats.burst import Tally, design_effect, tally_of
 from loadtest.core.stop.latency import BATCH, Judgement, LatencyRule
 from loadtest.core.traffic.plan import Plan
 from loadtest.core.trust import client_limited, persists

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.core.burst import ENOUGH, MAX_KEPT, Tally, design_effect, tally_of
 from loadtest.core.measure.window import Window
+from loadtest.core.stats.burst import ENOUGH, MAX_KEPT, Tally, design_effect, tally_of
 
 
 def batches(flags: np.ndarray, size: int = 10) -> tuple[tuple[int, int], ...]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.core.evidence import interval, log_beta_ratio, log_over, log_under
+from loadtest.core.stats.evidence import interval, log_beta_ratio, log_over, log_under
 
 
 def binomial_tail(n: int, share: Fraction, over: int) -> Fraction:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from loadtest.core.measure.window import Window
-from loadtest.core.rates import level_rates
 from loadtest.core.request.spec import Phase, Stairs, StopConditions
+from loadtest.core.stats.rates import level_rates
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 

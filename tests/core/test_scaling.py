@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.core.rates import LevelRate
-from loadtest.core.scaling import knee_users, operating_point, scaling_facts, usl
+from loadtest.core.stats.rates import LevelRate
+from loadtest.core.stats.scaling import knee_users, operating_point, scaling_facts, usl
 
 
 def levels(per_s, users=None, error=0.5) -> list[LevelRate]:

@@ -21,7 +21,7 @@ from loadtest.core.traffic.arrivals import Sends
 
 __all__ = ["Frame", "Recorder"]
 
-BATCH = 10  # requests in one batch, from which the design effect of bursts is estimated (core/burst.py)
+BATCH = 10  # requests in one batch, from which the design effect of bursts is estimated (core/stats/burst.py)
 MAX_BATCHES = 40  # batches one window carries; at high rates they grow instead, so that a window stays small
 FAILED = np.iinfo(np.int64).max  # stands for a failure where latencies are kept in completion order
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.core.decision import Decision, Reason
-from loadtest.core.evidence import log_over
 from loadtest.core.measure.window import Window
+from loadtest.core.stats.evidence import log_over
 
 __all__ = ["ErrorBudget", "TargetDown", "kinds_of"]
 
@@ -21,7 +21,7 @@ class ErrorBudget:
     """max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`.
 
     One failure among the first ten requests is 10 %, and says nothing about a budget of 1 %. So the budget counts as
-    exceeded when the evidence does (`loadtest.core.evidence`), at a probability ALPHA of being wrong; a budget of
+    exceeded when the evidence does (`loadtest.core.stats.evidence`), at a probability ALPHA of being wrong; a budget of
     0 is exceeded by the first failure. Failures are not corrected for bursts: a burst of failures is an outage.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtest.core.decision import Reason
-from loadtest.core.rates import LevelRate
+from loadtest.core.stats.rates import LevelRate
 from loadtest.core.stop.flat import FlatRule, _student
 
 

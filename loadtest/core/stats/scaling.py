@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.rates import LevelRate
+from loadtest.core.stats.rates import LevelRate
 
 __all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl"]
 
