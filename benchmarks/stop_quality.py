@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.machine import emit
 from benchmarks.streams import Case, Rule, fixed_size, k6, naive, ours
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.request.spec import Phase, RunOptions, Stairs, StopConditions, Traffic
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.core.judge.stop.latency import LatencyRule
+from loadtest.core.judge.watch import LatencyWatch
 from loadtest.core.measure.record import BATCH
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.stats.evidence import log_beta_ratio
-from loadtest.core.stop.latency import LatencyRule
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.watch import LatencyWatch
 
 __all__ = ["ALLOWED", "Case", "Rule", "fixed_size", "k6", "naive", "ours", "windows_of"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loadtest.cli.open_loop import Confirm, replay_plan
 from loadtest.core.confirmation import Confirmation, confirmation_of, unconfirmed
-from loadtest.core.decision import REASONS
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.environment import environment

@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from loadtest.core.confirmation import Confirmation
-from loadtest.core.decision import REASONS, Reason, Stop
+from loadtest.core.judge.decision import REASONS, Reason, Stop
+from loadtest.core.judge.stop.final import final_stop
+from loadtest.core.judge.trust import assess
+from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
@@ -21,10 +24,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
-from loadtest.core.stop.final import final_stop
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.trust import assess
-from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
 

@@ -16,8 +16,8 @@ from typing import Any
 import gevent
 from gevent.queue import Empty, Queue
 
-from loadtest.core.control import Controller
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.control import Controller
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine import heard

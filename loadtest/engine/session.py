@@ -7,8 +7,8 @@ import time
 
 import gevent
 
-from loadtest.core.control import Controller
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.control import Controller
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.generator import Generator
 from loadtest.engine.link import Link

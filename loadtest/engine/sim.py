@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
-from loadtest.core.control import Controller
-from loadtest.core.decision import Stop
+from loadtest.core.judge.control import Controller
+from loadtest.core.judge.decision import Stop
+from loadtest.core.judge.trust import assess
+from loadtest.core.judge.watch import overall, verdicts
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
@@ -21,8 +23,6 @@ from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.trust import assess
-from loadtest.core.watch import overall, verdicts
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
 from loadtest.targets.latency import Answer, LatencyModel

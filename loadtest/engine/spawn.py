@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Literal
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.watch import overall, verdicts
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.watch import overall, verdicts
 from loadtest.engine.environment import environment
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.process import GeneratorProcess

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan

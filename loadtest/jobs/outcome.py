@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.core.decision import REASONS, Reason
+from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.metrics import (
     cost_per_hour,
     cost_per_inference,

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.decision import REASONS, Reason
 from loadtest.core.info import info_of
+from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions

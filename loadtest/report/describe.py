@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.core.decision import REASONS
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.metrics import cost_per_hour, cost_per_inference, initial_instance_count, max_invocations_per_min
 from loadtest.core.result import RunResult
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from loadtest.core.decision import REASONS
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.core.confirmation import Confirmation
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.window import Window
 from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.errors import Problem, SpecError
 from loadtest.report.folder import PARTIAL, RunFolder
 from loadtest.report.tables import read_schedule

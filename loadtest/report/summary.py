@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from loadtest.core.decision import REASONS
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.plain import plain
 from loadtest.core.result import SCHEMA_VERSION, RunResult

@@ -15,11 +15,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.core.decision import REASONS
+from loadtest.core.judge.decision import REASONS
+from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result import RunResult
-from loadtest.core.verdict import LatencyVerdict
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.streaming import streaming_tables

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.report.recovery import read_run
 
 FILES = {"summary.json", "describe.json", "levels.csv", "latency.hgrm", "job.json", "config.json", "run.log"}

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from loadtest.core.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult, build_result, exit_code
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
-from loadtest.core.verdict import LatencyVerdict, Trust
 
 RATE = 100
 VALID = Trust(valid=True, client_limited=False)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.control import Controller
-from loadtest.core.decision import Hold, Reason, Stop
+from loadtest.core.judge.control import Controller
+from loadtest.core.judge.decision import Hold, Reason, Stop
+from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
-from loadtest.core.stop.final import final_stop
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.plain import plain
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from loadtest.core.judge.trust import client_limited
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import level_results
 from loadtest.core.measure.openings import MAX_ADDRESSES
@@ -14,7 +15,6 @@ from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.totals import Totals, totals_of
 from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.trust import client_limited
 from loadtest.report.connections import connection_lines
 from loadtest.report.tables import levels_csv
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
@@ -19,7 +20,6 @@ from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, Sto
 from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result, exit_code
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
 TRUSTED = Trust(valid=True, client_limited=False)
 P95_100 = LatencyThreshold(0.95, 100)

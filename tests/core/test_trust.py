@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from loadtest.core.judge.trust import assess, client_limited, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.trust import assess, client_limited, persists
 
 PLAN = Plan(TrafficCurve((Step(0.0, 10),), 600.0), StopConditions(), TargetRef("mock:"))
 # What an idle machine measures: a little of everything, nothing over its limit.

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.core.control import Controller
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.control import Controller
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.watch import WITHHELD, overall, verdicts
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
@@ -12,7 +13,6 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.watch import WITHHELD, overall, verdicts
 
 THRESHOLD = LatencyThreshold(0.95, 100)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine_kit import plan_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.engine.spawn import MOCK_ENV, start
 from loadtest.mock.process import MockProcess
 from loadtest.targets.mock_settings import MockSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine_kit import descendants, plan_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.traffic.plan import PayloadSource

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from engine_kit import plan_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from engine_kit import plan_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result import RunResult

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of

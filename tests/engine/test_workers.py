@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from engine_kit import descendants, gone, plan_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.trust import assess
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.trust import assess
 from loadtest.engine.roster import Roster
 from loadtest.engine.spawn import Run, start
 from loadtest.errors import TargetError

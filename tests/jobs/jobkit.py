@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult, build_result

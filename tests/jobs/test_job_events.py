@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from jobkit import HandEngine, Heard, ended, job_request, window
 
+from loadtest.core.judge.verdict import Trust, TrustReason
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.verdict import Trust, TrustReason
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.metering import Meter
 from loadtest.jobs.service import JobService

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jobkit import DATA, HandEngine, Heard, awaited, described, ended, job_request, steps_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.errors import EngineError
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.service import ApiError, JobService

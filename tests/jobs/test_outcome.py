@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jobkit import DATA, window
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jobkit import DATA, described, ended, job_request, steps_of
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.jobs.service import JobService, open_service
 
 Services = Callable[..., JobService]

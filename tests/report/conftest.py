@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
@@ -16,7 +17,6 @@ from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
 from loadtest.core.result import RunResult, build_result
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.core.verdict import LatencyVerdict, Trust, TrustReason
 
 STARTED_AT = 1_760_000_000.25
 JOB = {

@@ -14,7 +14,7 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.parsers import JSONParser
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
 from loadtest.core.metrics import cost_per_inference
 from loadtest.core.result import RunResult
 from loadtest.report.describe import describe

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from loadtest.core.decision import REASONS, Reason
+from loadtest.core.judge.decision import REASONS, Reason
+from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.worker import Worker
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.result import RunResult
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.verdict import LatencyVerdict, Trust
 from loadtest.report.terminal import summary
 
 WIDTHS = pytest.mark.parametrize("width", [80, 120])

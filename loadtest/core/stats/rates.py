@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from loadtest.core.judge.trust import client_limited, persists
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.trust import client_limited, persists
 
 __all__ = ["LevelRate", "RateHistory", "level_rates"]
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.decision import Reason
-from loadtest.core.stop.duration import Duration
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.stop.duration import Duration
 
 
 @pytest.mark.parametrize(

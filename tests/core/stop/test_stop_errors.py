@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.decision import Reason
-from loadtest.core.stop.errors import ErrorBudget, TargetDown
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.stop.errors import ErrorBudget, TargetDown
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.decision import Reason, Stop
-from loadtest.core.stop.final import final_stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.stop.final import final_stop
 
 
 def _as(kind, windows):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.stop.flat import FlatRule, _student
 from loadtest.core.stats.rates import LevelRate
-from loadtest.core.stop.flat import FlatRule, _student
 
 
 def rates(per_s: list[float], users: list[float] | None = None, error: float = 0.2, **members) -> list[LevelRate]:

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.core.decision import Reason
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
 from loadtest.core.measure.record import BATCH
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.burst import tally_of
-from loadtest.core.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
 
 P95 = LatencyRule(LatencyThreshold(0.95, 100))
 P99 = LatencyRule(LatencyThreshold(0.99, 100))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.decision import Reason
-from loadtest.core.stop.max_invocations import MaxInvocations
+from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.stop.max_invocations import MaxInvocations
 
 
 @pytest.mark.parametrize(

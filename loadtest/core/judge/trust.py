@@ -31,10 +31,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from loadtest.core.judge.verdict import Trust, TrustReason
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.verdict import Trust, TrustReason
 
 __all__ = ["Limits", "assess", "client_limited", "persists"]
 

@@ -33,12 +33,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
+from loadtest.core.judge.verdict import Answer
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.burst import ENOUGH, Tally, design_effect, tally_of
 from loadtest.core.stats.evidence import interval, log_beta_ratio, log_over, log_under
-from loadtest.core.verdict import Answer
 
 __all__ = ["ALPHA", "Judgement", "LatencyRule"]
 

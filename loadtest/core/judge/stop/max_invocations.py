@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.measure.window import Window
 
 __all__ = ["MaxInvocations"]

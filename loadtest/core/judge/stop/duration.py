@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
 
 __all__ = ["Duration"]
 

@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from loadtest.core.decision import Decision, Hold, Reason, Stop
+from loadtest.core.judge.decision import Decision, Hold, Reason, Stop
+from loadtest.core.judge.stop.duration import Duration
+from loadtest.core.judge.stop.errors import ErrorBudget, TargetDown
+from loadtest.core.judge.stop.flat import FlatRule
+from loadtest.core.judge.stop.latency import LatencyRule
+from loadtest.core.judge.stop.max_invocations import MaxInvocations
+from loadtest.core.judge.watch import LatencyWatch
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.stats.rates import RateHistory
-from loadtest.core.stop.duration import Duration
-from loadtest.core.stop.errors import ErrorBudget, TargetDown
-from loadtest.core.stop.flat import FlatRule
-from loadtest.core.stop.latency import LatencyRule
-from loadtest.core.stop.max_invocations import MaxInvocations
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.watch import LatencyWatch
 
 __all__ = ["Controller", "Event"]
 

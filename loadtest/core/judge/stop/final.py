@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from loadtest.core.decision import Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.stop.errors import kinds_of
 from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.silence import silences
 from loadtest.core.measure.window import Window
-from loadtest.core.stop.errors import kinds_of
 
 __all__ = ["final_stop"]
 

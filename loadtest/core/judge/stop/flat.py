@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.stats.rates import LevelRate
 from loadtest.core.stats.scaling import scaling_facts
 

@@ -1,6 +1,6 @@
 """The latency threshold, watched window by window: which level a window belongs to, and what its counts say so far.
 
-The rule itself is `loadtest.core.stop.latency`; this keeps the counts it is asked with, so that a five-hour run costs
+The rule itself is `loadtest.core.judge.stop.latency`; this keeps the counts it is asked with, so that a five-hour run costs
 as much per window as a short one. The controller asks it while the run goes, and `verdicts` replays the windows of a
 finished one, so both always agree. No clock, no I/O.
 """
@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
+from loadtest.core.judge.stop.latency import BATCH, Judgement, LatencyRule
+from loadtest.core.judge.trust import client_limited, persists
+from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.burst import Tally, design_effect, tally_of
-from loadtest.core.stop.latency import BATCH, Judgement, LatencyRule
 from loadtest.core.traffic.plan import Plan
-from loadtest.core.trust import client_limited, persists
-from loadtest.core.verdict import LatencyVerdict
 
 __all__ = ["LatencyWatch", "Opinion", "overall", "verdicts"]
 

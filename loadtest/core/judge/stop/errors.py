@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.core.decision import Decision, Reason
+from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.evidence import log_over
 
