@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.server import Server
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditions
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine import spawn

@@ -25,7 +25,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.window import merge_windows
 from loadtest.core.request.spec import RunOptions
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 
 QUESTION = "workers"
 EVERY_CORE = os.sched_getaffinity(0)

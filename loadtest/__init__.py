@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loadtest.core.measure.outcome import Kind, Outcome
     from loadtest.core.measure.window import Window
     from loadtest.core.request.spec import JobSpec, RunOptions
-    from loadtest.core.result import RunResult
+    from loadtest.core.result.result import RunResult
     from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
     from loadtest.targets.base import Payload, Target
@@ -32,7 +32,7 @@ _HOMES = {
     "Problem": "loadtest.errors",
     "Run": "loadtest.engine.spawn",
     "RunOptions": "loadtest.core.request.spec",
-    "RunResult": "loadtest.core.result",
+    "RunResult": "loadtest.core.result.result",
     "SpecError": "loadtest.errors",
     "Target": "loadtest.targets.base",
     "TargetError": "loadtest.errors",

@@ -18,7 +18,7 @@ from typing import Any
 from loadtest.core.measure.window import Window
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtest.cli.open_loop import Confirm, replay_plan
-from loadtest.core.confirmation import Confirmation, confirmation_of, unconfirmed
 from loadtest.core.judge.decision import REASONS
-from loadtest.core.result import RunResult
+from loadtest.core.result.confirmation import Confirmation, confirmation_of, unconfirmed
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.environment import environment
 from loadtest.errors import LoadtestError

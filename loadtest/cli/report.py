@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from loadtest.cli import EXIT_NOT_WRITTEN
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.errors import Problem, SpecError
 from loadtest.report.place import PARTIAL
 from loadtest.report.recovery import complete, in_use, read_run

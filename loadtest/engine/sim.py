@@ -21,7 +21,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify

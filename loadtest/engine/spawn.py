@@ -18,7 +18,7 @@ from loadtest.core.judge.watch import overall, verdicts
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.environment import environment
 from loadtest.engine.messages import JOIN_S

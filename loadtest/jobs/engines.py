@@ -7,7 +7,7 @@ from typing import Protocol
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start

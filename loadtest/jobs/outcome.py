@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
-from loadtest.core.metrics import (
+from loadtest.core.request.spec import Serverless
+from loadtest.core.result.metrics import (
     cost_per_hour,
     cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
 )
-from loadtest.core.request.spec import Serverless
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.prices import Prices
 from loadtest.jobs.search import plateau_start

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loadtest.core.request.spec import Profile
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.benchmarked import list_model_metadata

@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.info import info_of
 from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
-from loadtest.core.result import RunResult
+from loadtest.core.result.info import info_of
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.errors import LoadtestError

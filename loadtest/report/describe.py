@@ -12,8 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS
-from loadtest.core.metrics import cost_per_hour, cost_per_inference, initial_instance_count, max_invocations_per_min
-from loadtest.core.result import RunResult
+from loadtest.core.result.metrics import (
+    cost_per_hour,
+    cost_per_inference,
+    initial_instance_count,
+    max_invocations_per_min,
+)
+from loadtest.core.result.result import RunResult
 
 __all__ = ["describe"]
 

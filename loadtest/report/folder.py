@@ -28,7 +28,7 @@ from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
-from loadtest.core.result import SCHEMA_VERSION, RunResult
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line

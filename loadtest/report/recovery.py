@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.confirmation import Confirmation
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.window import Window
-from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result
+from loadtest.core.result.confirmation import Confirmation
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 from loadtest.report.folder import PARTIAL, RunFolder

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.totals import Totals
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.report.words import level_users, milliseconds
 
 __all__ = ["streaming_tables"]

@@ -8,7 +8,7 @@ from typing import Any
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.plain import plain
-from loadtest.core.result import SCHEMA_VERSION, RunResult
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 
 __all__ = ["summary_of"]
 

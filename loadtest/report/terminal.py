@@ -19,7 +19,7 @@ from loadtest.core.judge.decision import REASONS
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.streaming import streaming_tables

@@ -9,11 +9,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from loadtest.core.confirmation import Confirmation
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.totals import Totals
 from loadtest.core.measure.worker import Worker
-from loadtest.core.result import RunResult
+from loadtest.core.result.confirmation import Confirmation
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.report.words import duration, milliseconds, number, plural
 

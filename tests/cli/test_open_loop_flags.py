@@ -12,7 +12,7 @@ import click
 import pytest
 
 from loadtest.cli.open_loop import PERCENT, RATE
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.report.recovery import read_run
 
 JOB: dict[str, Any] = {

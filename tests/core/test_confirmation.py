@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from loadtest.core.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
-from loadtest.core.result import RunResult, build_result, exit_code
+from loadtest.core.result.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
+from loadtest.core.result.result import RunResult, build_result, exit_code
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, open_plan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.core.info import info_of
 from loadtest.core.request.spec import EndpointConfiguration, LoadTest, Serverless
+from loadtest.core.result.info import info_of
 
 
 @pytest.mark.parametrize(

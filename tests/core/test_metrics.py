@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from loadtest.core.measure.window import Window
-from loadtest.core.metrics import (
+from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.result.metrics import (
     BestRate,
     best_rate,
     cost_per_hour,
@@ -19,7 +20,6 @@ from loadtest.core.metrics import (
     max_invocations_per_min,
     model_latency_ms,
 )
-from loadtest.core.request.spec import LatencyThreshold
 
 ROWS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "data" / "jobs" / "observed-results.json").read_text()

@@ -17,7 +17,7 @@ from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
-from loadtest.core.result import SCHEMA_VERSION, RunResult, build_result, exit_code
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result, exit_code
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from loadtest.core.unused import unused_members
+from loadtest.core.result.unused import unused_members
 from loadtest.emulator.model import operation
 
 # What a run uses, or shows: everything else is said not to be used.

@@ -10,7 +10,7 @@ from engine_kit import plan_of
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.engine.sim import simulate

@@ -16,7 +16,7 @@ import numpy as np
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.events import MetricPoint
 from loadtest.jobs.service import JobService

@@ -11,7 +11,7 @@ from jobkit import HandEngine, Heard, ended, job_request, window
 from loadtest.core.judge.verdict import Trust, TrustReason
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.metering import Meter

@@ -13,7 +13,7 @@ from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.jobs.errors import ApiError

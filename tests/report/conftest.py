@@ -14,7 +14,7 @@ from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
-from loadtest.core.result import RunResult, build_result
+from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 

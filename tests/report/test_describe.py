@@ -15,8 +15,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.parsers import JSONParser
 
 from loadtest.core.judge.decision import Reason
-from loadtest.core.metrics import cost_per_inference
-from loadtest.core.result import RunResult
+from loadtest.core.result.metrics import cost_per_inference
+from loadtest.core.result.result import RunResult
 from loadtest.report.describe import describe
 
 CREATED_AT = 1_760_000_000.0

@@ -18,7 +18,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.verdict import Trust
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import SpecError
 from loadtest.report.folder import PARTIAL, RunFolder, run_name, write_run

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.report.streaming import streaming_tables
 
 TTFB = {"ttfb_p50_ms": 20.0, "ttfb_p95_ms": 31.5, "ttfb_p99_ms": 40.0, "ttfb_max_ms": 41.0}

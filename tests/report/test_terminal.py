@@ -15,7 +15,7 @@ from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.worker import Worker
 from loadtest.core.request.spec import StopConditions
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.terminal import summary
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.core.result import RunResult
+from loadtest.core.result.result import RunResult
 from loadtest.report.workload import knee_of, workload_lines
 
 

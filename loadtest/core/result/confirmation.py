@@ -15,7 +15,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 
 if TYPE_CHECKING:
-    from loadtest.core.result import RunResult
+    from loadtest.core.result.result import RunResult
 
 __all__ = ["Backlog", "Confirmation", "HoldAnswer", "backlog_of", "confirmation_of", "unconfirmed"]
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from loadtest.core.confirmation import Confirmation
 from loadtest.core.judge.decision import REASONS, Reason, Stop
 from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.judge.trust import assess
@@ -22,8 +21,9 @@ from loadtest.core.measure.schedule import Schedule, UserChange, audit
 from loadtest.core.measure.totals import Totals, totals_of
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
-from loadtest.core.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.plain import plain
+from loadtest.core.result.confirmation import Confirmation
+from loadtest.core.result.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
