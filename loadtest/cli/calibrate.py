@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import click
 
-from loadtest.core.calibration import COMFORT, Ceiling, fit, path_of
+from loadtest.calibration import store as calibration_store
+from loadtest.calibration.demand import demand_of
+from loadtest.calibration.fit import COMFORT, Ceiling, fit, path_of
+from loadtest.calibration.measure import measure
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.engine import calibration_store
-from loadtest.engine.calibrate import measure
-from loadtest.engine.demand import demand_of
 from loadtest.engine.environment import environment
 from loadtest.errors import Problem, SpecError
 from loadtest.report.words import milliseconds, number

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from loadtest.calibration import store as calibration_store
+from loadtest.calibration.fit import Calibration, Ceiling
 from loadtest.cli.calibrate import fit_line
-from loadtest.core.calibration import Calibration, Ceiling
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.engine import calibration_store
 from loadtest.engine.environment import environment
 
 

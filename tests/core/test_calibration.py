@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from loadtest.core.calibration import Calibration, Ceiling, Demand, Fit, ceiling_of, fit, path_of
+from loadtest.calibration.fit import Calibration, Ceiling, Demand, Fit, ceiling_of, fit, path_of
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.window import Window

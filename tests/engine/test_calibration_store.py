@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.core.calibration import Calibration, Ceiling, Demand
+from loadtest.calibration import store as calibration_store
+from loadtest.calibration.demand import demand_of
+from loadtest.calibration.fit import Calibration, Ceiling, Demand
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
-from loadtest.engine import calibration_store
-from loadtest.engine.demand import demand_of
 
 CALIBRATION = Calibration(1.5, "host", {"cores": 2}, (Ceiling("null", 1, 5000, 0.5, 10_000),))
 

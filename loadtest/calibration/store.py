@@ -14,7 +14,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from loadtest.core.calibration import Calibration
+from loadtest.calibration.fit import Calibration
 from loadtest.engine.environment import environment
 
 __all__ = ["calibration_file", "load", "save"]

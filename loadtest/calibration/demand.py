@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.core.calibration import Demand
+from loadtest.calibration.fit import Demand
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.errors import SpecError

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from loadtest.core.calibration import Calibration, Ceiling, PathName, ceiling_of
+from loadtest.calibration.fit import Calibration, Ceiling, PathName, ceiling_of
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve
