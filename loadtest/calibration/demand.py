@@ -5,10 +5,10 @@ from __future__ import annotations
 from loadtest.calibration.fit import Demand
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.endpoint.latency import LatencyModel
+from loadtest.endpoint.samples import read_samples
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import SpecError
-from loadtest.targets.latency import LatencyModel
-from loadtest.targets.mock_settings import MockSettings
-from loadtest.targets.samples import read_samples
 
 __all__ = ["demand_of"]
 

@@ -19,11 +19,11 @@ from botocore.exceptions import ClientError
 from loadtest.core.request.spec import Serverless
 from loadtest.emulator.catalogue import Catalogue
 from loadtest.emulator.inside import InsideClients
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.fleet import EndpointFacts
 from loadtest.jobs.models import ModelFacts
 from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 
 if TYPE_CHECKING:
     from loadtest.jobs.fleet import Fleet

@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.endpoint.settings import MockSettings
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.pool import WorkerPool
 from loadtest.engine.process import GeneratorProcess
 from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 
 __all__ = ["MOCK_ENV", "RunProcesses"]
 

@@ -23,11 +23,11 @@ from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.endpoint.latency import Answer, LatencyModel
+from loadtest.endpoint.samples import read_samples
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
-from loadtest.targets.latency import Answer, LatencyModel
-from loadtest.targets.mock_settings import MockSettings
-from loadtest.targets.samples import read_samples
 
 __all__ = ["Server", "VirtualRun", "run_virtual", "server_of", "simulate"]
 

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.fleet_file import FleetFile, StandIn
 from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of
@@ -22,7 +23,6 @@ from loadtest.jobs.instances import Catalogue
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.prices import Prices
 from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 
 __all__ = ["EndpointFacts", "EndpointReader", "Fleet", "OpenEndpoint", "Subject"]
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import LoadtestError
-from loadtest.targets.mock_settings import MockSettings
 
 __all__ = ["Behaviour", "DoesNotFit", "EnvironmentNames", "Machine", "ModelWork", "behaviour_of"]
 

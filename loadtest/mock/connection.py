@@ -8,11 +8,11 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from loadtest.endpoint.latency import Answer, LatencyModel
 from loadtest.mock.reply import LATENCY_HEADER, reply, stream_head
 from loadtest.mock.request import Request, RequestReader
 from loadtest.mock.runtime import Invocation, Reply, Runtime
 from loadtest.mock.stats import LatencyLog, Stats
-from loadtest.targets.latency import Answer, LatencyModel
 
 __all__ = ["Connection", "Service"]
 

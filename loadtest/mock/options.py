@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from loadtest.endpoint.latency import Law, MockSettings
 from loadtest.errors import Problem, SpecError
 from loadtest.mock.server import ServerOptions, serve
-from loadtest.targets.latency import Law, MockSettings
 
 __all__ = ["OPTIONS", "Option", "arguments", "run"]
 

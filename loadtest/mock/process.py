@@ -15,11 +15,11 @@ from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from loadtest.endpoint.latency import MockSettings
 from loadtest.errors import EngineError
 from loadtest.mock.options import arguments
 from loadtest.mock.server import ServerOptions
 from loadtest.python import child_environment, python_command
-from loadtest.targets.latency import MockSettings
 
 __all__ = ["MockProcess"]
 

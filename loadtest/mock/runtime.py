@@ -19,9 +19,9 @@ import uuid
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from loadtest.endpoint.latency import Answer, MockSettings
 from loadtest.mock.reply import LATENCY_HEADER, error_body, header_lines, quick_reply
 from loadtest.mock.request import MAX_BODY_BYTES, Request, too_large
-from loadtest.targets.latency import Answer, MockSettings
 from loadtest.wire.access import Access
 from loadtest.wire.eventstream import encode_event
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtest.endpoint.latency import LatencyModel, MockSettings
+from loadtest.endpoint.samples import read_samples
 from loadtest.errors import Problem, SpecError
 from loadtest.loopback import is_loopback
 from loadtest.mock.connection import Connection
@@ -20,8 +22,6 @@ from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
 from loadtest.mock.timer import new_event_loop, sharpen_timers
 from loadtest.signals import heeded
-from loadtest.targets.latency import LatencyModel, MockSettings
-from loadtest.targets.samples import read_samples
 from loadtest.wire.access import Access
 
 __all__ = ["MockServer", "ServerOptions", "serve"]

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.core.traffic.plan import TargetRef
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import Problem, SpecError, masked
-from loadtest.targets.mock_settings import MockSettings
 
 __all__ = ["GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref", "url_problems"]
 

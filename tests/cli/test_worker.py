@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 
 
 def _free_port() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from engine_kit import plan_of
 
 from loadtest.core.judge.decision import Reason
+from loadtest.endpoint.settings import MockSettings
 from loadtest.engine.spawn import MOCK_ENV, start
 from loadtest.mock.process import MockProcess
-from loadtest.targets.mock_settings import MockSettings
 
 
 def test_a_request_is_answered_or_cut_and_never_both() -> None:

@@ -13,10 +13,10 @@ from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import Plan, open_plan
+from loadtest.endpoint.latency import LatencyModel, MockSettings
 from loadtest.engine.sim import simulate
 from loadtest.engine.spawn import start
 from loadtest.errors import SpecError
-from loadtest.targets.latency import LatencyModel, MockSettings
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 

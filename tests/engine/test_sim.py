@@ -9,9 +9,9 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.endpoint.latency import Answer
 from loadtest.engine.sim import VirtualRun, run_virtual, server_of, simulate
 from loadtest.errors import SpecError
-from loadtest.targets.latency import Answer
 
 
 def plan(traffic, ref: str = "mock:servers=4,service_ms=20", *, options: RunOptions | None = None, **stop) -> Plan:

@@ -9,6 +9,7 @@ import pytest
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
+from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import SpecError, TargetError
 from loadtest.jobs.fleet import EndpointFacts, Fleet, Subject
 from loadtest.jobs.fleet_file import FleetFile
@@ -16,7 +17,6 @@ from loadtest.jobs.fleet_model import Behaviour, DoesNotFit
 from loadtest.jobs.instances import Catalogue, Instance
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.prices import Prices
-from loadtest.targets.mock_settings import MockSettings
 
 FLEET = Fleet.load(live=False)
 UNKNOWN = ModelFacts()

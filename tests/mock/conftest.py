@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 from mock_wire import Wire
 
+from loadtest.endpoint.latency import MockSettings
 from loadtest.mock.process import MockProcess
-from loadtest.targets.latency import MockSettings
 
 StartMock = Callable[..., MockProcess]
 

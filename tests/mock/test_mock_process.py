@@ -20,12 +20,12 @@ from click.testing import CliRunner
 from mock_wire import Wire, post
 
 from loadtest.cli.mock import command
+from loadtest.endpoint.latency import MockSettings
 from loadtest.errors import EngineError
 from loadtest.mock.__main__ import main
 from loadtest.mock.options import OPTIONS, arguments
 from loadtest.mock.process import MockProcess
 from loadtest.mock.server import ServerOptions
-from loadtest.targets.latency import MockSettings
 
 Launch = Callable[..., "subprocess.Popen[str]"]
 

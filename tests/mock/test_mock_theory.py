@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from mock_wire import Wire, post
 
+from loadtest.endpoint.latency import MockSettings
 from loadtest.mock.process import MockProcess
-from loadtest.targets.latency import MockSettings
 
 
 def drive(process: MockProcess, users: int, length_s: float) -> dict[str, Any]:

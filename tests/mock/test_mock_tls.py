@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from mock_wire import Wire, post
 
+from loadtest.endpoint.latency import MockSettings
 from loadtest.errors import EngineError
 from loadtest.mock.process import MockProcess
-from loadtest.targets.latency import MockSettings
 
 x509 = pytest.importorskip("cryptography.x509")
 

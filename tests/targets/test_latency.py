@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 import pytest
 
+from loadtest.endpoint.latency import Answer, LatencyModel, MockSettings
 from loadtest.errors import SpecError
-from loadtest.targets.latency import Answer, LatencyModel, MockSettings
 
 
 def closed_loop(model: LatencyModel, users: int, until_s: float) -> list[tuple[float, Answer]]:

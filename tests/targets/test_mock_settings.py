@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.endpoint.latency import DEFAULT_SIGMA, MockSettings
+from loadtest.endpoint.samples import read_samples
 from loadtest.errors import SpecError
-from loadtest.targets.latency import DEFAULT_SIGMA, MockSettings
-from loadtest.targets.samples import read_samples
 
 PARSED = [
     ("", {}),

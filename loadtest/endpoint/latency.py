@@ -13,8 +13,8 @@ from heapq import heappush, heapreplace
 from random import Random
 from typing import NamedTuple
 
+from loadtest.endpoint.settings import DEFAULT_SIGMA, Law, MockSettings
 from loadtest.errors import Problem, SpecError
-from loadtest.targets.mock_settings import DEFAULT_SIGMA, Law, MockSettings
 
 __all__ = ["DEFAULT_SIGMA", "Answer", "LatencyModel", "Law", "MockSettings"]
 
