@@ -217,7 +217,7 @@ def _job_file(path: Path, data: bytes) -> object:
 
 def _payload(path: Path, data: bytes) -> object:
     from loadtest.core.traffic.plan import PayloadSource
-    from loadtest.targets.payload import load_payloads
+    from loadtest.payload.payload import load_payloads
 
     path.write_bytes(data)
     return load_payloads(PayloadSource(str(path)))

@@ -123,7 +123,7 @@ def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool
     if listening:
         rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
         raise SpecError([Problem("--listen", spec.sample_payload_url, rule, "fetch it on each and give --payload")])
-    from loadtest.aws.s3 import fetch_archive
+    from loadtest.payload.s3 import fetch_archive
 
     # Only now: whoever is killed leaves it behind.
     folder = Path(scratch.enter_context(TemporaryDirectory(prefix="loadtest-")))

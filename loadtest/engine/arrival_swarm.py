@@ -20,8 +20,8 @@ from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.arrivals import LATE_NS, VERY_LATE_NS, Arrivals, Instant, Sends, intended_in_clock_of
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.alarm import Alarm
+from loadtest.payload.payload import Payloads
 from loadtest.targets.base import Payload, PerUserTarget, Target
-from loadtest.targets.payload import Payloads
 
 __all__ = ["ArrivalSwarm"]
 

@@ -19,8 +19,8 @@ from loadtest.engine.descriptors import allow_connections
 from loadtest.engine.probe import Probe
 from loadtest.engine.runners import local_runner
 from loadtest.engine.swarm import Swarm
+from loadtest.payload.payload import load_payloads
 from loadtest.targets.base import KnownTarget, Target
-from loadtest.targets.payload import load_payloads
 
 __all__ = ["Generator"]
 

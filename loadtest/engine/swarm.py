@@ -22,8 +22,8 @@ from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.alarm import Alarm
 from loadtest.engine.probe import Probe
+from loadtest.payload.payload import Payloads
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
-from loadtest.targets.payload import Payloads
 
 __all__ = ["Swarm"]
 

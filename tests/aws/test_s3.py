@@ -11,10 +11,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from loadtest.aws.s3 import fetch_archive
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import TargetError
-from loadtest.targets.payload import load_payloads
+from loadtest.payload.payload import load_payloads
+from loadtest.payload.s3 import fetch_archive
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
-from loadtest.targets.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
-from loadtest.targets.payload import MAX_BODY_BYTES, load_payloads
+from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
+from loadtest.payload.payload import MAX_BODY_BYTES, load_payloads
 
 REG, LINK, SYMLINK, CHR, BLK, DIR, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 END = bytes(1024)

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
+from loadtest.payload.payload import MAX_BODY_BYTES, Payloads, _file, load_payloads
 from loadtest.targets.base import Payload
-from loadtest.targets.payload import MAX_BODY_BYTES, Payloads, _file, load_payloads
 
 
 def bodies(path: str | Path) -> dict[str, bytes]:

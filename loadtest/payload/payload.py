@@ -21,7 +21,7 @@ import numpy.random  # at its first use numpy would load it in the middle of a m
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import Problem, SpecError
-from loadtest.targets.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
+from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
 from loadtest.targets.base import Payload
 
 __all__ = ["MAX_BODY_BYTES", "Payloads", "load_payloads"]
