@@ -14,8 +14,8 @@ from typing import Any
 
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.targets.base import Listener, Payload
-from loadtest.targets.sagemaker import SageMakerTarget
-from loadtest.targets.user import User
+from loadtest.targets.http.sagemaker import SageMakerTarget
+from loadtest.targets.http.user import User
 
 __all__ = ["CountingTarget", "FreshTarget", "SlowTarget"]
 

@@ -24,8 +24,8 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception, keep_error_bodies
-from loadtest.targets.endpoint import PARAMETERS
-from loadtest.targets.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from loadtest.targets.http.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from loadtest.targets.resolve import PARAMETERS
 
 __all__ = ["BotoTarget"]
 

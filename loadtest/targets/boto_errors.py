@@ -18,8 +18,8 @@ from botocore.parsers import ResponseParserError
 
 from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of, original_status
+from loadtest.targets.http.tls import tls_failure
 from loadtest.targets.redirect import with_location
-from loadtest.targets.tls import tls_failure
 
 __all__ = ["Failure", "classify_exception", "keep_error_bodies"]
 

@@ -58,13 +58,13 @@ def _null() -> Target:
 
 
 def _sagemaker(endpoint_name: str, options: Mapping[str, Any]) -> Target:
-    from loadtest.targets.sagemaker import SageMakerTarget
+    from loadtest.targets.http.sagemaker import SageMakerTarget
 
     return SageMakerTarget(endpoint_name, options)
 
 
 def _http(url: str, options: Mapping[str, Any]) -> Target:
-    from loadtest.targets.http import HttpTarget
+    from loadtest.targets.http.http import HttpTarget
 
     return HttpTarget(url, options)
 

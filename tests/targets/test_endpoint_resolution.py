@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loadtest.errors import TargetError
-from loadtest.targets.endpoint import resolve_endpoint
+from loadtest.targets.resolve import resolve_endpoint
 from loadtest.wire.sigv4 import Credentials
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKENV", "AWS_SECRET_ACCESS_KEY": "secret"}

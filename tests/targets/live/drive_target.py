@@ -29,9 +29,15 @@ import gevent  # noqa: E402
 
 from loadtest.core.measure.outcome import Kind, Outcome  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets import channel, dial, poller, sagemaker, timestamps  # noqa: E402
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
 from loadtest.targets.credentials import NoCredentials  # noqa: E402
+from loadtest.targets.http import (
+    channel,
+    dial,
+    poller,
+    sagemaker,
+    timestamps,  # noqa: E402
+)
 
 EPOLL = poller._new_epoll
 ADDRESSES = dial._addresses
@@ -175,7 +181,7 @@ def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> Non
 def open_target(job: dict[str, Any]) -> Target:
     ref, options = job["ref"], job.get("options", {})
     if job["target"] == "http":
-        from loadtest.targets.http import HttpTarget
+        from loadtest.targets.http.http import HttpTarget
 
         return HttpTarget(ref, options)
     if job["target"] == "sagemaker":

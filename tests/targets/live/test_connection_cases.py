@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from loadtest.core.measure.outcome import Kind
-from loadtest.targets import connection
-from loadtest.targets.dial import Failed
+from loadtest.targets.http import connection
+from loadtest.targets.http.dial import Failed
 
 OK = ("ok", 200, "")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

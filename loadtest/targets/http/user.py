@@ -10,16 +10,16 @@ from typing import Literal, Protocol
 import gevent
 
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.targets import timestamps
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.classify import classify, error_of
-from loadtest.targets.connection import Connection
-from loadtest.targets.dial import Failed
-from loadtest.targets.parts import EventParts, Parts, ReadParts
+from loadtest.targets.http import timestamps
+from loadtest.targets.http.connection import Connection
+from loadtest.targets.http.dial import Failed
+from loadtest.targets.http.parts import EventParts, Parts, ReadParts
+from loadtest.targets.http.relay import Relay
+from loadtest.targets.http.route import Route
+from loadtest.targets.http.watchdog import Watchdog
 from loadtest.targets.redirect import with_location
-from loadtest.targets.relay import Relay
-from loadtest.targets.route import Route
-from loadtest.targets.watchdog import Watchdog
 from loadtest.wire.head import HeadReader
 from loadtest.wire.http1 import ResponseParser
 

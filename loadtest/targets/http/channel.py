@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from gevent import get_hub, getcurrent
 
 from loadtest.core.measure.outcome import Kind, Opening
-from loadtest.targets.dial import Failed, dial
-from loadtest.targets.poller import Poller, poller_here
-from loadtest.targets.route import Route
-from loadtest.targets.timestamps import ANCILLARY_BYTES
-from loadtest.targets.watchdog import Watchdog
+from loadtest.targets.http.dial import Failed, dial
+from loadtest.targets.http.poller import Poller, poller_here
+from loadtest.targets.http.route import Route
+from loadtest.targets.http.timestamps import ANCILLARY_BYTES
+from loadtest.targets.http.watchdog import Watchdog
 
 __all__ = ["READ_BYTES", "Channel", "Reading"]
 

@@ -16,11 +16,11 @@ from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.credentials import NoCredentials
-from loadtest.targets.dial import Failed
-from loadtest.targets.endpoint import Endpoint, resolve_endpoint
+from loadtest.targets.http.dial import Failed
+from loadtest.targets.http.route import Route, route_to
+from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming
 from loadtest.targets.reference import check_target_ref
-from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import ConnectionTarget, Shared, Streaming
+from loadtest.targets.resolve import Endpoint, resolve_endpoint
 from loadtest.version import VERSION
 from loadtest.wire.sigv4 import Credentials, SignedTemplate
 

@@ -14,10 +14,10 @@ from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.loopback import is_own
 from loadtest.targets.base import Payload
+from loadtest.targets.http.relay import FOREVER_NS
+from loadtest.targets.http.route import Route, route_to
+from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming
 from loadtest.targets.reference import check_target_ref
-from loadtest.targets.relay import FOREVER_NS
-from loadtest.targets.route import Route, route_to
-from loadtest.targets.user import ConnectionTarget, Shared, Streaming
 from loadtest.version import VERSION
 from loadtest.wire.request import RequestTemplate
 

@@ -10,12 +10,12 @@ from time import monotonic_ns
 from typing import Any, Protocol
 
 from loadtest.core.measure.outcome import Kind
-from loadtest.targets.channel import Channel, Reading
-from loadtest.targets.dial import Failed, socket_failure
-from loadtest.targets.route import Route
-from loadtest.targets.timestamps import received_ns
-from loadtest.targets.tls import tls_failure
-from loadtest.targets.watchdog import Watchdog
+from loadtest.targets.http.channel import Channel, Reading
+from loadtest.targets.http.dial import Failed, socket_failure
+from loadtest.targets.http.route import Route
+from loadtest.targets.http.timestamps import received_ns
+from loadtest.targets.http.tls import tls_failure
+from loadtest.targets.http.watchdog import Watchdog
 from loadtest.wire.http1 import ResponseParser
 
 __all__ = ["Connection", "Sink"]

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from loadtest.errors import TargetError
-from loadtest.targets.tls import client_context
+from loadtest.targets.http.tls import client_context
 
 __all__ = ["CONNECT_TIMEOUT_S", "READ_TIMEOUT_S", "Proxy", "Route", "route_to"]
 

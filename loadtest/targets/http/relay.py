@@ -14,9 +14,9 @@ from time import monotonic_ns
 
 from loadtest.core.measure.outcome import Outcome
 from loadtest.targets.base import Listener, Payload
-from loadtest.targets.channel import READ_BYTES, Reading
-from loadtest.targets.connection import Connection
-from loadtest.targets.timestamps import ANCILLARY_BYTES, received_ns
+from loadtest.targets.http.channel import READ_BYTES, Reading
+from loadtest.targets.http.connection import Connection
+from loadtest.targets.http.timestamps import ANCILLARY_BYTES, received_ns
 from loadtest.wire.head import Head
 
 __all__ = ["FOREVER_NS", "Relay"]

@@ -14,9 +14,9 @@ from gevent import get_hub
 from gevent import socket as gevent_socket
 
 from loadtest.core.measure.outcome import Kind, Opening
-from loadtest.targets import timestamps
-from loadtest.targets.route import Route
-from loadtest.targets.tls import TlsStream, tls_failure
+from loadtest.targets.http import timestamps
+from loadtest.targets.http.route import Route
+from loadtest.targets.http.tls import TlsStream, tls_failure
 from loadtest.wire.http1 import ResponseParser
 
 __all__ = ["Failed", "dial", "socket_failure"]
