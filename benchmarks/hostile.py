@@ -209,7 +209,7 @@ def _broken(data: bytes, rng: random.Random) -> bytes:
 
 
 def _job_file(path: Path, data: bytes) -> object:
-    from loadtest.jobfile import load_job
+    from loadtest.jobfile.jobfile import load_job
 
     path.write_bytes(data)
     return load_job(path, "relaxed")

@@ -25,7 +25,7 @@ from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan
 from loadtest.engine import sim, spawn
 from loadtest.engine.spawn import Run
 from loadtest.errors import Problem, SpecError
-from loadtest.jobfile import ScenarioOptions, load_job
+from loadtest.jobfile.jobfile import ScenarioOptions, load_job
 
 __all__ = ["Job", "Run", "parse", "plan", "run", "simulate", "start"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.core.request.spec import RunOptions
-from loadtest.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.errors import SpecError
-from loadtest.jobfile import ScenarioOptions, load_job, read_job_file
+from loadtest.jobfile.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from loadtest.jobfile.jobfile import ScenarioOptions, load_job, read_job_file
 
 PUBLISHED = json.loads(next((Path(__file__).parent / "data" / "jobs").rglob("06-*.json")).read_text())
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from loadtest.core.request.spec import RunOptions
-from loadtest.runoptions import OPTION_BOUNDS, check_option
+from loadtest.jobfile.runoptions import OPTION_BOUNDS, check_option
 
 
 def test_every_option_has_bounds_and_its_default_keeps_them():

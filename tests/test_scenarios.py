@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import loadtest
-from loadtest.jobfile import load_job
+from loadtest.jobfile.jobfile import load_job
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 REASONS = {

@@ -14,7 +14,7 @@ from loadtest.core.request.spec import JobSpec, Profile, RunOptions, SpawnReadin
 from loadtest.core.traffic.chart import draw
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.jobfile import JobFile, load_job
+from loadtest.jobfile.jobfile import JobFile, load_job
 
 __all__ = ["command"]
 

@@ -34,11 +34,11 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine import spawn
 from loadtest.engine.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
-from loadtest.jobfile import JobFile, load_job
+from loadtest.jobfile.jobfile import JobFile, load_job
+from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
-from loadtest.runoptions import check_option
 from loadtest.signals import heeded
 from loadtest.targets.reference import split_ref
 

@@ -9,7 +9,7 @@ import click
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.core.request.spec import Profile
 from loadtest.errors import SpecError
-from loadtest.jobfile import load_job
+from loadtest.jobfile.jobfile import load_job
 
 __all__ = ["command"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.runoptions import OPTION_BOUNDS
+from loadtest.jobfile.runoptions import OPTION_BOUNDS
 
 FLAGS = {name: f"--{name.removesuffix('_s').replace('_', '-')}" for name in OPTION_BOUNDS}
 VALUES = {

@@ -24,9 +24,9 @@ from typing import Any
 from loadtest.core.request.findings import nearest, shown
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
-from loadtest.document import read_document
 from loadtest.errors import Problem, SpecError
-from loadtest.runoptions import OPTION_BOUNDS, check_option
+from loadtest.jobfile.document import read_document
+from loadtest.jobfile.runoptions import OPTION_BOUNDS, check_option
 from loadtest.targets.reference import SCHEMES, split_ref
 
 __all__ = ["JobFile", "ScenarioOptions", "load_job", "read_job_file"]
