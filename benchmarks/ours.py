@@ -13,7 +13,7 @@ from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditi
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.engine import spawn
+from loadtest.engine.parent import spawn
 
 __all__ = ["Ours", "constant", "invoke", "plan_of", "run", "steady", "stop_rules"]
 

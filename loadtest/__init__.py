@@ -30,7 +30,7 @@ _HOMES = {
     "PayloadSource": "loadtest.core.traffic.plan",
     "Plan": "loadtest.core.traffic.plan",
     "Problem": "loadtest.errors",
-    "Run": "loadtest.engine.spawn",
+    "Run": "loadtest.engine.parent.spawn",
     "RunOptions": "loadtest.core.request.spec",
     "RunResult": "loadtest.core.result.result",
     "SpecError": "loadtest.errors",

@@ -22,8 +22,9 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan
-from loadtest.engine import sim, spawn
-from loadtest.engine.spawn import Run
+from loadtest.engine import sim
+from loadtest.engine.parent import spawn
+from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
 

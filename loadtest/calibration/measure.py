@@ -17,8 +17,8 @@ from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.settings import MockSettings
-from loadtest.engine.environment import environment
-from loadtest.engine.spawn import MOCK_ENV, start
+from loadtest.engine.parent.environment import environment
+from loadtest.engine.parent.spawn import MOCK_ENV, start
 from loadtest.errors import EngineError
 from loadtest.mock.process import MockProcess
 

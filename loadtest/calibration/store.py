@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from loadtest.calibration.fit import Calibration
-from loadtest.engine.environment import environment
+from loadtest.engine.parent.environment import environment
 
 __all__ = ["calibration_file", "load", "save"]
 

@@ -14,7 +14,7 @@ from loadtest.calibration.measure import measure
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.engine.environment import environment
+from loadtest.engine.parent.environment import environment
 from loadtest.errors import Problem, SpecError
 from loadtest.report.words import milliseconds, number
 

@@ -12,7 +12,7 @@ from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.confirmation import Confirmation, confirmation_of, unconfirmed
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.environment import environment
+from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError
 from loadtest.report.folder import RunFolder
 

@@ -31,8 +31,8 @@ from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOption
 from loadtest.core.result.result import RunResult, exit_code
 from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.engine import spawn
-from loadtest.engine.environment import environment
+from loadtest.engine.parent import spawn
+from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option

@@ -11,7 +11,7 @@ import click
 
 from loadtest.cli.worker_flags import token_env, token_flag
 from loadtest.engine.choice import WorkerChoice
-from loadtest.engine.process import GeneratorProcess
+from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.signals import heeded
 

@@ -15,7 +15,7 @@ from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.arrival_swarm import ArrivalSwarm
-from loadtest.engine.descriptors import allow_connections
+from loadtest.engine.parent.descriptors import allow_connections
 from loadtest.engine.probe import Probe
 from loadtest.engine.runners import local_runner
 from loadtest.engine.swarm import Swarm

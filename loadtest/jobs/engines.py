@@ -9,8 +9,8 @@ from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.parent.spawn import start
 from loadtest.engine.sim import simulate
-from loadtest.engine.spawn import start
 from loadtest.jobs.signal import StopSignal
 
 __all__ = ["LiveEngine", "LoadEngine", "SimEngine"]

@@ -15,7 +15,7 @@ from loadtest.cli.calibrate import fit_line
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.engine.environment import environment
+from loadtest.engine.parent.environment import environment
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from engine_kit import plan_of
 
 from loadtest.core.request.spec import StopConditions
-from loadtest.engine.spawn import start
+from loadtest.engine.parent.spawn import start
 from loadtest.report.connections import connection_lines
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

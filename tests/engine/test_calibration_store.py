@@ -40,7 +40,7 @@ def test_another_host_or_version_has_a_file_of_its_own(monkeypatch: pytest.Monke
     monkeypatch.setattr("platform.node", lambda: "elsewhere")
     assert calibration_store.load() is None
     monkeypatch.undo()
-    monkeypatch.setattr("loadtest.engine.environment.VERSION", "9.9.9")
+    monkeypatch.setattr("loadtest.engine.parent.environment.VERSION", "9.9.9")
     assert calibration_store.load() is None
 
 

@@ -6,7 +6,7 @@ from engine_kit import plan_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.endpoint.settings import MockSettings
-from loadtest.engine.spawn import MOCK_ENV, start
+from loadtest.engine.parent.spawn import MOCK_ENV, start
 from loadtest.mock.process import MockProcess
 
 

@@ -16,7 +16,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.traffic.plan import PayloadSource
-from loadtest.engine.spawn import start
+from loadtest.engine.parent.spawn import start
 from loadtest.errors import SpecError, TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

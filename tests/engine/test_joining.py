@@ -20,7 +20,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE
-from loadtest.engine.spawn import Run, start
+from loadtest.engine.parent.spawn import Run, start
 from loadtest.errors import EngineError, SpecError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

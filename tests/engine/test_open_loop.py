@@ -14,8 +14,8 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.endpoint.latency import LatencyModel, MockSettings
+from loadtest.engine.parent.spawn import start
 from loadtest.engine.sim import simulate
-from loadtest.engine.spawn import start
 from loadtest.errors import SpecError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

@@ -18,7 +18,7 @@ PARENT = """
 import sys
 sys.path.insert(0, {here!r})
 from engine_kit import plan_of
-from loadtest.engine.spawn import start
+from loadtest.engine.parent.spawn import start
 run = start(plan_of((0.0, 3), end_s=120.0, target={target!r}), on_window=lambda *_: print("window", flush=True))
 run.result()
 """

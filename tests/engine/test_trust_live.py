@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 from engine_kit import plan_of
 
-from loadtest.engine.spawn import start
+from loadtest.engine.parent.spawn import start
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 

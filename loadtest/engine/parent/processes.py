@@ -16,8 +16,8 @@ from loadtest.endpoint.settings import MockSettings
 from loadtest.engine.choice import EVERYTHING
 from loadtest.engine.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S
-from loadtest.engine.pool import WorkerPool
-from loadtest.engine.process import GeneratorProcess
+from loadtest.engine.parent.pool import WorkerPool
+from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.mock.process import MockProcess
 
 __all__ = ["MOCK_ENV", "RunProcesses"]

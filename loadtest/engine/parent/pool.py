@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from loadtest.engine.process import TERM_S, GeneratorProcess
+from loadtest.engine.parent.process import TERM_S, GeneratorProcess
 from loadtest.errors import EngineError
 
 __all__ = ["WorkerPool"]

@@ -20,10 +20,10 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.environment import environment
 from loadtest.engine.messages import JOIN_S
-from loadtest.engine.process import GeneratorProcess
-from loadtest.engine.processes import MOCK_ENV, RunProcesses
+from loadtest.engine.parent.environment import environment
+from loadtest.engine.parent.process import GeneratorProcess
+from loadtest.engine.parent.processes import MOCK_ENV, RunProcesses
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 from loadtest.targets.open import check_target_ref
 
