@@ -37,7 +37,7 @@ def many(users: int, answer_s: float, long_s: float) -> None:
     resident: list[tuple[float, int]] = []
 
     def look(window: Window, _: object) -> None:
-        if size := _resident_bytes("loadtest.engine.child"):
+        if size := _resident_bytes("loadtest.engine.generator.child"):
             resident.append((window.end_s, size))
 
     with latency_server("fixed", str(1000 * answer_s), log=False) as server, pinned(cores()[1]):

@@ -22,8 +22,8 @@ from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine import heard
 from loadtest.engine.admission import Admission, version_fault
+from loadtest.engine.generator.link import Link
 from loadtest.engine.handshake import TOKEN_VARIABLE
-from loadtest.engine.link import Link
 from loadtest.engine.roster import Member, Roster
 from loadtest.engine.runners import listen_for_workers
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError

@@ -29,9 +29,9 @@ from gevent.queue import Queue
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.choice import WorkerChoice
-from loadtest.engine.generator import Generator
+from loadtest.engine.generator.generator import Generator
+from loadtest.engine.generator.link import Link
 from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
-from loadtest.engine.link import Link
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.runners import join_master
 from loadtest.errors import EngineError, SpecError, TargetError

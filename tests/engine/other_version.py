@@ -40,4 +40,4 @@ elif how == "garbage bytes":
         socket.send(garbage)
     socket.close(1000)
     sys.exit(0)
-runpy.run_module("loadtest.engine.child", run_name="__main__")
+runpy.run_module("loadtest.engine.generator.child", run_name="__main__")

@@ -49,7 +49,7 @@ def _listening(plan: Plan, port: int) -> tuple[Run, list[str]]:
 def _worker(
     port: int, *script: str, cwd: Path | None = None, choice: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, *(script or ("-m", "loadtest.engine.child")), "worker", "127.0.0.1", str(port)]
+    command = [sys.executable, *(script or ("-m", "loadtest.engine.generator.child")), "worker", "127.0.0.1", str(port)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     env |= choice or EVERYTHING_ALLOWED

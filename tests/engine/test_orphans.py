@@ -61,7 +61,10 @@ def test_a_dead_parent_ends_a_generator_whose_loop_is_blocked() -> None:
 def _child() -> subprocess.Popen[bytes]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
     return subprocess.Popen(
-        [sys.executable, "-m", "loadtest.engine.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
+        [sys.executable, "-m", "loadtest.engine.generator.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env,
     )
 
 

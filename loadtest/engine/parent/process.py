@@ -24,7 +24,7 @@ LOOK_S = 0.5
 
 
 class GeneratorProcess:
-    """`python -m loadtest.engine.child`. env: added to the child's environment.
+    """`python -m loadtest.engine.generator.child`. env: added to the child's environment.
 
     It runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, and its stdin is a pipe that
     only this process holds: when we die, it sees the end of file and ends.
@@ -37,7 +37,7 @@ class GeneratorProcess:
         self._silent_since_s = time.monotonic()
         try:
             self._popen = subprocess.Popen(
-                python_command("loadtest.engine.child", *arguments),
+                python_command("loadtest.engine.generator.child", *arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

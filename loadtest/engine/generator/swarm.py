@@ -20,8 +20,8 @@ from locust.runners import Runner
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
-from loadtest.engine.alarm import Alarm
-from loadtest.engine.probe import Probe
+from loadtest.engine.generator.probe import Probe
+from loadtest.engine.generator.timer import Alarm
 from loadtest.payload.payload import Payloads
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
 

@@ -10,8 +10,8 @@ import gevent
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.generator import Generator
-from loadtest.engine.link import Link
+from loadtest.engine.generator.generator import Generator
+from loadtest.engine.generator.link import Link
 from loadtest.targets.open import open_target
 
 __all__ = ["LEAD_S", "run_local"]

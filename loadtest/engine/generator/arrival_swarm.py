@@ -19,7 +19,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.arrivals import LATE_NS, VERY_LATE_NS, Arrivals, Instant, Sends, intended_in_clock_of
 from loadtest.core.traffic.curve import TrafficCurve
-from loadtest.engine.alarm import Alarm
+from loadtest.engine.generator.timer import Alarm
 from loadtest.payload.payload import Payloads
 from loadtest.targets.base import Payload, PerUserTarget, Target
 
