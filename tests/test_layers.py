@@ -77,7 +77,7 @@ PATCHED_NAMES = (
 PATCHED = {f"loadtest.engine.{name}" for name in PATCHED_NAMES}
 # Inside a layer, some packages are for these modules alone.
 ONLY_IN = {
-    "locust": {"engine/runners.py", "engine/generator/swarm.py"},
+    "locust": {"engine/cluster/runners.py", "engine/generator/swarm.py"},
     "gevent": {f"engine/{name}.py" for name in PATCHED_NAMES},
     "boto3": {"targets/boto.py"},
 }
@@ -136,7 +136,7 @@ def test_the_core_has_no_clock_and_no_io(path: Path) -> None:
 
 def test_only_two_modules_import_locust_and_only_the_child_patches() -> None:
     importers = {_name(path) for path in FILES for module, _ in _imports(path) if module.split(".")[0] == "locust"}
-    assert importers == {"engine/runners.py", "engine/generator/swarm.py"}
+    assert importers == {"engine/cluster/runners.py", "engine/generator/swarm.py"}
     patchers = {_name(path) for path in FILES if "patch_all(" in path.read_text()}
     assert patchers == {"engine/generator/child.py"}
     first = ast.parse((PACKAGE / "engine/generator/child.py").read_text()).body[:2]

@@ -10,7 +10,7 @@ from types import FrameType
 import click
 
 from loadtest.cli.worker_flags import token_env, token_flag
-from loadtest.engine.choice import WorkerChoice
+from loadtest.engine.cluster.choice import WorkerChoice
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.signals import heeded

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from loadtest.engine.handshake import LEAST_TOKEN, TOKEN_VARIABLE
+from loadtest.engine.cluster.handshake import LEAST_TOKEN, TOKEN_VARIABLE
 from loadtest.errors import Problem, SpecError
 from loadtest.loopback import is_loopback
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.engine import heard
-from loadtest.engine.choice import EVERYTHING, WorkerChoice
-from loadtest.engine.handshake import is_proof, nonce, proof
+from loadtest.engine.cluster import heard
+from loadtest.engine.cluster.choice import EVERYTHING, WorkerChoice
+from loadtest.engine.cluster.handshake import is_proof, nonce, proof
 from loadtest.errors import SpecError
 
 BOUNDS = heard.WindowBounds(plan_of((0.0, 4), end_s=10.0))

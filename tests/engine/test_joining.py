@@ -18,8 +18,8 @@ from engine_kit import plan_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.traffic.plan import PayloadSource, Plan
-from loadtest.engine.choice import EVERYTHING
-from loadtest.engine.handshake import TOKEN_VARIABLE
+from loadtest.engine.cluster.choice import EVERYTHING
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
 from loadtest.engine.parent.spawn import Run, start
 from loadtest.errors import EngineError, SpecError
 

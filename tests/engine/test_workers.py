@@ -21,8 +21,8 @@ from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.engine.cluster.roster import Roster
 from loadtest.engine.parent.spawn import Run, start
-from loadtest.engine.roster import Roster
 from loadtest.errors import TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")

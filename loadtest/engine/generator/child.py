@@ -13,10 +13,10 @@ from collections.abc import Mapping  # noqa: E402
 from typing import Any  # noqa: E402
 
 from loadtest.core.traffic.plan import Plan  # noqa: E402
+from loadtest.engine.cluster.master import run_master  # noqa: E402
+from loadtest.engine.cluster.worker import run_worker  # noqa: E402
 from loadtest.engine.generator.link import Link  # noqa: E402
 from loadtest.engine.generator.session import run_local  # noqa: E402
-from loadtest.engine.master import run_master  # noqa: E402
-from loadtest.engine.worker import run_worker  # noqa: E402
 from loadtest.errors import EngineError, SpecError, TargetError  # noqa: E402
 
 HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended

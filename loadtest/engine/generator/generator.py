@@ -14,11 +14,11 @@ from loadtest.core.measure.window import Window
 from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.cluster.runners import local_runner
 from loadtest.engine.generator.arrival_swarm import ArrivalSwarm
 from loadtest.engine.generator.probe import Probe
 from loadtest.engine.generator.swarm import Swarm
 from loadtest.engine.parent.descriptors import allow_connections
-from loadtest.engine.runners import local_runner
 from loadtest.payload.payload import load_payloads
 from loadtest.targets.base import KnownTarget, Target
 

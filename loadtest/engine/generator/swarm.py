@@ -1,6 +1,6 @@
 """The users: started and stopped at the curve's own times, each in its closed loop.
 
-Locust gives the `User`, and the runners in `loadtest.engine.runners`. Its shape loop is not used: it
+Locust gives the `User`, and the runners in `loadtest.engine.cluster.runners`. Its shape loop is not used: it
 ticks about once a second, releases users in bunches and refuses a spawn rate of 0 (locust/runners.py shape_worker,
 locust/dispatch.py). Its statistics are not used either: they keep two digits. Runs in a patched process only.
 """

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.settings import MockSettings
-from loadtest.engine.choice import EVERYTHING
-from loadtest.engine.handshake import TOKEN_VARIABLE
+from loadtest.engine.cluster.choice import EVERYTHING
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S
 from loadtest.engine.parent.pool import WorkerPool
 from loadtest.engine.parent.process import GeneratorProcess

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.engine.handshake import is_proof, nonce, proof
-from loadtest.engine.heard import text
+from loadtest.engine.cluster.handshake import is_proof, nonce, proof
+from loadtest.engine.cluster.heard import text
 from loadtest.version import VERSION
 
 __all__ = ["Admission", "version_fault"]
@@ -24,7 +24,7 @@ def version_fault(told: Mapping[str, Any]) -> str:
 
 
 class Admission:
-    """The open exchanges of a master (engine/handshake.py). token: "" if there is none."""
+    """The open exchanges of a master (engine/cluster/handshake.py). token: "" if there is none."""
 
     def __init__(self, token: str) -> None:
         self._token = token

@@ -3,7 +3,7 @@
 It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
 
     master -> worker    loadtest_plan   the plan, this worker's index, how many there are, the plan's digest
-                        loadtest_proof  it knows the token (engine/handshake.py)
+                        loadtest_proof  it knows the token (engine/cluster/handshake.py)
                         loadtest_clock  a clock question: answered with this host's time
                         loadtest_start  when to begin, in this host's time
                         loadtest_curve  another part of the curve: a worker was lost
@@ -28,12 +28,12 @@ from gevent.queue import Queue
 
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.choice import WorkerChoice
+from loadtest.engine.cluster.choice import WorkerChoice
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
+from loadtest.engine.cluster.runners import join_master
 from loadtest.engine.generator.generator import Generator
 from loadtest.engine.generator.link import Link
-from loadtest.engine.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
 from loadtest.engine.messages import JOIN_S
-from loadtest.engine.runners import join_master
 from loadtest.errors import EngineError, SpecError, TargetError
 from loadtest.targets.open import open_target
 from loadtest.version import VERSION

@@ -1,6 +1,6 @@
 """The master of a distributed run: it starts no users, it owns the one controller. Runs in a patched process.
 
-Workers (loadtest.engine.worker) follow their parts of the curve by themselves, at absolute times; the master merges
+Workers (loadtest.engine.cluster.worker) follow their parts of the curve by themselves, at absolute times; the master merges
 their windows, decides, and tells them. A worker that is lost marks every later window and its users are planned anew on
 the others.
 """
@@ -20,12 +20,12 @@ from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine import heard
-from loadtest.engine.admission import Admission, version_fault
+from loadtest.engine.cluster import heard
+from loadtest.engine.cluster.admission import Admission, version_fault
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
+from loadtest.engine.cluster.roster import Member, Roster
+from loadtest.engine.cluster.runners import listen_for_workers
 from loadtest.engine.generator.link import Link
-from loadtest.engine.handshake import TOKEN_VARIABLE
-from loadtest.engine.roster import Member, Roster
-from loadtest.engine.runners import listen_for_workers
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 
 __all__ = ["run_master"]
