@@ -4,7 +4,7 @@
     POST /  X-Amz-Target: SageMaker.AddTags and the like   the JobService if the ARN is a job's, else the neighbour
     POST /endpoints/<name>/invocations[-response-stream]   the mock endpoint of that name
     GET  /health                                           this file
-    everything else                                        the neighbour (loadtest.emulator.neighbour)
+    everything else                                        the neighbour (loadtest.emulator.fallback)
 
 No request stops the server: what nobody foresaw is logged with its trace and answered as 500 InternalFailure.
 """
@@ -25,9 +25,9 @@ from botocore.model import StructureShape
 from loadtest.emulator import protocol
 from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
 from loadtest.emulator.endpoints import UnknownVariant
+from loadtest.emulator.fallback import Answer, Neighbour
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
-from loadtest.emulator.neighbour import Answer, Neighbour
 from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.errors import ApiError

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.clients import InsideClients
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted

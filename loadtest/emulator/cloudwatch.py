@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.clients import InsideClients
 from loadtest.emulator.percentiles import Distributions
 from loadtest.jobs.events import LOG_GROUP, MetricPoint
 

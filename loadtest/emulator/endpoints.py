@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from loadtest.core.request.spec import Serverless
 from loadtest.emulator.catalogue import Catalogue
-from loadtest.emulator.inside import InsideClients
+from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.fleet import EndpointFacts

@@ -23,14 +23,14 @@ from loadtest.core.request.spec import Profile
 from loadtest.emulator import model, protocol
 from loadtest.emulator.app import Application
 from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.clients import InsideClients
 from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
+from loadtest.emulator.fallback import Moto, Neighbour, Nobody, Upstream, moto_is_installed
 from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
-from loadtest.emulator.inside import InsideClients
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
-from loadtest.emulator.neighbour import Moto, Neighbour, Nobody, Upstream, moto_is_installed
 from loadtest.emulator.percentiles import Distributions, teach_moto
 from loadtest.errors import EngineError
 from loadtest.jobs.service import JobService, open_service

@@ -9,8 +9,8 @@ import pytest
 from emulator_client import connect, job_request, small_job, wait_for_end
 
 from loadtest.emulator.catalogue import Catalogue
-from loadtest.emulator.inside import InsideClients
-from loadtest.emulator.neighbour import Nobody
+from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.fallback import Nobody
 from loadtest.emulator.server import EmulatorServer
 from loadtest.errors import SpecError
 from loadtest.jobs.models import ModelFacts

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from loadtest.emulator import dialect
-from loadtest.emulator.neighbour import Moto
+from loadtest.emulator.fallback import Moto
 from loadtest.emulator.server import EmulatorServer
 from loadtest.testing import recommender
 

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from emulator_client import connect, post
 
-from loadtest.emulator.neighbour import Nobody
+from loadtest.emulator.fallback import Nobody
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer, is_loopback
 from loadtest.errors import EngineError
 from loadtest.testing import recommender
