@@ -74,7 +74,7 @@ def ceiling_of(path: PathName, users: int, single: Sequence[Window], loaded: Seq
     """From the windows of one user and those of all. Raises ValueError if they hold too little to judge by."""
     length_s = sum(window.length_s for window in loaded)
     ok = sum(window.ok for window in loaded)
-    cpu = sum(window.cpu * window.length_s for window in loaded) / length_s if length_s else 0.0
+    cpu = sum(window.health.cpu * window.length_s for window in loaded) / length_s if length_s else 0.0
     if not ok or cpu < LEAST_CPU:
         raise ValueError(f"{ok} requests succeeded in {length_s:.1f} s, at {cpu:.0%} of a core")
     added = (None,) * 4 if path == "null" else (*_added_ms(single), *_added_ms(loaded))
@@ -83,8 +83,8 @@ def ceiling_of(path: PathName, users: int, single: Sequence[Window], loaded: Seq
 
 def _added_ms(windows: Sequence[Window]) -> tuple[float | None, float | None]:
     """(p50, p99) of the client's latency above the median that the endpoint told of itself."""
-    client = merged(window.latency for window in windows)
-    model_us = merged(window.model_latency for window in windows).percentile_us(0.5) or 0
+    client = merged(window.latencies.client.encoded for window in windows)
+    model_us = merged(window.latencies.model.encoded for window in windows).percentile_us(0.5) or 0
     p50, p99 = (None if us is None else max(0, us - model_us) / 1000 for us in client.percentiles_us([0.5, 0.99]))
     return p50, p99
 

@@ -76,7 +76,7 @@ def _ceiling(path: PathName, length_s: float, users: int, tls: tuple[str, str] |
             path, users, _settled(result.windows, 0.0, single_s), _settled(result.windows, first_s, length_s)
         )
     except ValueError as problem:
-        errors = ", ".join(result.totals.details) or "no request failed"
+        errors = ", ".join(result.totals.counts.details) or "no request failed"
         raise EngineError(f"the path {path} could not be measured: {problem}; {errors}") from problem
 
 

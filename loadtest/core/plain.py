@@ -1,14 +1,15 @@
-"""Any value in JSON's own types, so that what is kept in a result equals what is read back. No clock, no I/O."""
+"""Between our values and JSON's. No clock, no I/O."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-__all__ = ["plain"]
+__all__ = ["known", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -24,3 +25,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(member) for member in value]
     return str(value)
+
+
+def known(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that are fields of the dataclass `cls`: members of a newer writer are dropped."""
+    return {field.name: values[field.name] for field in fields(cls) if field.name in values}

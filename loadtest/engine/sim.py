@@ -16,11 +16,12 @@ from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Stop
 from loadtest.core.judge.trust import assess
 from loadtest.core.judge.watch import overall, verdicts
+from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
 from loadtest.core.measure.schedule import UserChange
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.latency import Answer, LatencyModel
@@ -180,16 +181,13 @@ class _Simulation:
         options, flights = self._plan.options, self._flights
         planned_s = self._index * options.window_s
         released = self._stop is not None
+        level = None if released else level_of(self._levels, planned_s, planned_end_s)
+        users = 0 if released else self._plan.curve.users_at(planned_s)
         frame = Frame(
-            index=self._index,
-            start_s=self._start_s,
-            end_s=now_s,
-            level=None if released else level_of(self._levels, planned_s, planned_end_s),
-            users=0 if released else self._plan.curve.users_at(planned_s),
-            running=len(flights),
-            active=self._active_area_s / (now_s - self._start_s),
+            Span(self._index, self._start_s, now_s, level),
+            Load(users, running=len(flights), active=self._active_area_s / (now_s - self._start_s)),
             age_sum_s=sum(now_s - flight[2] for flight in flights),
-            spawned=self._spawned,
+            health=Health(spawned=self._spawned),
         )
         window = self._recorder.take(frame)
         self._index += 1

@@ -63,8 +63,8 @@ class Meter:
     def _points(self, windows: Sequence[Window], time_s: float) -> Iterator[MetricPoint]:
         completed = sum(window.completed for window in windows)
         failed = sum(window.failed for window in windows)
-        users = sorted({window.running for window in windows})
-        by_users = tuple(float(sum(window.running == n for window in windows)) for n in users)
+        users = sorted({window.load.running for window in windows})
+        by_users = tuple(float(sum(window.load.running == n for window in windows)) for n in users)
 
         def of_job(name: str, unit: str, values: Sequence[float], counts: Sequence[float] = (1.0,)) -> MetricPoint:
             return MetricPoint(LOG_GROUP, name, unit, self._job, time_s, tuple(values), tuple(counts))
@@ -78,10 +78,10 @@ class Meter:
         yield of_job("ClientInvocations", "None", [float(completed)])
         yield of_job("ClientInvocationErrors", "None", [float(failed)])
         yield of_variant("AWS/SageMaker", "Invocations", "None", [float(completed)])
-        client = _distribution([window.latency for window in windows])
+        client = _distribution([window.latencies.client.encoded for window in windows])
         if client:
             yield of_job("ClientLatency", "Milliseconds", [us / 1000 for us, _ in client], [n for _, n in client])
-        model = _distribution([window.model_latency for window in windows])
+        model = _distribution([window.latencies.model.encoded for window in windows])
         if model:
             yield of_variant(
                 "AWS/SageMaker", "ModelLatency", "Microseconds", [us for us, _ in model], [n for _, n in model]

@@ -40,8 +40,8 @@ def figures_of(result: RunResult, *, search: bool) -> Figures | None:
     if search:
         level = plateau_start(result.levels)
         per_min = None if level is None or level.throughput_per_s is None else 60 * level.throughput_per_s
-        told = None if level is None or result.plan.options.latency_clock == "client" else level.model_p95_ms
-        latency_ms = told if told is not None or level is None else level.p95_ms
+        told = None if level is None or result.plan.options.latency_clock == "client" else level.latencies.model.p95_ms
+        latency_ms = told if told is not None or level is None else level.latencies.client.p95_ms
     else:
         per_min, latency_ms = result.max_invocations_per_min, result.model_latency_ms
     if per_min is None or latency_ms is None or per_min < 1:
@@ -58,7 +58,7 @@ def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) 
 
 def failure_text(result: RunResult) -> str:
     """Why a run failed, with its most frequent failures, as one sentence."""
-    most = sorted(result.totals.details.items(), key=lambda item: -item[1])[:3]
+    most = sorted(result.totals.counts.details.items(), key=lambda item: -item[1])[:3]
     seen = ", ".join(f"{count} x {detail}" for detail, count in most)
     why = str(result.evidence.get("why", "")) if result.reason is Reason.ENGINE_LOST else ""
     parts = [f"The load test ended because {REASONS[result.reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]

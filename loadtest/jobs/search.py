@@ -89,6 +89,6 @@ def plateau_start(levels: Sequence[LevelResult]) -> LevelResult | None:
 
 
 def _usable(level: LevelResult) -> bool:
-    if not level.ok or level.measured_s < 0.5 * (level.end_s - level.start_s):
+    if not level.ok or level.measured_s < 0.5 * (level.plan.end_s - level.plan.start_s):
         return False
     return level.errors <= MAX_ERROR_RATIO * (level.ok + level.errors)

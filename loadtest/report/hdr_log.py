@@ -40,19 +40,18 @@ def log_line(window: Window, levels: Sequence[Level]) -> str:
 
     An empty histogram is left out: hdrh's `add` of one sets the sum's minimum to 0, and a gap says the same.
     """
-    if not window.latency:
+    if not window.latencies.client.encoded:
         return ""
     tag, times = tag_of(window, levels), f"{window.start_s:.3f},{window.length_s:.3f}"
+    latencies = window.latencies
     intervals = (
-        ("open-service" if window.response else tag, window.max_ms, window.latency),
-        ("open-response", window.response_max_ms, window.response),
-        ("ttfb", window.ttfb_max_ms, window.ttfb),
-        ("inter-chunk", window.inter_chunk_max_ms, window.inter_chunk),
-        ("connect", window.connect_max_ms, window.connect),
+        ("open-service" if latencies.response.encoded else tag, latencies.client),
+        ("open-response", latencies.response),
+        ("ttfb", latencies.ttfb),
+        ("inter-chunk", latencies.inter_chunk),
+        ("connect", latencies.connect),
     )
-    return "".join(
-        f"Tag={tag},{times},{max_ms or 0.0:.3f},{encoded}\n" for tag, max_ms, encoded in intervals if encoded
-    )
+    return "".join(f"Tag={tag},{times},{of.max_ms or 0.0:.3f},{of.encoded}\n" for tag, of in intervals if of.encoded)
 
 
 def tag_of(window: Window, levels: Sequence[Level]) -> str:

@@ -75,14 +75,14 @@ class LiveView:
     def _line(self, window: Window) -> Text:
         """Elapsed and planned time, users, and the window's rate and latencies; errors since the start."""
         rate = window.ok / window.length_s if window.length_s > 0 else 0.0
-        p50_ms, p95_ms = window.p50_ms, window.p95_ms
+        p50_ms, p95_ms = window.latencies.client.p50_ms, window.latencies.client.p95_ms
         if not window.users:
-            users = f"draining {window.running}"
+            users = f"draining {window.load.running}"
         elif self._plan.arrivals is None:
             users = plural(window.users, "user")
         else:
             users = f"{number(self._plan.arrivals.rate_per_s)}/s open"
-            p50_ms, p95_ms = window.response_p50_ms, window.response_p95_ms
+            p50_ms, p95_ms = window.latencies.response.p50_ms, window.latencies.response.p95_ms
         return Text.assemble(
             f"{clock(window.end_s)}/{clock(self._plan.end_s)}  ",
             (users, "bold"),

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.table import Table
 
-from loadtest.core.measure.levels import LevelResult
-from loadtest.core.measure.totals import Totals
+from loadtest.core.measure.distribution import Latencies
 from loadtest.core.result.result import RunResult
 from loadtest.report.words import level_users, milliseconds
 
@@ -19,29 +18,22 @@ MAX_ROWS, FIRST_ROWS = 24, 4
 
 def streaming_tables(result: RunResult) -> Iterator[Table]:
     """TTFB and inter-chunk latency: a row a level and one for the whole run; nothing if nothing was streamed."""
-    if result.totals.ttfb_p50_ms is None:
+    if result.totals.latencies.ttfb.p50_ms is None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("streamed\nusers", justify="right", no_wrap=True)
     for heading in ("TTFB\np50 ms", "\np95", "\np99", "\nmax", "inter-chunk\np50 ms", "\np95", "\np99", "\nmax"):
         table.add_column(heading, justify="right", no_wrap=True)
-    levels = [level for level in result.levels if level.ttfb_p50_ms is not None]
+    levels = [level for level in result.levels if level.latencies.ttfb.p50_ms is not None]
     skipped = max(0, len(levels) - MAX_ROWS)
     for i, level in enumerate([] if result.plan.arrivals is not None else levels):
         if skipped and i == FIRST_ROWS:
             table.add_row(f"({skipped} more)")
         if not skipped or not FIRST_ROWS <= i < FIRST_ROWS + skipped:
-            table.add_row(level_users(level), *_cells(level))
-    table.add_row("all", *_cells(result.totals))
+            table.add_row(level_users(level.plan), *_cells(level.latencies))
+    table.add_row("all", *_cells(result.totals.latencies))
     yield table
 
 
-def _cells(figures: LevelResult | Totals) -> Sequence[str]:
-    of_first = (figures.ttfb_p50_ms, figures.ttfb_p95_ms, figures.ttfb_p99_ms, figures.ttfb_max_ms)
-    between = (
-        figures.inter_chunk_p50_ms,
-        figures.inter_chunk_p95_ms,
-        figures.inter_chunk_p99_ms,
-        figures.inter_chunk_max_ms,
-    )
-    return [milliseconds(value) for value in (*of_first, *between)]
+def _cells(latencies: Latencies) -> Sequence[str]:
+    return [milliseconds(value) for value in (*latencies.ttfb.row, *latencies.inter_chunk.row)]

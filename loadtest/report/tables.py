@@ -75,5 +75,6 @@ def levels_csv(levels: Sequence[LevelResult]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(LEVEL_COLUMNS)
-    writer.writerows([getattr(level, column) for column in LEVEL_COLUMNS] for level in levels)
+    rows = (level.to_dict() for level in levels)
+    writer.writerows([row[column] for column in LEVEL_COLUMNS] for row in rows)
     return out.getvalue()

@@ -168,11 +168,11 @@ def _level_table(result: RunResult) -> RenderableType:
 
 def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: bool) -> Sequence[RenderableType]:
     cells: list[RenderableType] = [
-        level_users(level),
+        level_users(level.plan),
         "-" if level.in_flight is None else f"{level.in_flight:.1f}",
         "-" if level.throughput_per_s is None else number(level.throughput_per_s),
         Text(f"{level.errors:,}", style="red" if level.errors else ""),
-        *(milliseconds(value) for value in (level.p50_ms, level.p95_ms, level.p99_ms)),
+        *map(milliseconds, level.latencies.client.row[:3]),
     ]
     if judged:
         cells.append("-" if verdict is None else _interval(verdict))
@@ -191,13 +191,13 @@ def _errors(result: RunResult) -> Iterator[RenderableType]:
     totals = result.totals
     if not totals.errors:
         return
-    shown = list(totals.details.items())[:MAX_DETAILS]
-    hidden = len(totals.details) - len(shown)
+    shown = list(totals.counts.details.items())[:MAX_DETAILS]
+    hidden = len(totals.counts.details) - len(shown)
     more = f", and {plural(hidden, 'other kind')}" if hidden else ""
     listed = ", ".join(f"{n:,} x {detail}" for detail, n in shown)
     yield Text(f"Errors: {percent(totals.error_ratio)} of requests failed: {listed}{more}", style="red")
     for start, advice in ADVICE.items():
-        if any(detail.startswith(start) for detail in totals.details):
+        if any(detail.startswith(start) for detail in totals.counts.details):
             yield _indented(Text.assemble(("- ", "yellow"), advice))
 
 
@@ -220,8 +220,8 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
     if result.evidence.get("at_once"):
         last_s = max((window.end_s for window in result.windows), default=0.0)
         warnings.append(f"ended at once: what was sent after {duration(last_s)} is not in the result")
-    if result.totals.clamped:
-        warnings.append(f"{result.totals.clamped:,} latencies were outside 1 us .. 1 h and count at the border")
+    if result.totals.counts.clamped:
+        warnings.append(f"{result.totals.counts.clamped:,} latencies were outside 1 us .. 1 h and count at the border")
     if result.not_run:
         warnings.append(f"over the job's own limit of tests, run nowhere: {', '.join(result.not_run)}")
     for warning in warnings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loadtest.core.measure.levels import LevelResult
 from loadtest.core.traffic.curve import Level
 
 __all__ = ["clock", "duration", "evidence_words", "level_users", "milliseconds", "number", "percent", "plural"]
@@ -47,7 +46,7 @@ def plural(n: int, noun: str, nouns: str = "") -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {nouns or noun + 's'}"
 
 
-def level_users(level: Level | LevelResult) -> str:
+def level_users(level: Level) -> str:
     """6 - 4-6 where users rise or fall."""
     return f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
 

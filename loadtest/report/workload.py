@@ -35,7 +35,7 @@ def workload_lines(result: RunResult) -> Iterator[Text]:
     counts = f"{totals.ok:,} ok, {plural(totals.errors, 'error')}"
     if arrivals is not None:
         yield Text(f"Open workload, {rate_words(arrivals)} for {duration(arrivals.duration_s)}; {counts}")
-        yield Text(_sends(totals), style="yellow" if totals.dropped or totals.very_late else "")
+        yield Text(_sends(totals), style="yellow" if totals.sends.dropped or totals.sends.very_late else "")
         return
     peak = max((level.users for level in result.levels), default=0)
     yield Text(f"Closed workload, {plural(peak, 'user')}; {counts}")
@@ -83,10 +83,8 @@ def latency_table(totals: Totals) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("latency, ms", "p50", "p95", "p99", "max"):
         table.add_column(heading, justify="left" if heading.startswith("latency") else "right", no_wrap=True)
-    response = (totals.response_p50_ms, totals.response_p95_ms, totals.response_p99_ms, totals.response_max_ms)
-    service = (totals.p50_ms, totals.p95_ms, totals.p99_ms, totals.max_ms)
-    table.add_row("response (from the intended time)", *map(milliseconds, response))
-    table.add_row("service (from the time it was sent)", *map(milliseconds, service))
+    table.add_row("response (from the intended time)", *map(milliseconds, totals.latencies.response.row))
+    table.add_row("service (from the time it was sent)", *map(milliseconds, totals.latencies.client.row))
     return table
 
 
@@ -117,5 +115,5 @@ def confirmation_lines(confirmation: Confirmation) -> Iterator[Text]:
 
 
 def _sends(totals: Totals) -> str:
-    late = f"{totals.late:,} over 1 ms late ({totals.very_late:,} over 10 ms)"
-    return f"{totals.intended:,} requests were due: {late}, {totals.dropped:,} dropped"
+    late = f"{totals.sends.late:,} over 1 ms late ({totals.sends.very_late:,} over 10 ms)"
+    return f"{totals.sends.intended:,} requests were due: {late}, {totals.sends.dropped:,} dropped"

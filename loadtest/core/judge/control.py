@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.core.judge.decision import Decision, Hold, Reason, Stop
@@ -71,14 +71,12 @@ class Controller:
         if self._stop is not None:
             return
         self._now_s = max(self._now_s, window.end_s)
-        # The encoded histograms are most of a window, and no rule needs them.
-        light = replace(window, latency="", model_latency="", response="", ttfb="", inter_chunk="", connect="")
         self._ok += window.ok
-        self._rates.observe(light)
-        self._recent.append(replace(light, over_batches=()))
+        self._rates.observe(window)
+        self._recent.append(window.light())
         while self._recent[-1].end_s - self._recent[0].end_s > self._kept_s:
             self._recent.popleft()
-        decision = next(self._decisions(light), None)
+        decision = next(self._decisions(window), None)
         if decision is not None:
             self._end(decision, window.end_s)
 

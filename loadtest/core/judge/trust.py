@@ -98,7 +98,7 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     ]
     if not limiting and persists(bool(found) for found in marks):
         limiting = [_worst(code, marks) for code in codes]
-    lost = max([sum(worker.lost for worker in workers), *(window.lost_workers for window in windows)])
+    lost = max([sum(worker.lost for worker in workers), *(window.health.lost_workers for window in windows)])
     doubts = (*_lost_doubts(lost), *_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
     return Trust(
         valid=not limiting and not doubts,
@@ -109,35 +109,36 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
 
 
 def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
-    more = f"add --workers {window.workers + 1} if there is a core for each, or use a larger machine"
-    if window.connects > OFTEN * window.completed:
-        share = min(1.0, window.connects / max(window.completed, 1))
+    health = window.health
+    more = f"add --workers {health.workers + 1} if there is a core for each, or use a larger machine"
+    if window.connections.connects > OFTEN * window.completed:
+        share = min(1.0, window.connections.connects / max(window.completed, 1))
         more = f"{share:.0%} of the requests needed a new connection: let the endpoint keep them open; else {more}"
-    yield _over("cpu", window.cpu, limits.cpu, f"the generator used {window.cpu:.0%} of one core", more)
+    yield _over("cpu", health.cpu, limits.cpu, f"the generator used {health.cpu:.0%} of one core", more)
     yield _over(
         "loop-lag",
-        window.loop_lag_s,
+        window.health.loop_lag_s,
         limits.loop_lag_s,
-        f"the generator's event loop was {1000 * window.loop_lag_s:.0f} ms late",
+        f"the generator's event loop was {1000 * window.health.loop_lag_s:.0f} ms late",
         "give the generator a core of its own; a target plug-in must not block or compute for long",
     )
     yield _over(
         "steal",
-        window.steal,
+        window.health.steal,
         limits.steal,
-        f"the host took away {window.steal:.0%} of the CPU time",
+        f"the host took away {window.health.steal:.0%} of the CPU time",
         "use a machine whose cores are its own",
     )
     yield _over(
         "spawn-lag",
-        window.spawn_lag_max_s,
+        window.health.spawn_lag_max_s,
         limits.spawn_lag_s,
-        f"a user started {1000 * window.spawn_lag_max_s:.0f} ms late",
+        f"a user started {1000 * window.health.spawn_lag_max_s:.0f} ms late",
         more,
     )
     yield _little(window, limits, more)
-    if window.intended:
-        behind = window.very_late / window.intended
+    if window.sends.intended:
+        behind = window.sends.very_late / window.sends.intended
         yield _over(
             "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent over 10 ms late", more
         )
@@ -150,13 +151,13 @@ def _over(code: str, figure: float, limit: float, text: str, advice: str) -> Tru
 def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
     """Users without a request in flight; None in windows that are not steady, where the two means differ by nature."""
     idle = _idle_users(window)
-    share = limits.little_busy if window.cpu >= limits.busy_cpu else limits.little
-    if idle is None or not window.completed or idle < share * window.active:
+    share = limits.little_busy if window.health.cpu >= limits.busy_cpu else limits.little
+    if idle is None or not window.completed or idle < share * window.load.active:
         return None
     wait_s = idle * window.length_s / window.completed
     if wait_s < limits.little_wait_s:
         return None
-    missing = idle / window.active
+    missing = idle / window.load.active
     text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {missing:.0%} of their time"
     return TrustReason("little", text, advice)
 
@@ -165,13 +166,13 @@ def _idle_users(window: Window) -> float | None:
     """Mean number of active users without a request in flight; None: not steady, or an open workload."""
     if (
         window.level is None
-        or window.intended
-        or window.active <= 0
-        or window.spawned
-        or window.running != window.users
+        or window.sends.intended
+        or window.load.active <= 0
+        or window.health.spawned
+        or window.load.running != window.users
     ):
         return None
-    return window.active - window.in_flight
+    return window.load.active - window.load.in_flight
 
 
 def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
@@ -184,7 +185,7 @@ def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
 
 def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[TrustReason]:
     completed = sum(window.completed for window in windows)
-    clamped = sum(window.clamped for window in windows)
+    clamped = sum(window.counts.clamped for window in windows)
     if clamped > limits.clamped * completed:
         yield TrustReason(
             "clamped",
@@ -198,8 +199,8 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
-    if persists(abs(window.clock_step_s) > limits.clock_step_s for window in windows):
-        worst_s = max((window.clock_step_s for window in windows), key=abs)
+    if persists(abs(window.health.clock_step_s) > limits.clock_step_s for window in windows):
+        worst_s = max((window.health.clock_step_s for window in windows), key=abs)
         yield TrustReason(
             "clock-step",
             f"the wall clock moved against the monotonic one, by {1000 * worst_s:.1f} ms in a window",
@@ -233,7 +234,7 @@ def _clock_doubts(workers: Sequence[Worker], limits: Limits) -> Iterator[TrustRe
 
 def _user_clock_share(windows: Sequence[Window]) -> float:
     ok = sum(window.ok for window in windows)
-    return sum(window.user_clock for window in windows) / ok if ok else 0.0
+    return sum(window.counts.user_clock for window in windows) / ok if ok else 0.0
 
 
 def _gaps_s(windows: Sequence[Window]) -> float:
@@ -243,18 +244,18 @@ def _gaps_s(windows: Sequence[Window]) -> float:
 
 def _figures(traffic: Sequence[Window], windows: Sequence[Window]) -> dict[str, float]:
     steady = [(window, idle) for window in traffic if (idle := _idle_users(window)) is not None]
-    active = sum(window.active * window.length_s for window, _ in steady)
-    spawned = sum(window.spawned for window in windows)
+    active = sum(window.load.active * window.length_s for window, _ in steady)
+    spawned = sum(window.health.spawned for window in windows)
     marked = sum(bool(client_limited(window)) for window in traffic)
     return {
-        "cpu_max": max((window.cpu for window in traffic), default=0.0),
-        "loop_lag_max_s": max((window.loop_lag_s for window in traffic), default=0.0),
-        "steal_max": max((window.steal for window in traffic), default=0.0),
-        "spawn_lag_max_s": max((window.spawn_lag_max_s for window in windows), default=0.0),
-        "spawn_lag_mean_s": sum(window.spawn_lag_sum_s for window in windows) / spawned if spawned else 0.0,
+        "cpu_max": max((window.health.cpu for window in traffic), default=0.0),
+        "loop_lag_max_s": max((window.health.loop_lag_s for window in traffic), default=0.0),
+        "steal_max": max((window.health.steal for window in traffic), default=0.0),
+        "spawn_lag_max_s": max((window.health.spawn_lag_max_s for window in windows), default=0.0),
+        "spawn_lag_mean_s": sum(window.health.spawn_lag_sum_s for window in windows) / spawned if spawned else 0.0,
         "little_gap": sum(idle * window.length_s for window, idle in steady) / active if active else 0.0,
         "marked_windows": float(marked),
         "windows": float(len(traffic)),
         "user_clock_share": _user_clock_share(windows),
-        "clock_step_max_s": max((abs(window.clock_step_s) for window in windows), default=0.0),
+        "clock_step_max_s": max((abs(window.health.clock_step_s) for window in windows), default=0.0),
     }

@@ -130,7 +130,7 @@ class LatencyWatch:
     def _opinion(self, window: Window, judgement: Judgement, limited: bool) -> Opinion:
         before = self.opinion
         same = before is not None and before.judgement.answer == judgement.answer
-        on_model = self._model_clock and window.model_p50_ms is not None
+        on_model = self._model_clock and window.latencies.model.p50_ms is not None
         known = before.clock if before is not None and not window.ok else "model" if on_model else "client"
         return Opinion(
             level=None if self._ramp else self._level,
@@ -223,7 +223,7 @@ def _due(rule: LatencyRule, before: Judgement, tally: Tally, window: Window) -> 
     """A "met" is only confirmed now and then: it ends nothing. What could break it is looked at in every window."""
     if before.answer != "met" or window.index % CONFIRM == 0:
         return True
-    return max(tally.share, window.over / max(window.completed, 1)) > rule.allowed
+    return max(tally.share, window.counts.over / max(window.completed, 1)) > rule.allowed
 
 
 def _verdict(
@@ -254,9 +254,9 @@ def _verdict(
 
 def _judged(plan: Plan, windows: Sequence[Window]) -> tuple[str, Histogram]:
     """(whose clock was compared, the latencies on it) (S4). An open workload's count from the intended time on."""
-    if plan.options.latency_clock != "client" and any(window.model_latency for window in windows):
-        return "model", merged(window.model_latency for window in windows)
-    return "client", merged(window.response or window.latency for window in windows)
+    if plan.options.latency_clock != "client" and any(window.latencies.model.encoded for window in windows):
+        return "model", merged(window.latencies.model.encoded for window in windows)
+    return "client", merged(window.latencies.response.encoded or window.latencies.client.encoded for window in windows)
 
 
 def _interval_ms(rule: LatencyRule, histogram: Histogram, effect: float) -> tuple[float | None, float | None]:

@@ -1,5 +1,7 @@
-"""What a window holds of a latency besides the service latency: its histogram and the figures that tables show.
+"""What is kept of a latency: its histogram and the figures that tables show; and the latencies that a run has.
 
+    client        from just before the send to the last byte
+    model         the endpoint's own time, where it tells it (S4)
     response      of an open workload: from the time a request was intended to be sent
     ttfb          of a streamed answer: from the send to its first part
     inter_chunk   of a streamed answer: from each part to the next
@@ -10,8 +12,8 @@ No clock, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,61 +21,132 @@ import numpy as np
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram, Int64s
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "distribution_figures", "distribution_of", "merged_distribution"]
+__all__ = ["NOTHING", "Distribution", "Latencies"]
 
-DISTRIBUTIONS = ("response", "ttfb", "inter_chunk", "connect")
+FIGURES = ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+PREFIX = {"client": "", "model": "model_"}  # of a flat figure's name; the others are named by themselves
+HISTOGRAM = {"client": "latency", "model": "model_latency"}
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """encoded: HDR histogram (us), V2 compressed base64. "" and None throughout if nothing was measured."""
+    """One latency over some stretch of time, successes only.
+
+    encoded: HDR histogram (us), V2 compressed base64; "": nothing was measured, or it is kept elsewhere.
+    Figures are None if nothing was measured; mean_ms and p999_ms also where nobody asked for them.
+    max_ms: exact, and no percentile exceeds it, although a counter stands for a small range; None: not known.
+    """
 
     encoded: str = ""
+    mean_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    p999_ms: float | None = None
     max_ms: float | None = None
 
-    def figures(self, name: str) -> dict[str, Any]:
-        """{name}_p50_ms, {name}_p95_ms, {name}_p99_ms, {name}_max_ms: fields of a level and of the totals."""
-        return {f"{name}_{figure}": getattr(self, figure) for figure in ("p50_ms", "p95_ms", "p99_ms", "max_ms")}
+    @classmethod
+    def of(cls, histogram: Histogram, max_ms: float | None = None) -> Distribution:
+        """Of what a histogram holds; `max_ms` as the class has it."""
+        if not histogram.total:
+            return NOTHING
+        shares = (0.50, 0.95, 0.99)
+        p50, p95, p99 = (_ms(us, max_ms) for us in histogram.percentiles_us(shares))
+        return cls(histogram.encode(), p50_ms=p50, p95_ms=p95, p99_ms=p99, max_ms=max_ms)
 
-    def fields(self, name: str) -> dict[str, Any]:
-        """The same and the histogram as {name}: fields of a window."""
-        return {name: self.encoded, **self.figures(name)}
+    @classmethod
+    def of_ns(cls, values_ns: Int64s) -> Distribution:
+        """Of latencies in ns, shape (n,). Below 1 us, where the histogram begins, they count as 1 us."""
+        if not values_ns.size:
+            return NOTHING
+        histogram = Histogram()
+        histogram.record(np.maximum((values_ns + 500) // 1000, 1))
+        return cls.of(histogram, float(values_ns.max()) / 1e6)
+
+    @classmethod
+    def merged(cls, parts: Iterable[Distribution]) -> Distribution:
+        """The exact sum of `parts`."""
+        listed = list(parts)
+        max_ms = max((part.max_ms for part in listed if part.max_ms is not None), default=None)
+        return cls.of(merged(part.encoded for part in listed), max_ms)
+
+    @property
+    def row(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """(p50_ms, p95_ms, p99_ms, max_ms), as tables have them."""
+        return self.p50_ms, self.p95_ms, self.p99_ms, self.max_ms
+
+    def with_tail(self, histogram: Histogram, mean_ms: float | None) -> Distribution:
+        """With the mean and P99.9 of `histogram`, which is this distribution's own."""
+        return replace(self, mean_ms=mean_ms, p999_ms=_ms(histogram.percentile_us(0.999), self.max_ms))
 
 
 NOTHING = Distribution()
 
 
-def distribution_of(values_ns: Int64s) -> Distribution:
-    """Of latencies in ns, shape (n,). Below 1 us, where the histogram begins, they count as 1 us."""
-    if not values_ns.size:
-        return NOTHING
-    histogram = Histogram()
-    histogram.record(np.maximum((values_ns + 500) // 1000, 1))
-    return _with_figures(histogram, float(values_ns.max()) / 1e6)
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """The latencies of a stretch of a run; what it does not have is `NOTHING`."""
+
+    client: Distribution = NOTHING
+    model: Distribution = NOTHING
+    response: Distribution = NOTHING
+    ttfb: Distribution = NOTHING
+    inter_chunk: Distribution = NOTHING
+    connect: Distribution = NOTHING
+
+    @classmethod
+    def merged(cls, parts: Sequence[Latencies]) -> Latencies:
+        """The exact sum of `parts`."""
+        return cls(**{name: Distribution.merged(getattr(part, name) for part in parts) for name in KINDS})
+
+    def judged(self, *, on_model: bool) -> Distribution:
+        """The one that a threshold is compared with (S4): an open workload's counts from the intended time on."""
+        if on_model and self.model.encoded:
+            return self.model
+        return self.response if self.response.encoded else self.client
+
+    def figures(self, names: Sequence[str] = FIGURES) -> dict[str, float | None]:
+        """Flat names and values: p50_ms, ..., model_p50_ms, ..., response_p50_ms, ...
+
+        names: which figures. The model's maximum is not kept: the endpoint tells whole microseconds.
+        """
+        return {
+            f"{PREFIX.get(kind, kind + '_')}{name}": getattr(getattr(self, kind), name)
+            for kind in KINDS
+            for name in names
+            if (kind, name) != ("model", "max_ms")
+        }
+
+    def histograms(self) -> dict[str, str]:
+        """Flat names and encoded histograms: latency, model_latency, response, ttfb, inter_chunk, connect."""
+        return {HISTOGRAM.get(kind, kind): getattr(self, kind).encoded for kind in KINDS}
+
+    def without_histograms(self, *kept: str) -> Latencies:
+        """The figures alone; `kept` names latencies that keep theirs."""
+        return Latencies(
+            **{
+                kind: getattr(self, kind) if kind in kept else replace(getattr(self, kind), encoded="")
+                for kind in KINDS
+            }
+        )
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Latencies:
+        """From the flat names of `figures` and `histograms`; what is missing is not known."""
+        found = {}
+        for kind in KINDS:
+            prefix = PREFIX.get(kind, kind + "_")
+            figures = {name: values[prefix + name] for name in _FLAT if values.get(prefix + name) is not None}
+            encoded = values.get(HISTOGRAM.get(kind, kind)) or ""
+            if figures or encoded:
+                found[kind] = Distribution(encoded, **figures)
+        return cls(**found)
 
 
-def merged_distribution(name: str, windows: Iterable[Any]) -> Distribution:
-    """The exact sum over `windows` of the distribution that they hold as `name`."""
-    parts = [(getattr(window, name), getattr(window, f"{name}_max_ms")) for window in windows]
-    histogram = merged(encoded for encoded, _ in parts)
-    if not histogram.total:
-        return NOTHING
-    return _with_figures(histogram, max(max_ms for _, max_ms in parts if max_ms is not None))
+KINDS = tuple(field.name for field in fields(Latencies))
+_FLAT = tuple(field.name for field in fields(Distribution) if field.name != "encoded")
 
 
-def distribution_figures(windows: Sequence[Any]) -> dict[str, Any]:
-    """The figures of every distribution over `windows`, by field name."""
-    return {
-        field: value
-        for name in DISTRIBUTIONS
-        for field, value in merged_distribution(name, windows).figures(name).items()
-    }
-
-
-def _with_figures(histogram: Histogram, max_ms: float) -> Distribution:
-    # A counter stands for a small range, and its percentile is the upper end of it.
-    p50, p95, p99 = (min((us or 0) / 1000, max_ms) for us in histogram.percentiles_us([0.50, 0.95, 0.99]))
-    return Distribution(histogram.encode(), p50, p95, p99, max_ms)
+def _ms(us: int | None, max_ms: float | None) -> float | None:
+    value_ms = None if us is None else us / 1000
+    return value_ms if max_ms is None or value_ms is None else min(value_ms, max_ms)

@@ -6,21 +6,20 @@ No clock, no I/O.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.core.measure.counters import merged
-from loadtest.core.measure.distribution import distribution_figures
-from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.counts import Counts
+from loadtest.core.measure.distribution import Latencies
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelResult", "level_of", "level_results", "percentiles_ms", "plan_levels"]
+__all__ = ["LevelResult", "level_of", "level_results", "plan_levels"]
 
 MIN_WINDOWS = 2  # of a level, so that it holds at least one whole window wherever its bounds lie
+SERVICE = ["p50_ms", "p95_ms", "p99_ms", "max_ms", "model_p50_ms", "model_p95_ms", "model_p99_ms"]
 SLACK_S = 1e-6  # window bounds are sums of floats
 
 
@@ -44,70 +43,79 @@ def level_of(levels: Sequence[Level], start_s: float, end_s: float) -> int | Non
 class LevelResult:
     """What was measured in one level, from the windows that lie in it wholly.
 
-    level, users, from_users, start_s, end_s: of the plan (`Level`).
-    windows, measured_s: how many windows count, and their summed length; 0: the run did not get there.
-    ok, errors, error_kinds: completions; throughput_per_s: ok / measured_s, None if nothing was measured.
-    in_flight, active: means over the measured time; None if nothing was measured.
-    *_ms: client's clock, successes only, None without a success; model_*: the endpoint's own time (S4).
-    over: requests over the latency threshold on the threshold's clock, failures included.
-    response_*_ms: of an open workload, latency from the intended send time; None in a closed one.
-    ttfb_*_ms, inter_chunk_*_ms: of streamed answers, to the first part and from part to part; None if none was.
-    connects, reconnects, connect_*_ms: as in `Window`; None if no connection was opened.
-    latency, model_latency: the level's HDR histograms (us), V2 compressed base64; "" without a success.
+    plan: the level as it was planned. windows, measured_s: how many windows count, and their summed length; 0: the run
+    did not get there. in_flight, active: means over the measured time; None if nothing was measured.
+    latencies: the client's and the model's with their histograms, the others without.
     """
 
-    level: int
-    users: int
-    from_users: int
-    start_s: float
-    end_s: float
+    plan: Level
     windows: int = 0
     measured_s: float = 0.0
-    ok: int = 0
-    errors: int = 0
-    error_kinds: Mapping[str, int] = field(default_factory=dict)
-    throughput_per_s: float | None = None
+    counts: Counts = Counts()
+    latencies: Latencies = Latencies()
     in_flight: float | None = None
     active: float | None = None
-    mean_ms: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
-    model_p50_ms: float | None = None
-    model_p95_ms: float | None = None
-    model_p99_ms: float | None = None
-    over: int = 0
-    latency: str = ""
-    model_latency: str = ""
-    response_p50_ms: float | None = None
-    response_p95_ms: float | None = None
-    response_p99_ms: float | None = None
-    response_max_ms: float | None = None
-    ttfb_p50_ms: float | None = None
-    ttfb_p95_ms: float | None = None
-    ttfb_p99_ms: float | None = None
-    ttfb_max_ms: float | None = None
-    inter_chunk_p50_ms: float | None = None
-    inter_chunk_p95_ms: float | None = None
-    inter_chunk_p99_ms: float | None = None
-    inter_chunk_max_ms: float | None = None
-    connects: int = 0
-    reconnects: int = 0
-    connect_p50_ms: float | None = None
-    connect_p95_ms: float | None = None
-    connect_p99_ms: float | None = None
-    connect_max_ms: float | None = None
+
+    @property
+    def level(self) -> int:
+        """Its index."""
+        return self.plan.index
+
+    @property
+    def users(self) -> int:
+        return self.plan.users
+
+    @property
+    def ok(self) -> int:
+        return self.counts.ok
+
+    @property
+    def errors(self) -> int:
+        return self.counts.failed
+
+    @property
+    def throughput_per_s(self) -> float | None:
+        """Successes a second; None if nothing was measured."""
+        return self.ok / self.measured_s if self.measured_s else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values, flat."""
+        level, counts, histograms = self.plan, self.counts, self.latencies.histograms()
+        figures = self.latencies.figures()
+        return {
+            "level": level.index,
+            "users": level.users,
+            "from_users": level.from_users,
+            "start_s": level.start_s,
+            "end_s": level.end_s,
+            "windows": self.windows,
+            "measured_s": self.measured_s,
+            "ok": counts.ok,
+            "errors": counts.failed,
+            "error_kinds": dict(counts.errors),
+            "throughput_per_s": self.throughput_per_s,
+            "in_flight": self.in_flight,
+            "active": self.active,
+            "mean_ms": self.latencies.client.mean_ms,
+            **{name: figures.pop(name) for name in SERVICE},
+            "over": counts.over,
+            "latency": histograms["latency"],
+            "model_latency": histograms["model_latency"],
+            **figures,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LevelResult:
         """The inverse of `to_dict`; unknown members of a newer writer are dropped."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        return cls(
+            Level(values["level"], values["start_s"], values["end_s"], values["users"], values["from_users"]),
+            windows=values["windows"],
+            measured_s=values["measured_s"],
+            counts=Counts(ok=values["ok"], errors=values["error_kinds"], over=values["over"]),
+            latencies=Latencies.from_flat(values),
+            in_flight=values["in_flight"],
+            active=values["active"],
+        )
 
 
 def level_results(levels: Sequence[Level], windows: Sequence[Window]) -> tuple[LevelResult, ...]:
@@ -122,49 +130,14 @@ def level_results(levels: Sequence[Level], windows: Sequence[Window]) -> tuple[L
 
 def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     measured_s = sum(window.length_s for window in windows)
-    ok = sum(window.ok for window in windows)
-    client = merged(window.latency for window in windows)
-    model = merged(window.model_latency for window in windows)
-    max_ms = max((window.max_ms for window in windows if window.max_ms is not None), default=None)
-    p50, p95, p99 = percentiles_ms(client, max_ms=max_ms)
-    model_p50, model_p95, model_p99 = percentiles_ms(model)
-    kinds: Counter[str] = Counter()
-    for window in windows:
-        kinds.update(window.errors)
+    counts = Counts.sum(window.counts for window in windows)
+    latencies = Latencies.merged([window.latencies for window in windows]).without_histograms("client", "model")
     return LevelResult(
-        level=level.index,
-        users=level.users,
-        from_users=level.from_users,
-        start_s=level.start_s,
-        end_s=level.end_s,
+        level,
         windows=len(windows),
         measured_s=measured_s,
-        ok=ok,
-        errors=kinds.total(),
-        error_kinds=dict(kinds),
-        throughput_per_s=ok / measured_s if measured_s else None,
-        in_flight=sum(w.in_flight * w.length_s for w in windows) / measured_s if measured_s else None,
-        active=sum(w.active * w.length_s for w in windows) / measured_s if measured_s else None,
-        mean_ms=1000 * sum(window.latency_sum_s for window in windows) / ok if ok else None,
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        max_ms=max_ms,
-        model_p50_ms=model_p50,
-        model_p95_ms=model_p95,
-        model_p99_ms=model_p99,
-        over=sum(window.over for window in windows),
-        latency=client.encode() if client.total else "",
-        model_latency=model.encode() if model.total else "",
-        connects=sum(window.connects for window in windows),
-        reconnects=sum(window.reconnects for window in windows),
-        **distribution_figures(windows),
+        counts=Counts(ok=counts.ok, errors=counts.errors, over=counts.over),
+        latencies=replace(latencies, client=replace(latencies.client, mean_ms=counts.mean_ms)),
+        in_flight=sum(w.load.in_flight * w.length_s for w in windows) / measured_s if measured_s else None,
+        active=sum(w.load.active * w.length_s for w in windows) / measured_s if measured_s else None,
     )
-
-
-def percentiles_ms(
-    histogram: Histogram, shares: Sequence[float] = (0.50, 0.95, 0.99), max_ms: float | None = None
-) -> list[float | None]:
-    """Percentiles in ms; None if empty. max_ms: the exact maximum, which no percentile then exceeds by its rounding."""
-    values_ms = [None if us is None else us / 1000 for us in histogram.percentiles_us(shares)]
-    return values_ms if max_ms is None else [ms and min(ms, max_ms) for ms in values_ms]

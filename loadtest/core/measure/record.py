@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadtest.core.measure.distribution import distribution_of
+from loadtest.core.measure.counts import Counts, truncated
+from loadtest.core.measure.distribution import Distribution, Latencies
+from loadtest.core.measure.health import Health
 from loadtest.core.measure.histogram import Histogram, Int64s
 from loadtest.core.measure.openings import Openings
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.window import Window, limited, milliseconds
+from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.request.spec import LatencyClock
 from loadtest.core.traffic.arrivals import Sends
 
@@ -32,28 +34,15 @@ _OK = Kind.OK  # reached in one step, unlike a member through its class
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the engine knows about a window besides its requests; the fields mean what they mean in `Window`.
+    """What the engine knows about a window besides its requests.
 
-    age_sum_s: summed ages of the requests in flight at the window's end.
+    load: without `in_flight`, which the requests tell. age_sum_s: summed ages of the requests in flight at its end.
     """
 
-    index: int
-    start_s: float
-    end_s: float
-    level: int | None
-    users: int
-    running: int
-    active: float
+    span: Span
+    load: Load
     age_sum_s: float = 0.0
-    spawned: int = 0
-    spawn_lag_sum_s: float = 0.0
-    spawn_lag_max_s: float = 0.0
-    loop_lag_s: float = 0.0
-    cpu: float = 0.0
-    steal: float = 0.0
-    clock_step_s: float = 0.0
-    workers: int = 1
-    lost_workers: int = 0
+    health: Health = Health()
     sends: Sends = Sends()
 
 
@@ -129,60 +118,41 @@ class Recorder:
         model_us = np.frombuffer(self._model_us, np.int64)
         success = order_ns != FAILED
         latency_ns = order_ns[success]
-        client = Histogram()
+        client, model = Histogram(), Histogram()
         client.record((latency_ns + 500) // 1000)
-        told = model_us[model_us >= 0]
-        model = Histogram()
-        model.record(np.maximum(told, 1))
+        model.record(np.maximum(model_us[model_us >= 0], 1))
+        latency_sum_s = float(latency_ns.sum(dtype=np.float64)) / 1e9
         # Who waits for a connection waits for the endpoint, although that is no part of the latency.
-        busy_s = (float(latency_ns.sum(dtype=np.float64)) + self._failed_ns + self._openings.before_ns) / 1e9
-        length_s = frame.end_s - frame.start_s
-        in_flight = (busy_s + frame.age_sum_s - self._age_sum_s) / length_s if length_s > 0 else 0.0
+        waited_s = (self._failed_ns + self._openings.before_ns) / 1e9
+        busy_s = latency_sum_s + waited_s + frame.age_sum_s - self._age_sum_s
+        in_flight = max(busy_s / frame.span.length_s, 0.0) if frame.span.length_s > 0 else 0.0
         response_ns = np.frombuffer(self._response_ns, np.int64) if self._response_ns else order_ns
         over, batches = self._over(response_ns, model_us)
-        p50, p95, p99 = (milliseconds(us) for us in client.percentiles_us([0.50, 0.95, 0.99]))
-        model_p50, model_p95, model_p99 = (milliseconds(us) for us in model.percentiles_us([0.50, 0.95, 0.99]))
         window = Window(
-            index=frame.index,
-            start_s=frame.start_s,
-            end_s=frame.end_s,
-            level=frame.level,
-            users=frame.users,
-            running=frame.running,
-            active=frame.active,
-            in_flight=max(in_flight, 0.0),
-            ok=len(latency_ns),
-            errors={kind.value: n for kind, n in self._failures.items()},
-            details=limited(self._details),
-            bytes_in=self._bytes_in,
-            latency=client.encode() if latency_ns.size else "",
-            model_latency=model.encode() if told.size else "",
-            latency_sum_s=float(latency_ns.sum(dtype=np.float64)) / 1e9,
-            p50_ms=p50,
-            p95_ms=p95,
-            p99_ms=p99,
-            max_ms=float(latency_ns.max()) / 1e6 if latency_ns.size else None,
-            model_p50_ms=model_p50,
-            model_p95_ms=model_p95,
-            model_p99_ms=model_p99,
-            over=over,
-            over_batches=batches,
-            clamped=client.clamped + model.clamped,
-            user_clock=self._user_clock,
-            spawned=frame.spawned,
-            spawn_lag_sum_s=frame.spawn_lag_sum_s,
-            spawn_lag_max_s=frame.spawn_lag_max_s,
-            loop_lag_s=frame.loop_lag_s,
-            cpu=frame.cpu,
-            steal=frame.steal,
-            clock_step_s=frame.clock_step_s,
-            workers=frame.workers,
-            lost_workers=frame.lost_workers,
-            **asdict(frame.sends),
-            **distribution_of(response_ns[success] if self._response_ns else NO_VALUES).fields("response"),
-            **distribution_of(np.frombuffer(self._first_ns, np.int64)).fields("ttfb"),
-            **distribution_of(np.frombuffer(self._gap_ns, np.int64)).fields("inter_chunk"),
-            **self._openings.fields(),
+            frame.span,
+            replace(frame.load, in_flight=in_flight),
+            Counts(
+                ok=len(latency_ns),
+                errors={kind.value: n for kind, n in self._failures.items()},
+                details=truncated(self._details),
+                bytes_in=self._bytes_in,
+                latency_sum_s=latency_sum_s,
+                over=over,
+                over_batches=batches,
+                clamped=client.clamped + model.clamped,
+                user_clock=self._user_clock,
+            ),
+            Latencies(
+                client=Distribution.of(client, float(latency_ns.max()) / 1e6 if latency_ns.size else None),
+                model=Distribution.of(model),
+                response=Distribution.of_ns(response_ns[success] if self._response_ns else NO_VALUES),
+                ttfb=Distribution.of_ns(np.frombuffer(self._first_ns, np.int64)),
+                inter_chunk=Distribution.of_ns(np.frombuffer(self._gap_ns, np.int64)),
+                connect=self._openings.distribution(),
+            ),
+            frame.health,
+            frame.sends,
+            self._openings.connects(),
         )
         self._age_sum_s = frame.age_sum_s
         self._succeeded = self._succeeded or bool(latency_ns.size)

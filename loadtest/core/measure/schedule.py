@@ -54,9 +54,9 @@ def audit(changes: Iterable[UserChange], windows: Sequence[Window] = ()) -> Sche
     lags_ms = [change.lag_ms for change in changes if change.action == "start"]
     if lags_ms:
         return _schedule(len(lags_ms), max(lags_ms), sum(lags_ms))
-    started = sum(window.spawned for window in windows)
-    worst_s = max((window.spawn_lag_max_s for window in windows), default=0.0)
-    return _schedule(started, 1000 * worst_s, 1000 * sum(window.spawn_lag_sum_s for window in windows))
+    started = sum(window.health.spawned for window in windows)
+    worst_s = max((window.health.spawn_lag_max_s for window in windows), default=0.0)
+    return _schedule(started, 1000 * worst_s, 1000 * sum(window.health.spawn_lag_sum_s for window in windows))
 
 
 def _schedule(started: int, max_lag_ms: float, lag_sum_ms: float) -> Schedule:

@@ -19,7 +19,7 @@ def silences(windows: Sequence[Window]) -> tuple[tuple[float, float], ...]:
     windows: of the traffic, in time order. Expected is twice the longest latency of a success, at least 1.5 s. The
     time before the first success counts too: an endpoint that warms up is one that does not answer.
     """
-    longest_s = max((window.max_ms or 0.0 for window in windows), default=0.0) / 1000
+    longest_s = max((window.latencies.client.max_ms or 0.0 for window in windows), default=0.0) / 1000
     found = []
     for silent, part in groupby(windows, lambda window: window.users > 0 and not window.ok):
         stretch = list(part)

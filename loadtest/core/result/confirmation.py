@@ -109,16 +109,16 @@ def confirmation_of(replay: RunResult, share: float, found_per_min: float) -> Co
         achieved_per_s=sum(window.ok for window in traffic) / measured_s if measured_s else None,
         ok=totals.ok,
         errors=totals.errors,
-        intended=totals.intended,
-        late=totals.late,
-        very_late=totals.very_late,
-        dropped=totals.dropped,
-        response_p50_ms=totals.response_p50_ms,
-        response_p95_ms=totals.response_p95_ms,
-        response_p99_ms=totals.response_p99_ms,
-        service_p50_ms=totals.p50_ms,
-        service_p95_ms=totals.p95_ms,
-        service_p99_ms=totals.p99_ms,
+        intended=totals.sends.intended,
+        late=totals.sends.late,
+        very_late=totals.sends.very_late,
+        dropped=totals.sends.dropped,
+        response_p50_ms=totals.latencies.response.p50_ms,
+        response_p95_ms=totals.latencies.response.p95_ms,
+        response_p99_ms=totals.latencies.response.p99_ms,
+        service_p50_ms=totals.latencies.client.p50_ms,
+        service_p95_ms=totals.latencies.client.p95_ms,
+        service_p99_ms=totals.latencies.client.p99_ms,
         threshold=_threshold(replay),
         backlog=backlog,
     )
@@ -133,9 +133,9 @@ def backlog_of(windows: Sequence[Window]) -> Backlog | None:
     if len(windows) < MIN_WINDOWS:
         return None
     third = len(windows) // 3
-    early = max(window.in_flight for window in windows[:third])
-    late = min(window.in_flight for window in windows[-third:])
-    clear = max(GROWTH_SHARE * sum(window.intended for window in windows), 3 * math.sqrt(early + 1))
+    early = max(window.load.in_flight for window in windows[:third])
+    late = min(window.load.in_flight for window in windows[-third:])
+    clear = max(GROWTH_SHARE * sum(window.sends.intended for window in windows), 3 * math.sqrt(early + 1))
     return "growing" if late - early > clear else "steady"
 
 
@@ -147,8 +147,8 @@ def _failures(replay: RunResult, backlog: Backlog | None) -> Iterator[str]:
         yield "the latency threshold was not met"
     if totals.error_ratio > (ERROR_SHARE if budget is None else budget) and replay.reason not in _NOT_HELD:
         yield f"{totals.errors:,} of {totals.completed:,} requests failed"
-    if totals.dropped:
-        yield f"{totals.dropped:,} requests were dropped: {replay.plan.curve.peak:,} were in flight already"
+    if totals.sends.dropped:
+        yield f"{totals.sends.dropped:,} requests were dropped: {replay.plan.curve.peak:,} were in flight already"
     if backlog == "growing":
         yield "the requests in flight kept growing"
 
@@ -160,7 +160,7 @@ def _questions(replay: RunResult, backlog: Backlog | None) -> Iterator[str]:
     if replay.reason in _CUT_SHORT:
         yield _CUT_SHORT[replay.reason]
     if _late(replay):
-        yield f"{totals.very_late:,} of {totals.intended:,} requests left over 10 ms late"
+        yield f"{totals.sends.very_late:,} of {totals.sends.intended:,} requests left over 10 ms late"
     if _threshold(replay) == "undecided":
         yield "the latency threshold is undecided"
     if not totals.ok:
@@ -170,7 +170,7 @@ def _questions(replay: RunResult, backlog: Backlog | None) -> Iterator[str]:
 
 
 def _late(replay: RunResult) -> bool:
-    return replay.totals.very_late > VERY_LATE_SHARE * replay.totals.intended
+    return replay.totals.sends.very_late > VERY_LATE_SHARE * replay.totals.sends.intended
 
 
 def _threshold(replay: RunResult) -> str | None:

@@ -87,7 +87,7 @@ class _Sums:
         self.windows = windows
         self._ok = [0, *accumulate(w.ok for w in windows)]
         self._completed = [0, *accumulate(w.completed for w in windows)]
-        self._over = [0, *accumulate(w.over for w in windows)]
+        self._over = [0, *accumulate(w.counts.over for w in windows)]
 
     def rate(self, first: int, end: int, *, estimated: bool, threshold: LatencyThreshold | None) -> BestRate | None:
         """Of windows first .. end - 1; None: nothing succeeded, or the latency condition did not hold there."""

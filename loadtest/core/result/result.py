@@ -243,9 +243,8 @@ def build_result(
 def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[Histogram, Histogram]:
     """The whole run's histograms, client's and model's. What lies in a level is merged already; the rest is little."""
     known = {level.level for level in levels}
-    rest = [window for window in windows if window.level not in known]
-    client = merged([*(level.latency for level in levels), *(window.latency for window in rest)])
-    return client, merged([*(level.model_latency for level in levels), *(window.model_latency for window in rest)])
+    parts = [*(level.latencies for level in levels), *(w.latencies for w in windows if w.level not in known)]
+    return merged(part.client.encoded for part in parts), merged(part.model.encoded for part in parts)
 
 
 def _latency(
@@ -256,9 +255,9 @@ def _latency(
     judged = model if on_model else client
     if best is not None:
         traffic = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
-        judged = merged(w.model_latency if on_model else w.latency for w in traffic)
+        judged = merged(w.latencies.model.encoded if on_model else w.latencies.client.encoded for w in traffic)
     if plan.arrivals is not None and not on_model:
-        judged = merged(w.response for w in traffic)
+        judged = merged(w.latencies.response.encoded for w in traffic)
     percentile = DEFAULT_PERCENTILE if threshold is None else threshold.percentile
     value_us = judged.percentile_us(percentile)
     measured_ms = None if value_us is None else value_us / 1000

@@ -43,10 +43,10 @@ class Tally:
 
     def with_window(self, window: Window) -> Tally:
         """The tally after one more window."""
-        batches = self.batches + window.over_batches
+        batches = self.batches + window.counts.over_batches
         if len(batches) > MAX_KEPT:
             batches = _joined(batches)
-        return Tally(self.n + window.completed, self.over + window.over, batches)
+        return Tally(self.n + window.completed, self.over + window.counts.over, batches)
 
     @property
     def share(self) -> float:

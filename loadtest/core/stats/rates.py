@@ -63,8 +63,8 @@ class _Stretch:
         self.ok.append(window.ok)
         self.failed += window.failed
         self.length_s.append(window.length_s)
-        self.user_s.append(window.active * window.length_s)
-        self.latency_s.append(window.latency_sum_s)
+        self.user_s.append(window.load.active * window.length_s)
+        self.latency_s.append(window.counts.latency_sum_s)
         self.marks.append(bool(client_limited(window)))
         self.completed += window.completed
         self.end_s = window.end_s

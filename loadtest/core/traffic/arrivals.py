@@ -8,7 +8,7 @@ when it is slow (coordinated omission; Tene, "How NOT to Measure Latency"; Schro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
@@ -104,6 +104,17 @@ class Sends:
     late: int = 0
     very_late: int = 0
     dropped: int = 0
+
+    @classmethod
+    def sum(cls, parts: Iterable[Sends]) -> Sends:
+        """Of several stretches, or of several generators."""
+        every = list(parts)
+        return cls(
+            intended=sum(part.intended for part in every),
+            late=sum(part.late for part in every),
+            very_late=sum(part.very_late for part in every),
+            dropped=sum(part.dropped for part in every),
+        )
 
 
 def most_in_flight(rate_per_s: float) -> int:

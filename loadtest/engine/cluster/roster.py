@@ -135,4 +135,6 @@ class Roster:
                 merged = merge_windows(found)
                 absent = [member for member in self if parts[member.index] is None]
                 whole = all(member.drained or member.replaced_s <= merged.start_s for member in absent)
-                yield replace(merged, level=merged.level if whole else None, lost_workers=self.lost)
+                level = merged.level if whole else None
+                health = replace(merged.health, lost_workers=self.lost)
+                yield replace(merged, span=replace(merged.span, level=level), health=health)

@@ -8,9 +8,10 @@ from typing import Any
 
 import gevent
 
+from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.core.traffic.plan import Plan
@@ -111,21 +112,22 @@ class Generator:
         lags_s = [max(0.0, actual_s - planned_s) for _, planned_s, actual_s in starts]
         readings = self._probe.take()
         frame = Frame(
-            index=index,
-            start_s=round(start_s, 6),
-            end_s=round(end_s, 6),
-            level=level,
-            users=0 if self._released else self._curve.users_at(planned_start_s),
-            running=self._swarm.running,
-            active=self._swarm.take_active_s() / length_s,
+            Span(index, round(start_s, 6), round(end_s, 6), level),
+            Load(
+                users=0 if self._released else self._curve.users_at(planned_start_s),
+                running=self._swarm.running,
+                active=self._swarm.take_active_s() / length_s,
+            ),
             age_sum_s=self._swarm.age_sum_s(),
-            spawned=len(starts),
-            spawn_lag_sum_s=sum(lags_s),
-            spawn_lag_max_s=max(lags_s, default=0.0),
-            loop_lag_s=max(readings.loop_lag_s, end_s - planned_end_s if on_time else 0.0),
-            cpu=readings.cpu,
-            steal=readings.steal,
-            clock_step_s=readings.clock_step_s,
+            health=Health(
+                spawned=len(starts),
+                spawn_lag_sum_s=sum(lags_s),
+                spawn_lag_max_s=max(lags_s, default=0.0),
+                loop_lag_s=max(readings.loop_lag_s, end_s - planned_end_s if on_time else 0.0),
+                cpu=readings.cpu,
+                steal=readings.steal,
+                clock_step_s=readings.clock_step_s,
+            ),
             sends=self._swarm.take_sends() if isinstance(self._swarm, ArrivalSwarm) else Sends(),
         )
         return self._recorder.take(frame), {"starts": starts, "stops": stops}

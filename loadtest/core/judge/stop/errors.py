@@ -79,7 +79,7 @@ class TargetDown:
             return None
         length_s = dry[0].end_s - dry[-1].start_s
         failed = sum(window.failed for window in dry)
-        tried = failed or any(window.in_flight > 0 for window in dry)
+        tried = failed or any(window.load.in_flight > 0 for window in dry)
         if not tried or length_s < (self.limit_s if failed else self.silent_s) - 1e-6:
             return None
         return Decision(
@@ -87,7 +87,7 @@ class TargetDown:
             {
                 "without_success_s": round(length_s, 3),
                 "failed": failed,
-                "in_flight": round(dry[0].in_flight, 3),
+                "in_flight": round(dry[0].load.in_flight, 3),
                 "start_s": dry[-1].start_s,
                 "end_s": dry[0].end_s,
                 "kinds": kinds_of(dry),
@@ -105,5 +105,5 @@ def kinds_of(windows: Sequence[Window]) -> dict[str, int]:
     """Failures by kind and detail, the most frequent first."""
     total: Counter[str] = Counter()
     for window in windows:
-        total.update(window.details or window.errors)
+        total.update(window.counts.details or window.counts.errors)
     return dict(total.most_common(5))

@@ -49,5 +49,5 @@ def _gone(windows: Sequence[Window], stopped_at_s: float | None) -> Sequence[Win
         return ()
     dry = [window for window in traffic if window.start_s >= quiet[-1][0]]
     failed = sum(window.failed for window in dry)
-    unconnected = sum(window.errors.get(Kind.CONNECTION.value, 0) for window in dry)
+    unconnected = sum(window.counts.errors.get(Kind.CONNECTION.value, 0) for window in dry)
     return dry if len(dry) >= MIN_WINDOWS and failed >= MIN_FAILURES and unconnected > failed / 2 else ()

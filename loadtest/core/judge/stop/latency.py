@@ -172,7 +172,7 @@ class LatencyRule:
             if not count:
                 stretches.append([])
             stretches[-1].insert(0, window)
-            count, over = count + window.completed, over + window.over
+            count, over = count + window.completed, over + window.counts.over
             if count >= GROSS_REQUESTS:
                 if over < far * count:
                     return None
