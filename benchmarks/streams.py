@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from windows import flat_window
 
 from loadtest.core.judge.stop.latency import LatencyRule
 from loadtest.core.judge.watch import LatencyWatch
@@ -65,7 +66,7 @@ def windows_of(flags: Flags, rate_per_s: int) -> Iterator[Window]:
         part = flags[index * rate_per_s : (index + 1) * rate_per_s]
         counts = np.add.reduceat(part, np.arange(0, len(part), BATCH), dtype=np.int64)
         sizes = [min(BATCH, len(part) - i * BATCH) for i in range(len(counts))]
-        yield Window(
+        yield flat_window(
             index=index,
             start_s=float(index),
             end_s=index + 1.0,

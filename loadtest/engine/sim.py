@@ -14,8 +14,6 @@ from typing import Any
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Stop
-from loadtest.core.judge.trust import assess
-from loadtest.core.judge.watch import overall, verdicts
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
@@ -65,14 +63,10 @@ def simulate(
             [Problem("arrivals", "", "virtual time has users only", "run it for real: `loadtest run --rate`")]
         )
     run = run_virtual(plan, server_of(plan.target), on_window=on_window)
-    levels = verdicts(plan, run.windows)
     return build_result(
         plan,
         run.windows,
         run.stop,
-        verdicts=levels,
-        overall=overall(plan, run.windows, levels),
-        trust=assess(plan, run.windows),
         starts=run.changes,
         stopped_at_s=run.stopped_at_s,
         **labels,

@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.window import Window
+from loadtest.core.measure.worker import Worker
 from loadtest.core.result.confirmation import Confirmation
-from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result
+from loadtest.core.result.metrics import BestRate
+from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 from loadtest.report.folder import PARTIAL, RunFolder
@@ -46,7 +49,8 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
         summary = folder / "summary.json"
         if summary.exists():
             end = json.loads(summary.read_text(encoding="utf-8"))
-            return build_result(plan, windows, Stop(Reason(end["reason"]), end["evidence"]), **common, **_end(end))
+            result = build_result(plan, windows, Stop(Reason(end["reason"]), end["evidence"]), **common, **_facts(end))
+            return replace(result, **_findings(end))
         log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise SpecError([Problem(str(folder), "", f"is not a run folder that can be read: {problem}")]) from problem
@@ -66,18 +70,27 @@ def _last_s(windows: list[Window]) -> float:
     return max((window.end_s for window in windows), default=0.0)
 
 
-def _end(summary: dict[str, Any]) -> dict[str, Any]:
+def _facts(summary: dict[str, Any]) -> dict[str, Any]:
     """What only the end of a run knew, as `build_result` takes it."""
-    trust, overall = summary["trust"], summary["overall"]
     return {
-        "verdicts": [LatencyVerdict(**verdict) for verdict in summary["verdicts"]],
-        "overall": overall and LatencyVerdict(**overall),
-        "trust": Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
         "stopped_at_s": summary["stopped_at_s"],
         "not_run": summary["not_run"],
         "problems": summary["problems"],
         "log_tail": summary["log_tail"],
         "confirmation": Confirmation.from_dict(summary["confirmation"]) if summary.get("confirmation") else None,
+        "workers": [Worker.from_dict(worker) for worker in summary.get("workers", ())],
+    }
+
+
+def _findings(summary: dict[str, Any]) -> dict[str, Any]:
+    """What was concluded then: this version might read the same windows otherwise."""
+    trust, overall, best = summary["trust"], summary["overall"], summary["best"]
+    return {
+        "verdicts": tuple(LatencyVerdict(**verdict) for verdict in summary["verdicts"]),
+        "overall": overall and LatencyVerdict(**overall),
+        "trust": Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
+        "best": best and BestRate(**best),
+        "latency": ModelLatency(**summary["model_latency"]),
     }
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from windows import flat_window
 
-from loadtest.core.measure.window import Window
 from loadtest.core.stats.burst import ENOUGH, MAX_KEPT, Tally, design_effect, tally_of
 
 
@@ -54,7 +54,9 @@ def test_batches_of_any_size_are_joined() -> None:
 def test_a_long_tally_stays_small_and_exact() -> None:
     flags = in_bursts(0.1, 10, 200_000)
     windows = [
-        Window(i, i, i + 1, 0, 1, 1, 1.0, 1.0, ok=400, over=int(part.sum()), over_batches=batches(part))
+        flat_window(
+            index=i, start_s=i, end_s=i + 1, level=0, users=1, ok=400, over=int(part.sum()), over_batches=batches(part)
+        )
         for i, part in enumerate(flags.reshape(-1, 400))
     ]
     tally = tally_of(windows)

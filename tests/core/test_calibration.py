@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from windows import flat_frame
 
 from loadtest.calibration.fit import Calibration, Ceiling, Demand, Fit, ceiling_of, fit, path_of
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 
 
@@ -16,7 +17,7 @@ def _window(index: int, latency_us: int, *, ok: int = 1000, cpu: float = 0.5, mo
     recorder = Recorder()
     for _ in range(ok):
         recorder.record(Outcome(Kind.OK, 200, 0, 0, 0, latency_us * 1000, model_us))
-    return recorder.take(Frame(index, index, index + 1, None, 1, 1, 1.0, cpu=cpu))
+    return recorder.take(flat_frame(index, index, index + 1, None, 1, 1, 1.0, cpu=cpu))
 
 
 def test_a_ceiling_is_the_rate_at_a_whole_core_and_the_latency_above_the_endpoints_own() -> None:

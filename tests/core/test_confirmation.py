@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from windows import flat_window
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust
@@ -23,7 +24,10 @@ VALID = Trust(valid=True, client_limited=False)
 
 def _windows(in_flight: list[float], **counts: Any) -> list[Window]:
     each = {"ok": RATE, "intended": RATE, **counts}
-    return [Window(i, i, i + 1, 0, 1000, 5, n, n, **each) for i, n in enumerate(in_flight)]
+    return [
+        flat_window(index=i, start_s=i, end_s=i + 1, level=0, users=1000, running=5, active=n, in_flight=n, **each)
+        for i, n in enumerate(in_flight)
+    ]
 
 
 STEADY = [5.0] * 9

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from windows import flat_window
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Hold, Reason, Stop
@@ -22,7 +23,7 @@ def plan(traffic=(Phase(4, 0, 600),), *, limit_s: float | None = None, **stop) -
 
 def window(index: int, **members) -> Window:
     values = {"level": 0, "users": 4, "running": 4, "active": 4.0, "in_flight": 4.0, "ok": 50, "latency_sum_s": 4.0}
-    return Window(index=index, start_s=float(index), end_s=index + 1.0, **(values | members))  # type: ignore[arg-type]
+    return flat_window(index=index, start_s=float(index), end_s=index + 1.0, **(values | members))
 
 
 def drive(controller: Controller, windows: list[Window]) -> tuple[float, Stop] | None:

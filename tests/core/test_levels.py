@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from windows import flat_frame
 
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import RunOptions, StopConditions
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
@@ -68,7 +69,7 @@ def window(index: int, level: int | None, latencies_ms: list[int], failures: int
         recorder.record(Outcome(Kind.OK, 200, 5, 0, 0, ms * 1_000_000, 1000 * ms // 2))
     for _ in range(failures):
         recorder.record(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 1_000_000_000))
-    return recorder.take(Frame(index, index, index + 1.0, level, 2, 2, active=2.0))
+    return recorder.take(flat_frame(index, index, index + 1.0, level, 2, 2, active=2.0))
 
 
 LEVELS = (Level(0, 0.0, 2.0, 2, 2), Level(1, 2.0, 4.0, 4, 4), Level(2, 4.0, 6.0, 6, 6))

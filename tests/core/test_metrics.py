@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from windows import flat_window
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
@@ -99,7 +100,11 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
     for level, n, ok, over in parts:
         for _ in range(n):
             i = len(windows)
-            windows.append(Window(i, i * window_s, (i + 1) * window_s, level, 1, 1, 1.0, 1.0, ok, over=over))
+            windows.append(
+                flat_window(
+                    index=i, start_s=i * window_s, end_s=(i + 1) * window_s, level=level, users=1, ok=ok, over=over
+                )
+            )
     return windows
 
 

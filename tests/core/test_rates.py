@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from windows import flat_window
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import Phase, Stairs, StopConditions
@@ -16,7 +17,19 @@ def plan(traffic) -> Plan:
 
 def windows(ok: list[int], users: list[int], levels: list[int | None], **members) -> list[Window]:
     return [
-        Window(i, i, i + 1.0, level, n, n, float(n), float(n), ok=count, latency_sum_s=0.02 * count, **members)
+        flat_window(
+            index=i,
+            start_s=i,
+            end_s=i + 1.0,
+            level=level,
+            users=n,
+            running=n,
+            active=float(n),
+            in_flight=float(n),
+            ok=count,
+            latency_sum_s=0.02 * count,
+            **members,
+        )
         for i, (count, n, level) in enumerate(zip(ok, users, levels, strict=True))
     ]
 

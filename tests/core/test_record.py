@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from windows import flat_frame, framed
 
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import BATCH, MAX_BATCHES, Frame, Recorder
+from loadtest.core.measure.record import BATCH, MAX_BATCHES, Recorder
 from loadtest.core.measure.totals import totals_of
 from loadtest.core.measure.window import MAX_DETAILS, Window, merge_windows
 
 MS = 1_000_000
-FRAME = Frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)
+FRAME = flat_frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)
 
 
 def success(ms, model_us=None, kernel=True, bytes_in=10):
@@ -70,7 +71,7 @@ def test_take_starts_the_next_window():
     recorder.record(success(10))
     recorder.record(failure())
     recorder.take(FRAME)
-    after = recorder.take(dataclasses.replace(FRAME, index=4, start_s=4.0, end_s=5.0))
+    after = recorder.take(framed(FRAME, index=4, start_s=4.0, end_s=5.0))
     assert (after.completed, after.bytes_in, after.over, after.details, after.user_clock) == (0, 0, 0, {}, 0)
 
 
@@ -81,7 +82,7 @@ def test_in_flight_is_little_s_integral_across_windows():
     for index, (age_sum_s, done) in enumerate([(0.5, False), (1.5, False), (0.0, True)]):
         if done:
             recorder.record(success(2000))
-        frame = dataclasses.replace(FRAME, index=index, start_s=index, end_s=index + 1, age_sum_s=age_sum_s)
+        frame = framed(FRAME, index=index, start_s=index, end_s=index + 1, age_sum_s=age_sum_s)
         shares.append(recorder.take(frame).in_flight)
     assert shares == pytest.approx([0.5, 1.0, 0.5])
 
@@ -163,7 +164,7 @@ def test_merging_parts_equals_recording_together(parts):
 
 def test_merging_sums_or_takes_the_worst():
     def part(**fields):
-        return window([], dataclasses.replace(FRAME, **fields))
+        return window([], framed(FRAME, **fields))
 
     merged = merge_windows(
         [
@@ -185,7 +186,7 @@ def test_one_part_is_itself():
 
 
 @pytest.mark.parametrize(
-    "parts", [[], [window([]), window([], dataclasses.replace(FRAME, index=4))]], ids=["none", "of two windows"]
+    "parts", [[], [window([]), window([], framed(FRAME, index=4))]], ids=["none", "of two windows"]
 )
 def test_what_cannot_be_merged_is_refused(parts):
     with pytest.raises(ValueError, match="one window"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from windows import flat_frame
 
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import level_results
@@ -16,7 +17,7 @@ MS = 1_000_000
 
 
 def frame(index: int = 0) -> Frame:
-    return Frame(index, float(index), index + 1.0, 0, 1, 1, 1.0)
+    return flat_frame(index, float(index), index + 1.0, 0, 1, 1, 1.0)
 
 
 def streamed(first_ms: int, gaps_ms: tuple[int, ...], kind: Kind = Kind.OK) -> Outcome:

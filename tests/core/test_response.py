@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from windows import flat_frame, framed
 
 from loadtest.core.measure.distribution import Distribution, distribution_of, merged_distribution
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import level_results
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.totals import totals_of
 from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.request.spec import RunOptions, StopConditions
@@ -21,7 +20,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
 from loadtest.errors import SpecError
 
 MS = 1_000_000
-FRAME = Frame(0, 0.0, 1.0, 0, 1, 1, 1.0)
+FRAME = flat_frame(0, 0.0, 1.0, 0, 1, 1, 1.0)
 
 
 def _window(responses_ms: list[int], sends: Sends = Sends()) -> Window:
@@ -29,7 +28,7 @@ def _window(responses_ms: list[int], sends: Sends = Sends()) -> Window:
     for response_ms in responses_ms:
         recorder.record_response(Outcome(Kind.OK, 200, 0, 0, 0, 10 * MS, 1), response_ms * MS)
     recorder.record_response(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 10 * MS), 5 * MS)
-    return recorder.take(replace(FRAME, sends=sends))
+    return recorder.take(framed(FRAME, sends=sends))
 
 
 def test_a_window_holds_both_latencies_and_judges_the_response() -> None:

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from windows import flat_frame
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
@@ -44,11 +45,11 @@ def run(plan: Plan, latencies_ms: Iterable[int], model: bool = False, drain: int
         for _ in range(10 * users):
             recorder.record(Outcome(Kind.OK, 200, 7, 0, 0, ms * 1_000_000, 500 * ms if model else None))
         windows.append(
-            recorder.take(Frame(i, i, i + 1.0, level_of(levels, i, i + 1.0), users, users, users, spawned=2))
+            recorder.take(flat_frame(i, i, i + 1.0, level_of(levels, i, i + 1.0), users, users, users, spawned=2))
         )
     for i in range(len(windows), len(windows) + drain):
         recorder.record(Outcome(Kind.CUT, 0, 0, 0, 0, 10**9, detail="at the drain limit"))
-        windows.append(recorder.take(Frame(i, i, i + 1.0, None, 0, 0, 0.0)))
+        windows.append(recorder.take(flat_frame(i, i, i + 1.0, None, 0, 0, 0.0)))
     return windows
 
 

@@ -1,6 +1,7 @@
 """Stretches without a success, and those that are none."""
 
 import pytest
+from windows import flat_window
 
 from loadtest.core.measure.silence import silences
 from loadtest.core.measure.window import Window
@@ -9,7 +10,18 @@ from loadtest.core.measure.window import Window
 def windows(ok: list[int], *, users: int = 2, max_ms: float = 20.0) -> list[Window]:
     """A window of one second for each number of successes."""
     return [
-        Window(i, float(i), i + 1.0, 0, users, users, float(users), 1.0, n, max_ms=max_ms if n else None)
+        flat_window(
+            index=i,
+            start_s=float(i),
+            end_s=i + 1.0,
+            level=0,
+            users=users,
+            running=users,
+            active=float(users),
+            in_flight=1.0,
+            ok=n,
+            max_ms=max_ms if n else None,
+        )
         for i, n in enumerate(ok)
     ]
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from windows import changed, flat_window
 
 from loadtest.core.judge.trust import assess, client_limited, persists
 from loadtest.core.measure.window import Window
@@ -12,7 +11,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 
 PLAN = Plan(TrafficCurve((Step(0.0, 10),), 600.0), StopConditions(), TargetRef("mock:"))
 # What an idle machine measures: a little of everything, nothing over its limit.
-CALM = Window(
+CALM = flat_window(
     index=0,
     start_s=0.0,
     end_s=1.0,
@@ -33,7 +32,7 @@ CALM = Window(
 def run(count: int, marked: dict[int, dict[str, object]] | None = None) -> list[Window]:
     """A calm run, with other figures in some windows."""
     return [
-        replace(CALM, index=i, start_s=float(i), end_s=i + 1.0, **(marked or {}).get(i, {}))  # type: ignore[arg-type]
+        changed(CALM, index=i, start_s=float(i), end_s=i + 1.0, **(marked or {}).get(i, {}))  # type: ignore[arg-type]
         for i in range(count)
     ]
 
@@ -61,13 +60,13 @@ def run(count: int, marked: dict[int, dict[str, object]] | None = None) -> list[
     ],
 )
 def test_marks_of_a_window(members, codes) -> None:
-    reasons = client_limited(replace(CALM, **members))
+    reasons = client_limited(changed(CALM, **members))
     assert [reason.code for reason in reasons] == codes
     assert all(reason.text and reason.advice for reason in reasons)
 
 
 def test_the_words_name_the_figure_and_what_helps() -> None:
-    (reason,) = client_limited(replace(CALM, cpu=0.97))
+    (reason,) = client_limited(changed(CALM, cpu=0.97))
     assert reason.text == "the generator used 97% of one core"
     assert reason.advice.startswith("add --workers 2")
 

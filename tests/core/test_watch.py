@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from windows import flat_frame
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.watch import WITHHELD, overall, verdicts
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
 from loadtest.core.traffic.curve import curve_of
@@ -40,7 +41,7 @@ def windows(given: Plan, over_share, n: int = 50, *, model: bool = False, **memb
         users = given.curve.users_at(i)
         level = level_of(plan_levels(given), i, i + 1)
         busy = 0.15 * late.sum() + 0.05 * (n - late.sum())
-        taken.append(recorder.take(Frame(i, i, i + 1.0, level, users, users, float(busy), **members)))
+        taken.append(recorder.take(flat_frame(i, i, i + 1.0, level, users, users, float(busy), **members)))
     return taken
 
 
@@ -155,6 +156,6 @@ def test_failures_alone_have_no_interval() -> None:
     for i in range(30):
         for _ in range(50):
             recorder.record(Outcome(Kind.TIMEOUT, 0, 0, 0, 40 * 10**6, 40 * 10**6))
-        seen.append(recorder.take(Frame(i, i, i + 1.0, 0, 2, 2, 2.0)))
+        seen.append(recorder.take(flat_frame(i, i, i + 1.0, 0, 2, 2, 2.0)))
     (found,) = verdicts(given, seen)
     assert (found.answer, found.over, found.low_ms, found.high_ms) == ("not met", 1500, None, None)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from engine_kit import descendants, gone, plan_of
+from windows import flat_frame
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.trust import assess
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan, TargetRef
@@ -32,7 +33,7 @@ def _window(index: int, latencies_us: list[int]) -> Window:
     recorder = Recorder(threshold_ns=5_000_000)
     for latency_us in latencies_us:
         recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, latency_us * 1000))
-    return recorder.take(Frame(index, index, index + 1, 0, 1, 1, 1.0))
+    return recorder.take(flat_frame(index, index, index + 1, 0, 1, 1, 1.0))
 
 
 def test_windows_close_when_every_living_worker_has_sent_them_and_merge_exactly() -> None:

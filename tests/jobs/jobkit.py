@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from windows import flat_window
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.histogram import Histogram
@@ -56,7 +57,7 @@ def _encoded(n: int, latency_ms: float) -> str:
 
 def window(index: int, *, ok: int = 100, latency_ms: float = 20.0, users: int = 1, level: int | None = 0) -> Window:
     """Ten seconds in which `ok` requests of one latency completed."""
-    return Window(
+    return flat_window(
         index=index,
         start_s=index * 10.0,
         end_s=index * 10.0 + 10.0,

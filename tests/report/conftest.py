@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from windows import flat_frame
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
@@ -59,7 +60,7 @@ def windows(plan: Plan) -> list[Window]:
             recorder.record(Outcome(Kind.OK, 200, 64, 0, 0, (20 + k % 5) * 1_000_000 + k, kernel_clock=True))
         if i % 10 == 0:
             recorder.record(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 10**9, detail="read"))
-        found.append(recorder.take(Frame(i, i, i + 1.0, level_of(levels, i, i + 1.0), users, users, users)))
+        found.append(recorder.take(flat_frame(i, i, i + 1.0, level_of(levels, i, i + 1.0), users, users, users)))
     return found
 
 

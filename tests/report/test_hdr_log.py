@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
+from windows import flat_frame
 
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
@@ -92,7 +93,7 @@ def test_tags(windows: list[Window], level: int | None, tag: str) -> None:
 def test_streamed_answers_have_intervals_of_their_own(tmp_path: Path) -> None:
     recorder = Recorder()
     recorder.record(Outcome(Kind.OK, 200, 1, 0, 20_000_000, 50_000_000, gaps_ns=(10_000_000, 20_000_000)))
-    window = recorder.take(Frame(0, 0.0, 1.0, 0, 1, 1, 1.0))
+    window = recorder.take(flat_frame(0, 0.0, 1.0, 0, 1, 1, 1.0))
     path = tmp_path / "latency.hlog"
     path.write_text(log_header(0.0) + log_line(window, LEVELS))
     reader = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000, 3))

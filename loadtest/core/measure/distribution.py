@@ -99,10 +99,9 @@ class Latencies:
         """The exact sum of `parts`."""
         return cls(**{name: Distribution.merged(getattr(part, name) for part in parts) for name in KINDS})
 
-    def judged(self, *, on_model: bool) -> Distribution:
-        """The one that a threshold is compared with (S4): an open workload's counts from the intended time on."""
-        if on_model and self.model.encoded:
-            return self.model
+    @property
+    def judged(self) -> Distribution:
+        """The client's one that a threshold is compared with (S4): an open workload's, from the intended time on."""
         return self.response if self.response.encoded else self.client
 
     def figures(self, names: Sequence[str] = FIGURES) -> dict[str, float | None]:

@@ -22,14 +22,14 @@ from loadtest.core.traffic.arrivals import Sends
 __all__ = ["Load", "Span", "Window", "merge_windows"]
 
 # The order of a file's members, which readers of old files may rely on.
-_MEMBERS = (
-    "index start_s end_s level users running active in_flight ok errors details bytes_in latency model_latency "
-    "latency_sum_s p50_ms p95_ms p99_ms max_ms model_p50_ms model_p95_ms model_p99_ms over over_batches clamped "
-    "user_clock spawned spawn_lag_sum_s spawn_lag_max_s loop_lag_s cpu steal clock_step_s workers lost_workers "
-    "intended late very_late dropped response response_p50_ms response_p95_ms response_p99_ms response_max_ms "
-    "ttfb ttfb_p50_ms ttfb_p95_ms ttfb_p99_ms ttfb_max_ms "
-    "inter_chunk inter_chunk_p50_ms inter_chunk_p95_ms inter_chunk_p99_ms inter_chunk_max_ms"
-).split()  # noqa: SIM905
+_MEMBERS = """
+index start_s end_s level users running active in_flight ok errors details bytes_in latency model_latency latency_sum_s
+p50_ms p95_ms p99_ms max_ms model_p50_ms model_p95_ms model_p99_ms over over_batches clamped user_clock spawned
+spawn_lag_sum_s spawn_lag_max_s loop_lag_s cpu steal clock_step_s workers lost_workers intended late very_late dropped
+response response_p50_ms response_p95_ms response_p99_ms response_max_ms
+ttfb ttfb_p50_ms ttfb_p95_ms ttfb_p99_ms ttfb_max_ms
+inter_chunk inter_chunk_p50_ms inter_chunk_p95_ms inter_chunk_p99_ms inter_chunk_max_ms
+""".split()
 
 
 @dataclass(frozen=True, slots=True)

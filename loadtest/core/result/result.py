@@ -14,6 +14,7 @@ from loadtest.core.judge.decision import REASONS, Reason, Stop
 from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.judge.trust import assess
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
+from loadtest.core.judge.verdicts import overall, verdicts
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
@@ -181,9 +182,6 @@ def build_result(
     windows: Sequence[Window],
     stop: Stop,
     *,
-    verdicts: Sequence[LatencyVerdict] = (),
-    overall: LatencyVerdict | None = None,
-    trust: Trust | None = None,
     starts: Sequence[UserChange] = (),
     job: Mapping[str, Any] | None = None,
     label: str = "",
@@ -200,7 +198,7 @@ def build_result(
     """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
     windows: all, in any order. Those that begin at or after `stopped_at_s`, or without planned users, are the draining:
-    they count in the totals only.
+    they count in the totals only. What is not given follows from `plan` and `windows`: verdicts, trust, the best rate.
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
@@ -208,7 +206,8 @@ def build_result(
     client, model = _merged(levels, ordered)
     ended_s = math.inf if stopped_at_s is None else stopped_at_s
     traffic = [window for window in ordered if window.users and window.start_s < ended_s]
-    broken = {verdict.level for verdict in verdicts if verdict.answer == "not met" and verdict.level is not None}
+    by_level = verdicts(plan, ordered)
+    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
     best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
@@ -221,10 +220,10 @@ def build_result(
         totals=replace(totals, lost_workers=lost),
         latency=_latency(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
-        trust=assess(plan, ordered, workers) if trust is None else trust,
+        trust=assess(plan, ordered, workers),
         best=best,
-        verdicts=tuple(verdicts),
-        overall=overall,
+        verdicts=by_level,
+        overall=overall(plan, ordered, by_level),
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -255,8 +254,9 @@ def _latency(
     judged = model if on_model else client
     if best is not None:
         traffic = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
-        judged = merged(w.latencies.model.encoded if on_model else w.latencies.client.encoded for w in traffic)
-    if plan.arrivals is not None and not on_model:
+        latencies = (w.latencies.model if on_model else w.latencies.judged for w in traffic)
+        judged = merged(latency.encoded for latency in latencies)
+    elif plan.arrivals is not None and not on_model:
         judged = merged(w.latencies.response.encoded for w in traffic)
     percentile = DEFAULT_PERCENTILE if threshold is None else threshold.percentile
     value_us = judged.percentile_us(percentile)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.counts import Counts
 
 __all__ = ["ENOUGH", "Tally", "design_effect", "tally_of"]
 
@@ -41,12 +41,12 @@ class Tally:
     over: int = 0
     batches: Pairs = ()
 
-    def with_window(self, window: Window) -> Tally:
-        """The tally after one more window."""
-        batches = self.batches + window.counts.over_batches
+    def plus(self, counts: Counts) -> Tally:
+        """The tally after one more window's counts."""
+        batches = self.batches + counts.over_batches
         if len(batches) > MAX_KEPT:
             batches = _joined(batches)
-        return Tally(self.n + window.completed, self.over + window.counts.over, batches)
+        return Tally(self.n + counts.completed, self.over + counts.over, batches)
 
     @property
     def share(self) -> float:
@@ -54,11 +54,11 @@ class Tally:
         return self.over / self.n if self.n else 0.0
 
 
-def tally_of(windows: Iterable[Window]) -> Tally:
-    """The tally of consecutive windows."""
+def tally_of(parts: Iterable[Counts]) -> Tally:
+    """The tally of consecutive windows' counts."""
     tally = Tally()
-    for window in windows:
-        tally = tally.with_window(window)
+    for counts in parts:
+        tally = tally.plus(counts)
     return tally
 
 

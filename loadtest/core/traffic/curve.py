@@ -116,25 +116,31 @@ class TrafficCurve:
         )
 
     def levels(self, min_length_s: float) -> tuple[Level, ...]:
-        """The stretches to report, covering the whole curve, each at least `min_length_s` long if the curve is.
+        """The stretches to report, covering the whole curve.
 
-        A stretch of constant users that is long enough is a level of its own; shorter ones (a fast ramp) are
-        joined with what follows until they are. A rest at the end joins the level before it.
+        A stretch of constant users that is at least `min_length_s` long is a level of its own, whatever is beside it.
+        Shorter ones (a fast ramp) are joined with the short ones that follow until they are as long. A rest of them is
+        a short level; at the curve's end it joins the ramp before it.
         """
         ends = [step.at_s for step in self.steps[1:]] + [self.end_s]
-        levels: list[Level] = []
-        first = 0
-        for i, (step, end_s) in enumerate(zip(self.steps, ends, strict=True)):
-            start_s = self.steps[first].at_s
-            last = i == len(self.steps) - 1
-            next_is_long = not last and ends[i + 1] - ends[i] >= min_length_s
-            if end_s - start_s >= min_length_s or last or (next_is_long and first < i):
-                levels.append(Level(len(levels), start_s, end_s, step.users, self.steps[first].users))
-                first = i + 1
-        if len(levels) > 1 and levels[-1].end_s - levels[-1].start_s < min_length_s:
-            tail, before = levels.pop(), levels.pop()
-            levels.append(Level(before.index, before.start_s, tail.end_s, tail.users, before.from_users))
-        return tuple(levels)
+        pieces: list[list[tuple[Step, float]]] = []
+        for step, end_s in zip(self.steps, ends, strict=True):
+            plateau = end_s - step.at_s >= min_length_s
+            if pieces and not plateau and _length_s(pieces[-1]) < min_length_s:
+                pieces[-1].append((step, end_s))
+            else:
+                pieces.append([(step, end_s)])
+        if len(pieces) > 1 and _length_s(pieces[-1]) < min_length_s and len(pieces[-2]) > 1:
+            rest = pieces.pop()
+            pieces[-1].extend(rest)
+        return tuple(
+            Level(index, piece[0][0].at_s, piece[-1][1], piece[-1][0].users, piece[0][0].users)
+            for index, piece in enumerate(pieces)
+        )
+
+
+def _length_s(piece: Sequence[tuple[Step, float]]) -> float:
+    return piece[-1][1] - piece[0][0].at_s
 
 
 def curve_of(traffic: Traffic, options: RunOptions = RunOptions()) -> TrafficCurve:

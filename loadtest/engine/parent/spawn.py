@@ -14,7 +14,6 @@ from contextlib import closing
 from typing import Any, Literal
 
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.judge.watch import overall, verdicts
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
@@ -260,13 +259,10 @@ class Run:
 
     def _build(self) -> RunResult:
         assert self._stop is not None
-        levels = verdicts(self._plan, self._windows)
         return build_result(
             self._plan,
             self._windows,
             self._stop,
-            verdicts=levels,
-            overall=overall(self._plan, self._windows, levels),
             starts=self._changes,
             started_at=self._started_at,
             stopped_at_s=self._stopped_at_s,

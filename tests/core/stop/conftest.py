@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from windows import flat_window
 
 from loadtest.core.measure.window import Window
 
@@ -33,7 +34,7 @@ def make_windows() -> MakeWindows:
             index = first + i
             values: dict[str, Any] = {"level": 0, "users": 4, "running": 4, "active": 4.0, "in_flight": 4.0} | members
             windows.append(
-                Window(
+                flat_window(
                     index=index,
                     start_s=index * length_s,
                     end_s=(index + 1) * length_s,

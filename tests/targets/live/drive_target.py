@@ -36,7 +36,7 @@ from loadtest.targets.http import (
     dial,
     poller,
     sagemaker,
-    timestamps,  # noqa: E402
+    timestamps,
 )
 
 EPOLL = poller._new_epoll

@@ -33,9 +33,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.judge.verdict import Answer
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.counts import Counts
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.burst import ENOUGH, Tally, design_effect, tally_of
 from loadtest.core.stats.evidence import interval, log_beta_ratio, log_over, log_under
@@ -82,15 +81,8 @@ class LatencyRule:
         """Share of requests that may be over the limit, q; decimal, since 1 - 0.95 is not the float 0.05."""
         return round(1 - self.threshold.percentile, 9)
 
-    def check(self, windows: Sequence[Window]) -> Decision | None:
-        """windows: all of one level, in order. Whoever looks at each window keeps a `Tally` and asks `judge`."""
-        judgement = self.judge(tally_of(windows), windows)
-        if judgement.answer != "not met":
-            return None
-        return Decision(Reason.LATENCY, self.evidence(judgement))
-
-    def judge(self, tally: Tally, recent: Sequence[Window], *, rolling: bool = False) -> Judgement:
-        """tally: the level's, or the rolling stretch's. recent: its latest windows, enough for three stretches."""
+    def judge(self, tally: Tally, recent: Sequence[Counts], *, rolling: bool = False) -> Judgement:
+        """tally: the level's, or the rolling stretch's. recent: of its latest windows, enough for three stretches."""
         if not tally.n:
             return Judgement("undecided", "no requests", 0, 0)
         gross = self._gross(recent)
@@ -164,15 +156,15 @@ class LatencyRule:
             return plain and log_over(n / effect, share * n / effect, HEALTHY * self.allowed) >= limit
         return log_under(n / effect, share * n / effect, self.allowed) >= limit
 
-    def _gross(self, recent: Sequence[Window]) -> Judgement | None:
+    def _gross(self, recent: Sequence[Counts]) -> Judgement | None:
         far = min(GROSS_TIMES * self.allowed, (1 + self.allowed) / 2)
-        stretches: list[list[Window]] = []
+        stretches: list[list[Counts]] = []
         count = over = 0
-        for window in reversed(recent):
+        for counts in reversed(recent):
             if not count:
                 stretches.append([])
-            stretches[-1].insert(0, window)
-            count, over = count + window.completed, over + window.counts.over
+            stretches[-1].insert(0, counts)
+            count, over = count + counts.completed, over + counts.over
             if count >= GROSS_REQUESTS:
                 if over < far * count:
                     return None
@@ -181,7 +173,7 @@ class LatencyRule:
                 count = over = 0
         else:
             return None
-        tally = tally_of(window for stretch in reversed(stretches) for window in stretch)
+        tally = tally_of(counts for stretch in reversed(stretches) for counts in stretch)
         effect = design_effect(tally.batches, GROSS_BATCH, enough=6, longer=4, clearly=1.0)
         if effect is None or _tail(tally.n / effect, self.allowed, tally.over / effect) > GROSS_TAIL:
             return None

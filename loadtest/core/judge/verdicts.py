@@ -1,0 +1,123 @@
+"""What a finished run says about its latency threshold: every level's verdict, and the whole run's.
+
+The windows are shown to a `LatencyWatch`, the object that decides while a run goes. No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadtest.core.judge.stop.latency import BATCH, Judgement, LatencyRule
+from loadtest.core.judge.verdict import LatencyVerdict
+from loadtest.core.judge.watch import ROLLING_S, LatencyWatch, Opinion
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.window import Window
+from loadtest.core.stats.burst import design_effect, tally_of
+from loadtest.core.traffic.plan import Plan
+
+__all__ = ["WITHHELD", "overall", "verdicts"]
+
+WITHHELD = "withheld: the load generator set the pace"
+
+
+def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...]:
+    """One verdict for every level with requests; () without a threshold. windows: of the run, in order.
+
+    A piece of a ramp has the verdict of the minute that ends with it, or of the minute that broke the threshold.
+    """
+    threshold = plan.stop.latency
+    if threshold is None:
+        return ()
+    rule = LatencyRule(threshold)
+    watch = LatencyWatch(plan, rule)
+    traffic = [window for window in windows if window.users]
+    for window in traffic:
+        watch.observe(window)
+    ends_s = {window.level: window.end_s for window in traffic}
+    measured = {window.level for window in traffic if window.completed}
+    found = []
+    for level, opinion in sorted(watch.opinions.items()):
+        if level not in measured:
+            continue
+        if opinion.ramp:
+            end_s = opinion.since_s if opinion.broken else ends_s[level]
+            part = [w for w in traffic if end_s - ROLLING_S - 1e-6 <= w.start_s and w.end_s <= end_s + 1e-6]
+        else:
+            part = [window for window in traffic if window.level == level]
+        found.append(_of_level(plan, rule, level, part, opinion))
+    return tuple(found)
+
+
+def overall(plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict]) -> LatencyVerdict | None:
+    """The whole run's verdict; None without a threshold or without requests. levels: what `verdicts` found.
+
+    "not met" if any level or any minute of a ramp is; else "met" if all requests together show it and no level is
+    undecided with more over the limit than allowed; else "undecided".
+    """
+    threshold = plan.stop.latency
+    traffic = [window for window in windows if window.users and window.completed]
+    if threshold is None or not traffic:
+        return None
+    rule = LatencyRule(threshold)
+    broken = next((verdict for verdict in levels if verdict.answer == "not met"), None)
+    if broken is not None:
+        return broken
+    judgement = rule.judge(tally_of(window.counts for window in traffic), ())
+    whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
+    doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
+    if whole.answer == "met" and not doubtful:
+        return whole
+    # All requests together mix levels, so they can only confirm: they break nothing that no level breaks.
+    reasons = [found.rule for found in doubtful if found.rule == WITHHELD] or [found.rule for found in doubtful]
+    return replace(whole, answer="undecided", rule=reasons[0] if reasons else whole.rule, decided_at_s=None)
+
+
+def _of_level(plan: Plan, rule: LatencyRule, level: int, windows: Sequence[Window], opinion: Opinion) -> LatencyVerdict:
+    verdict = _verdict(plan, rule, level, windows, opinion.judgement, opinion.since_s)
+    if opinion.withheld:
+        return replace(verdict, answer="undecided", rule=WITHHELD, decided_at_s=None)
+    return verdict
+
+
+def _verdict(
+    plan: Plan, rule: LatencyRule, level: int | None, windows: Sequence[Window], judgement: Judgement, since_s: float
+) -> LatencyVerdict:
+    """`judgement` with the figures of all of `windows`."""
+    tally = tally_of(window.counts for window in windows)
+    effective = tally.n / (design_effect(tally.batches, BATCH) or 1.0)
+    clock, histogram = _judged(plan, windows)
+    low_ms, high_ms = _interval_ms(rule, histogram, effective / tally.n)
+    undecided = judgement.answer == "undecided"
+    return LatencyVerdict(
+        answer=judgement.answer,
+        percentile=rule.threshold.percentile,
+        limit_ms=float(rule.threshold.limit_ms),
+        clock=clock,
+        level=level,
+        n=tally.n,
+        over=tally.over,
+        effective_n=round(effective, 1),
+        low_ms=low_ms,
+        high_ms=high_ms,
+        rule=judgement.rule,
+        decided_at_s=None if undecided else since_s,
+        more_requests=rule.more_requests(tally) if undecided else None,
+    )
+
+
+def _judged(plan: Plan, windows: Sequence[Window]) -> tuple[str, Histogram]:
+    """(whose clock was compared, the latencies on it) (S4). An open workload's count from the intended time on."""
+    on_model = plan.options.latency_clock != "client" and any(window.latencies.model.encoded for window in windows)
+    judged = (window.latencies.model if on_model else window.latencies.judged for window in windows)
+    return "model" if on_model else "client", merged(distribution.encoded for distribution in judged)
+
+
+def _interval_ms(rule: LatencyRule, histogram: Histogram, effect: float) -> tuple[float | None, float | None]:
+    """95 % interval of the percentile. effect: effective size over size."""
+    n = histogram.total
+    if not n:
+        return None, None
+    low, high = rule.ranks(n, effect * n)
+    return histogram.value_at_rank_us(low) / 1000, None if high is None else histogram.value_at_rank_us(high) / 1000

@@ -1,0 +1,48 @@
+"""Windows and frames by the flat names that files have: a test says what it is about, and leaves the rest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from loadtest.core.measure.health import Health
+from loadtest.core.measure.record import Frame
+from loadtest.core.measure.window import Load, Span, Window
+from loadtest.core.traffic.arrivals import Sends
+
+__all__ = ["changed", "flat_frame", "flat_window", "framed"]
+
+
+def flat_window(index: int = 0, start_s: float | None = None, end_s: float | None = None, **members: Any) -> Window:
+    """One second of a run by default, the `index`-th."""
+    start_s = float(index) if start_s is None else start_s
+    end_s = start_s + 1.0 if end_s is None else end_s
+    return Window.from_dict({"index": index, "start_s": start_s, "end_s": end_s, **members})
+
+
+def changed(window: Window, **members: Any) -> Window:
+    """`window` with other values of some members."""
+    return Window.from_dict({**window.to_dict(), **members})
+
+
+def flat_frame(
+    index: int,
+    start_s: float,
+    end_s: float,
+    level: int | None,
+    users: int,
+    running: int,
+    active: float,
+    age_sum_s: float = 0.0,
+    sends: Sends = Sends(),
+    **health: Any,
+) -> Frame:
+    """What an engine knows of a window."""
+    return Frame(Span(index, start_s, end_s, level), Load(users, running, active), age_sum_s, Health(**health), sends)
+
+
+def framed(frame: Frame, **members: Any) -> Frame:
+    """`frame` with other values of some members."""
+    flat = {**asdict(frame.span), **asdict(frame.load), **asdict(frame.health)}
+    flat.pop("in_flight")
+    return flat_frame(**{**flat, "age_sum_s": frame.age_sum_s, "sends": frame.sends, **members})
