@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from windows import flat_window
 
 from loadtest.core.judge.stop.latency import LatencyRule
 from loadtest.core.judge.watch import LatencyWatch
@@ -66,18 +65,20 @@ def windows_of(flags: Flags, rate_per_s: int) -> Iterator[Window]:
         part = flags[index * rate_per_s : (index + 1) * rate_per_s]
         counts = np.add.reduceat(part, np.arange(0, len(part), BATCH), dtype=np.int64)
         sizes = [min(BATCH, len(part) - i * BATCH) for i in range(len(counts))]
-        yield flat_window(
-            index=index,
-            start_s=float(index),
-            end_s=index + 1.0,
-            level=0,
-            users=5,
-            running=5,
-            active=5.0,
-            in_flight=5.0,
-            ok=len(part),
-            over=int(part.sum()),
-            over_batches=tuple(zip(sizes, counts.tolist(), strict=True)),
+        yield Window.from_dict(
+            dict(
+                index=index,
+                start_s=float(index),
+                end_s=index + 1.0,
+                level=0,
+                users=5,
+                running=5,
+                active=5.0,
+                in_flight=5.0,
+                ok=len(part),
+                over=int(part.sum()),
+                over_batches=tuple(zip(sizes, counts.tolist(), strict=True)),
+            )
         )
 
 

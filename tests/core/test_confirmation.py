@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from results import result_with
 from windows import flat_window
 
 from loadtest.core.judge.decision import Reason, Stop
@@ -13,7 +14,7 @@ from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
-from loadtest.core.result.result import RunResult, build_result, exit_code
+from loadtest.core.result.result import RunResult, exit_code
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
@@ -47,7 +48,7 @@ def _replay(
     closed = Plan(TrafficCurve((Step(0.0, 1),), 1.0), stop, TargetRef("null:"))
     overall = None if answer in (None, "none") else LatencyVerdict(answer, 0.95, 100, "client")  # type: ignore[arg-type]
     windows = _windows(in_flight, **counts)
-    return build_result(open_plan(closed, Arrivals(RATE, 9)), windows, Stop(reason), overall=overall, trust=trust)
+    return result_with(open_plan(closed, Arrivals(RATE, 9)), windows, Stop(reason), overall=overall, trust=trust)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_a_long_run_keeps_no_more_than_its_last_minute() -> None:
     for i in range(2_000):
         controller.observe(window(i, over_batches=((10, 0),) * 5))
     assert len(controller._recent) <= 70
-    assert all(not kept.over_batches and not kept.latency for kept in controller._recent)
+    assert all(not kept.counts.over_batches and not kept.latencies.client.encoded for kept in controller._recent)
     assert isinstance(controller.tick(17_999.0), Hold)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from windows import flat_frame
 
+from loadtest.core.measure.distribution import Distribution
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.levels import LevelResult, level_of, level_results, percentiles_ms, plan_levels
+from loadtest.core.measure.levels import LevelResult, level_of, level_results, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
@@ -39,7 +40,9 @@ STAIRS = ((0.0, 2), (10.0, 4), (20.0, 6))
         ),
         pytest.param(plan_of(*STAIRS, end_s=30, limit_s=15), [(0, 10, 2, 2), (10, 15, 4, 4)], id="limit cuts a level"),
         pytest.param(plan_of(*STAIRS, end_s=30, limit_s=10), [(0, 10, 2, 2)], id="limit on a border"),
-        pytest.param(plan_of(*STAIRS, end_s=30, limit_s=21), [(0, 10, 2, 2), (10, 21, 6, 4)], id="short rest joins"),
+        pytest.param(
+            plan_of(*STAIRS, end_s=30, limit_s=21), [(0, 10, 2, 2), (10, 20, 4, 4), (20, 21, 6, 6)], id="short rest"
+        ),
         pytest.param(plan_of(*STAIRS, end_s=30, window_s=6.0), [(0, 30, 6, 2)], id="two windows at least"),
         pytest.param(plan_of((0.0, 1), end_s=0.5), [(0, 0.5, 1, 1)], id="shorter than a window"),
     ],
@@ -84,28 +87,44 @@ def test_a_level_is_the_sum_of_its_own_windows() -> None:
     ]
     first, second = level_results(LEVELS, windows)
     assert (first.windows, first.measured_s, first.ok, first.errors) == (2, 2.0, 5, 2)
-    assert first.error_kinds == {"timeout": 2}
+    assert first.counts.errors == {"timeout": 2}
     assert first.throughput_per_s == 2.5
-    assert first.over == 2, "the failures; the answer of 60 ms took the model 30"
+    assert first.counts.over == 2, "the failures; the answer of 60 ms took the model 30"
     assert first.active == 2.0
     assert first.in_flight == pytest.approx((0.06 + 0.1 + 2.0) / 2)
-    assert first.mean_ms == pytest.approx(32)
-    assert (first.p50_ms, first.p95_ms, first.p99_ms, first.max_ms) == (pytest.approx(30, rel=1e-3), 60, 60, 60)
-    assert first.model_p50_ms == pytest.approx(15, rel=1e-3)
-    assert Histogram.decode(first.latency).total == 5
-    assert (second.ok, second.p99_ms, second.windows) == (1, 7, 1)
+    assert first.latencies.client.mean_ms == pytest.approx(32)
+    assert (
+        first.latencies.client.p50_ms,
+        first.latencies.client.p95_ms,
+        first.latencies.client.p99_ms,
+        first.latencies.client.max_ms,
+    ) == (pytest.approx(30, rel=1e-3), 60, 60, 60)
+    assert first.latencies.model.p50_ms == pytest.approx(15, rel=1e-3)
+    assert Histogram.decode(first.latencies.client.encoded).total == 5
+    assert (second.ok, second.latencies.client.p99_ms, second.windows) == (1, 7, 1)
 
 
 def test_a_level_that_was_begun_but_not_measured_says_so() -> None:
     whole, begun = level_results(LEVELS, [window(0, 0, [1]), window(1, 0, [1]), window(2, None, [1])])
     assert whole.windows == 2
-    assert (begun.windows, begun.ok, begun.throughput_per_s, begun.p95_ms, begun.in_flight) == (0, 0, None, None, None)
-    assert begun.latency == ""
+    assert (begun.windows, begun.ok, begun.throughput_per_s, begun.latencies.client.p95_ms, begun.in_flight) == (
+        0,
+        0,
+        None,
+        None,
+        None,
+    )
+    assert begun.latencies.client.encoded == ""
 
 
 def test_a_level_of_failures_has_a_rate_of_zero_and_no_latency() -> None:
     (level,) = level_results(LEVELS[:1], [window(0, 0, [], failures=3)])
-    assert (level.throughput_per_s, level.errors, level.mean_ms, level.max_ms) == (0.0, 3, None, None)
+    assert (level.throughput_per_s, level.errors, level.latencies.client.mean_ms, level.latencies.client.max_ms) == (
+        0.0,
+        3,
+        None,
+        None,
+    )
 
 
 def test_no_windows_no_levels() -> None:
@@ -115,12 +134,12 @@ def test_no_windows_no_levels() -> None:
 def test_no_percentile_exceeds_the_exact_maximum() -> None:
     histogram = Histogram()
     histogram.record([24_000] * 3)
-    assert percentiles_ms(histogram)[0] > 24, "the counter's highest value"
-    assert percentiles_ms(histogram, max_ms=24.0) == [24.0, 24.0, 24.0]
-    assert percentiles_ms(Histogram(), max_ms=24.0) == [None, None, None]
+    assert (Distribution.of(histogram).p50_ms or 0) > 24, "the counter's highest value"
+    assert Distribution.of(histogram, 24.0).row == (24.0, 24.0, 24.0, 24.0)
+    assert Distribution.of(Histogram(), 24.0).row == (None, None, None, None)
 
 
 def test_round_trip_drops_what_a_newer_writer_added() -> None:
     (level,) = level_results(LEVELS[:1], [window(0, 0, [1, 2])])
     assert LevelResult.from_dict({**level.to_dict(), "novelty": 1}) == level
-    assert LevelResult.from_dict(level.to_dict()) != replace(level, ok=9)
+    assert LevelResult.from_dict(level.to_dict()) != replace(level, windows=9)

@@ -1,19 +1,19 @@
 """Outcomes to windows: counts, the histograms behind them, the threshold's count, and exact merging."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from windows import flat_frame, framed
+from windows import changed, flat_frame, framed
 
+from loadtest.core.measure.counts import MAX_DETAILS
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import BATCH, MAX_BATCHES, Recorder
 from loadtest.core.measure.totals import totals_of
-from loadtest.core.measure.window import MAX_DETAILS, Window, merge_windows
+from loadtest.core.measure.window import Window, merge_windows
 
 MS = 1_000_000
 FRAME = flat_frame(index=3, start_s=3.0, end_s=4.0, level=1, users=5, running=4, active=4.5)
@@ -47,23 +47,40 @@ def test_a_window_counts_what_was_recorded():
             failure(Kind.TIMEOUT)._replace(kernel_clock=False),
         ]
     )
-    assert (taken.ok, taken.failed, taken.completed, taken.bytes_in) == (3, 4, 7, 30)
-    assert taken.errors == {"throttled": 1, "model_error": 2, "timeout": 1}
-    assert taken.details == {"throttled ThrottlingException": 1, "model_error 424/500": 2, "timeout": 1}
-    assert taken.user_clock == 1
-    assert Histogram.decode(taken.latency).recorded() == [(10_007, 1), (20_015, 1), (40_031, 1)]
-    assert Histogram.decode(taken.model_latency).recorded() == [(30_015, 1)]
-    assert (taken.p50_ms, taken.p95_ms, taken.max_ms, taken.model_p99_ms) == (20.015, 40.031, 40.0, 30.015)
-    assert taken.latency_sum_s == pytest.approx(0.070)
-    assert (taken.index, taken.level, taken.users, taken.running, taken.active) == (3, 1, 5, 4, 4.5)
+    assert (taken.ok, taken.failed, taken.completed, taken.counts.bytes_in) == (3, 4, 7, 30)
+    assert taken.counts.errors == {"throttled": 1, "model_error": 2, "timeout": 1}
+    assert taken.counts.details == {"throttled ThrottlingException": 1, "model_error 424/500": 2, "timeout": 1}
+    assert taken.counts.user_clock == 1
+    assert Histogram.decode(taken.latencies.client.encoded).recorded() == [(10_007, 1), (20_015, 1), (40_031, 1)]
+    assert Histogram.decode(taken.latencies.model.encoded).recorded() == [(30_015, 1)]
+    assert (
+        taken.latencies.client.p50_ms,
+        taken.latencies.client.p95_ms,
+        taken.latencies.client.max_ms,
+        taken.latencies.model.p99_ms,
+    ) == (20.015, 40.0, 40.0, 30.015)
+    assert taken.counts.latency_sum_s == pytest.approx(0.070)
+    assert (taken.index, taken.level, taken.users, taken.load.running, taken.load.active) == (3, 1, 5, 4, 4.5)
     assert taken.length_s == 1.0
 
 
 def test_a_window_without_success_has_no_latency():
     taken = window([failure()])
-    assert (taken.latency, taken.model_latency, taken.p50_ms, taken.max_ms, taken.ok) == ("", "", None, None, 0)
+    assert (
+        taken.latencies.client.encoded,
+        taken.latencies.model.encoded,
+        taken.latencies.client.p50_ms,
+        taken.latencies.client.max_ms,
+        taken.ok,
+    ) == ("", "", None, None, 0)
     empty = window([], threshold_ms=10)
-    assert (empty.completed, empty.errors, empty.in_flight, empty.over, empty.over_batches) == (0, {}, 0.0, 0, ())
+    assert (
+        empty.completed,
+        empty.counts.errors,
+        empty.load.in_flight,
+        empty.counts.over,
+        empty.counts.over_batches,
+    ) == (0, {}, 0.0, 0, ())
 
 
 def test_take_starts_the_next_window():
@@ -72,7 +89,13 @@ def test_take_starts_the_next_window():
     recorder.record(failure())
     recorder.take(FRAME)
     after = recorder.take(framed(FRAME, index=4, start_s=4.0, end_s=5.0))
-    assert (after.completed, after.bytes_in, after.over, after.details, after.user_clock) == (0, 0, 0, {}, 0)
+    assert (
+        after.completed,
+        after.counts.bytes_in,
+        after.counts.over,
+        after.counts.details,
+        after.counts.user_clock,
+    ) == (0, 0, 0, {}, 0)
 
 
 def test_in_flight_is_little_s_integral_across_windows():
@@ -83,23 +106,26 @@ def test_in_flight_is_little_s_integral_across_windows():
         if done:
             recorder.record(success(2000))
         frame = framed(FRAME, index=index, start_s=index, end_s=index + 1, age_sum_s=age_sum_s)
-        shares.append(recorder.take(frame).in_flight)
+        shares.append(recorder.take(frame).load.in_flight)
     assert shares == pytest.approx([0.5, 1.0, 0.5])
 
 
 def test_failures_count_as_in_flight_while_they_lasted():
-    assert window([failure(ms=250), success(250)]).in_flight == pytest.approx(0.5)
+    assert window([failure(ms=250), success(250)]).load.in_flight == pytest.approx(0.5)
 
 
 def test_latencies_are_rounded_to_the_nearest_microsecond():
-    recorded = [value for value, _ in Histogram.decode(window([success(0.0014), success(0.0016)]).latency).recorded()]
+    recorded = [
+        value
+        for value, _ in Histogram.decode(window([success(0.0014), success(0.0016)]).latencies.client.encoded).recorded()
+    ]
     assert recorded == [1, 2]
 
 
 def test_out_of_range_latencies_are_clamped_and_counted():
     taken = window([success(0), success(4_000_000), success(5)])
-    assert (taken.ok, taken.clamped) == (3, 2)
-    assert Histogram.decode(taken.latency).total == 3
+    assert (taken.ok, taken.counts.clamped) == (3, 2)
+    assert Histogram.decode(taken.latencies.client.encoded).total == 3
 
 
 @pytest.mark.parametrize(
@@ -113,18 +139,18 @@ def test_out_of_range_latencies_are_clamped_and_counted():
 def test_over_counts_raw_latencies_and_failures(clock, over):
     outcomes = [success(10), success(10.000001), success(20), success(30, model_us=5000), failure(ms=0.1)]
     taken = window(outcomes, threshold_ms=10, clock=clock)
-    assert taken.over == over
-    assert taken.over_batches == ((5, over),)
+    assert taken.counts.over == over
+    assert taken.counts.over_batches == ((5, over),)
 
 
 def test_without_a_threshold_nothing_is_over():
     taken = window([success(10), failure()])
-    assert (taken.over, taken.over_batches) == (0, ())
+    assert (taken.counts.over, taken.counts.over_batches) == (0, ())
 
 
 def test_batches_are_of_consecutive_completions():
     outcomes = [success(1)] * BATCH + [success(20)] * BATCH + [failure()] * 7
-    assert window(outcomes, threshold_ms=10).over_batches == ((BATCH, 0), (BATCH, BATCH), (7, 7))
+    assert window(outcomes, threshold_ms=10).counts.over_batches == ((BATCH, 0), (BATCH, BATCH), (7, 7))
 
 
 @settings(max_examples=40)
@@ -132,10 +158,10 @@ def test_batches_are_of_consecutive_completions():
 def test_batches_add_up_and_stay_few(count, seed):
     slow = np.random.default_rng(seed).random(count) < 0.3
     taken = window([success(20 if each else 1) for each in slow.tolist()], threshold_ms=10)
-    assert sum(n for n, _ in taken.over_batches) == count == taken.ok
-    assert sum(over for _, over in taken.over_batches) == taken.over == int(slow.sum())
-    assert len(taken.over_batches) <= MAX_BATCHES
-    assert all(n >= BATCH for n, _ in taken.over_batches[:-1])
+    assert sum(n for n, _ in taken.counts.over_batches) == count == taken.ok
+    assert sum(over for _, over in taken.counts.over_batches) == taken.counts.over == int(slow.sum())
+    assert len(taken.counts.over_batches) <= MAX_BATCHES
+    assert all(n >= BATCH for n, _ in taken.counts.over_batches[:-1])
 
 
 OUTCOMES = st.lists(
@@ -151,15 +177,14 @@ def test_merging_parts_equals_recording_together(parts):
     split = [window(part, threshold_ms=100) for part in parts]
     merged = merge_windows(split)
     whole = window([outcome for part in parts for outcome in part], threshold_ms=100)
-    for name in ("ok", "errors", "details", "bytes_in", "over", "clamped", "user_clock", "max_ms"):
-        assert getattr(merged, name) == getattr(whole, name), name
-    for name in ("p50_ms", "p95_ms", "p99_ms", "model_p50_ms", "model_p95_ms", "model_p99_ms"):
-        assert getattr(merged, name) == getattr(whole, name), name
-    assert merged.latency == whole.latency
-    assert merged.model_latency == whole.model_latency
-    assert merged.latency_sum_s == pytest.approx(whole.latency_sum_s)
-    assert merged.in_flight == pytest.approx(whole.in_flight)
-    assert sum(n for n, _ in merged.over_batches) == whole.completed
+    names = ("ok", "errors", "details", "bytes_in", "over", "clamped", "user_clock", "max_ms", "p50_ms", "p95_ms")
+    for name in (*names, "p99_ms", "model_p50_ms", "model_p95_ms", "model_p99_ms"):
+        assert merged.to_dict()[name] == whole.to_dict()[name], name
+    assert merged.latencies.client.encoded == whole.latencies.client.encoded
+    assert merged.latencies.model.encoded == whole.latencies.model.encoded
+    assert merged.counts.latency_sum_s == pytest.approx(whole.counts.latency_sum_s)
+    assert merged.load.in_flight == pytest.approx(whole.load.in_flight)
+    assert sum(n for n, _ in merged.counts.over_batches) == whole.completed
 
 
 def test_merging_sums_or_takes_the_worst():
@@ -173,10 +198,16 @@ def test_merging_sums_or_takes_the_worst():
             part(workers=2, lost_workers=1),
         ]
     )
-    assert (merged.users, merged.running, merged.active, merged.workers, merged.lost_workers) == (15, 12, 13.5, 4, 1)
-    assert (merged.spawned, merged.spawn_lag_max_s, merged.loop_lag_s) == (3, 0.15, 0.02)
-    assert merged.spawn_lag_sum_s == pytest.approx(0.3)
-    assert (merged.cpu, merged.steal, merged.clock_step_s) == (0.5, 0.2, -0.3)
+    assert (
+        merged.users,
+        merged.load.running,
+        merged.load.active,
+        merged.health.workers,
+        merged.health.lost_workers,
+    ) == (15, 12, 13.5, 4, 1)
+    assert (merged.health.spawned, merged.health.spawn_lag_max_s, merged.health.loop_lag_s) == (3, 0.15, 0.02)
+    assert merged.health.spawn_lag_sum_s == pytest.approx(0.3)
+    assert (merged.health.cpu, merged.health.steal, merged.health.clock_step_s) == (0.5, 0.2, -0.3)
     assert (merged.index, merged.start_s, merged.end_s, merged.level) == (3, 3.0, 4.0, 1)
 
 
@@ -205,7 +236,7 @@ def test_members_of_a_newer_writer_are_dropped():
     values = {**window([success(1)]).to_dict(), "unheard_of": 1}
     assert Window.from_dict(values) == window([success(1)])
     del values["over_batches"]
-    assert Window.from_dict(values).over_batches == ()
+    assert Window.from_dict(values).counts.over_batches == ()
 
 
 def test_a_window_does_not_grow_with_its_requests():
@@ -222,11 +253,11 @@ def test_only_ok_is_a_success(kind):
 
 def test_an_id_in_every_error_makes_no_window_and_no_result_grow():
     found = window([*(failure(Kind.SERVER_ERROR, f"id-{k}") for k in range(500)), *[failure(detail="usual")] * 3])
-    assert (len(found.details), sum(found.details.values()), found.failed) == (MAX_DETAILS + 1, 503, 503)
-    assert (found.details["timeout usual"], found.details["(others)"]) == (3, 401)
-    other = dataclasses.replace(found, details={f"server_error other-{k}": 1 for k in range(100)})
+    assert (len(found.counts.details), sum(found.counts.details.values()), found.failed) == (MAX_DETAILS + 1, 503, 503)
+    assert (found.counts.details["timeout usual"], found.counts.details["(others)"]) == (3, 401)
+    other = changed(found, details={f"server_error other-{k}": 1 for k in range(100)})
     merged = merge_windows([found, other])
     totals = totals_of([found, other, found], Histogram(), Histogram())
-    for details, failures in ((merged.details, 603), (totals.details, 1106)):
+    for details, failures in ((merged.counts.details, 603), (totals.counts.details, 1106)):
         assert len(details) <= MAX_DETAILS + 1
         assert sum(details.values()) == failures

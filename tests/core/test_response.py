@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from windows import flat_frame, framed
 
-from loadtest.core.measure.distribution import Distribution, distribution_of, merged_distribution
+from loadtest.core.measure.distribution import Distribution
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import level_results
 from loadtest.core.measure.outcome import Kind, Outcome
@@ -33,14 +33,16 @@ def _window(responses_ms: list[int], sends: Sends = Sends()) -> Window:
 
 def test_a_window_holds_both_latencies_and_judges_the_response() -> None:
     window = _window(list(range(1, 101)), Sends(110, 5, 2, 3))
-    assert window.p99_ms == pytest.approx(10, rel=0.001)
-    assert (window.response_p50_ms, window.response_p95_ms, window.response_p99_ms) == pytest.approx(
-        (50, 95, 99), rel=0.001
-    )
-    assert window.response_max_ms == 100
-    assert (window.intended, window.late, window.very_late, window.dropped) == (110, 5, 2, 3)
+    assert window.latencies.client.p99_ms == pytest.approx(10, rel=0.001)
+    assert (
+        window.latencies.response.p50_ms,
+        window.latencies.response.p95_ms,
+        window.latencies.response.p99_ms,
+    ) == pytest.approx((50, 95, 99), rel=0.001)
+    assert window.latencies.response.max_ms == 100
+    assert (window.sends.intended, window.sends.late, window.sends.very_late, window.sends.dropped) == (110, 5, 2, 3)
     # 51 .. 100 ms and the failure, although every service latency is 10 ms.
-    assert window.over == 51
+    assert window.counts.over == 51
     assert Window.from_dict(window.to_dict()) == window
 
 
@@ -48,8 +50,13 @@ def test_a_closed_workload_has_none() -> None:
     recorder = Recorder(threshold_ns=5 * MS)
     recorder.record(Outcome(Kind.OK, 200, 0, 0, 0, 10 * MS))
     window = recorder.take(FRAME)
-    assert (window.response, window.response_p99_ms, window.response_max_ms, window.intended) == ("", None, None, 0)
-    assert window.over == 1
+    assert (
+        window.latencies.response.encoded,
+        window.latencies.response.p99_ms,
+        window.latencies.response.max_ms,
+        window.sends.intended,
+    ) == ("", None, None, 0)
+    assert window.counts.over == 1
 
 
 def test_the_next_window_starts_empty() -> None:
@@ -57,26 +64,35 @@ def test_the_next_window_starts_empty() -> None:
     recorder.record_response(Outcome(Kind.OK, 200, 0, 0, 0, MS), 2 * MS)
     recorder.take(FRAME)
     recorder.record(Outcome(Kind.OK, 200, 0, 0, 0, MS))
-    assert recorder.take(FRAME).response == ""
+    assert recorder.take(FRAME).latencies.response.encoded == ""
 
 
 def test_parts_levels_and_totals_are_the_exact_sum() -> None:
     parts = [_window(list(range(first, 101, 2)), Sends(60, 4, 1, 2)) for first in (1, 2)]
     whole = _window(list(range(1, 101)))
     merged = merge_windows(parts)
-    assert (Histogram.decode(merged.response).counts == Histogram.decode(whole.response).counts).all()
-    assert (merged.intended, merged.late, merged.very_late, merged.dropped) == (120, 8, 2, 4)
-    assert (merged.response_p99_ms, merged.response_max_ms) == (whole.response_p99_ms, 100)
+    assert (
+        Histogram.decode(merged.latencies.response.encoded).counts
+        == Histogram.decode(whole.latencies.response.encoded).counts
+    ).all()
+    assert (merged.sends.intended, merged.sends.late, merged.sends.very_late, merged.sends.dropped) == (120, 8, 2, 4)
+    assert (merged.latencies.response.p99_ms, merged.latencies.response.max_ms) == (
+        whole.latencies.response.p99_ms,
+        100,
+    )
     (level,) = level_results(TrafficCurve((Step(0.0, 1),), 1.0).levels(0.1), parts)
     totals = totals_of(parts, Histogram(), Histogram())
     for figures in (level, totals):
-        assert (figures.response_p95_ms, figures.response_max_ms) == (whole.response_p95_ms, 100)
-    assert (totals.intended, totals.late, totals.very_late, totals.dropped) == (120, 8, 2, 4)
+        assert (figures.latencies.response.p95_ms, figures.latencies.response.max_ms) == (
+            whole.latencies.response.p95_ms,
+            100,
+        )
+    assert (totals.sends.intended, totals.sends.late, totals.sends.very_late, totals.sends.dropped) == (120, 8, 2, 4)
 
 
 def test_nothing_measured_is_nothing_reported() -> None:
-    assert distribution_of(np.array([], np.int64)) == Distribution()
-    assert merged_distribution("response", [Recorder().take(FRAME)]) == Distribution()
+    assert Distribution.of_ns(np.array([], np.int64)) == Distribution()
+    assert Distribution.merged([Recorder().take(FRAME).latencies.response]) == Distribution()
 
 
 def test_workers_share_the_limit_of_requests_in_flight() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from windows import flat_frame
+from results import result_with
+from windows import changed, flat_frame
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
@@ -18,7 +19,7 @@ from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
-from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result, exit_code
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult, exit_code
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 
@@ -55,17 +56,17 @@ def run(plan: Plan, latencies_ms: Iterable[int], model: bool = False, drain: int
 
 def test_what_a_run_to_the_end_says() -> None:
     plan = plan_of()
-    result = build_result(plan, run(plan, [20] * 180, drain=2), Stop(Reason.CURVE_END), trust=TRUSTED, starts=CHANGES)
+    result = result_with(plan, run(plan, [20] * 180, drain=2), Stop(Reason.CURVE_END), trust=TRUSTED, starts=CHANGES)
     assert [(level.users, level.throughput_per_s, level.windows) for level in result.levels] == [
         (2, 20.0, 60),
         (4, 40.0, 60),
         (6, 60.0, 60),
     ]
     assert (result.totals.ok, result.totals.errors, result.totals.cut) == (60 * 120, 2, 2)
-    assert result.totals.details == {"cut at the drain limit": 2}
+    assert result.totals.counts.details == {"cut at the drain limit": 2}
     assert result.totals.length_s == 182
-    assert result.totals.bytes_in == 7 * 7200
-    assert result.totals.p999_ms == result.totals.max_ms == 20.0
+    assert result.totals.counts.bytes_in == 7 * 7200
+    assert result.totals.latencies.client.p999_ms == result.totals.latencies.client.max_ms == 20.0
     assert result.max_invocations_per_min == 3600, "60 a second in the last level"
     assert result.best is not None
     assert (result.best.level, result.estimated) == (2, False)
@@ -76,7 +77,7 @@ def test_what_a_run_to_the_end_says() -> None:
 
 def test_the_latency_belongs_to_the_best_rate() -> None:
     plan = plan_of(None)
-    result = build_result(plan, run(plan, [10] * 60 + [30] * 60 + [90] * 60), Stop(Reason.CURVE_END))
+    result = result_with(plan, run(plan, [10] * 60 + [30] * 60 + [90] * 60), Stop(Reason.CURVE_END))
     assert result.best is not None
     assert result.best.level == 2
     assert result.latency.measured_ms == pytest.approx(90, rel=1e-3)
@@ -87,7 +88,7 @@ def test_a_latency_stop_reports_the_threshold_and_keeps_the_measured_value() -> 
     plan = plan_of()
     not_met = LatencyVerdict("not met", 0.95, 100, "client", 2, 600, 600)
     windows = run(plan, [20] * 60 + [40] * 60 + [300] * 10)
-    result = build_result(plan, windows, Stop(Reason.LATENCY), verdicts=[not_met], overall=not_met, trust=TRUSTED)
+    result = result_with(plan, windows, Stop(Reason.LATENCY), verdicts=[not_met], overall=not_met, trust=TRUSTED)
     assert result.max_invocations_per_min == 2400, "the level that broke the condition does not count"
     assert (result.model_latency_ms, result.latency.clamped) == (100, True)
     assert result.latency.measured_ms == pytest.approx(40, rel=1e-3)
@@ -95,7 +96,7 @@ def test_a_latency_stop_reports_the_threshold_and_keeps_the_measured_value() -> 
 
 def test_when_no_load_held_the_conditions_there_is_no_rate() -> None:
     plan = plan_of()
-    result = build_result(plan, run(plan, [300] * 70), Stop(Reason.LATENCY), trust=TRUSTED)
+    result = result_with(plan, run(plan, [300] * 70), Stop(Reason.LATENCY), trust=TRUSTED)
     assert (result.best, result.max_invocations_per_min, result.estimated) == (None, None, False)
     assert result.model_latency_ms == 100
     assert result.latency.measured_ms == pytest.approx(300, rel=1e-3)
@@ -114,22 +115,22 @@ def test_the_clock_is_the_one_asked_for_where_the_endpoint_tells_it(
     clock: str, told: bool, expected: str, ms: float
 ) -> None:
     plan = plan_of(latency_clock=clock)
-    result = build_result(plan, run(plan, [20] * 60, model=told), Stop(Reason.CURVE_END))
+    result = result_with(plan, run(plan, [20] * 60, model=told), Stop(Reason.CURVE_END))
     assert result.latency.clock == expected
     assert result.latency.measured_ms == pytest.approx(ms, rel=1e-3)
 
 
 def test_a_short_run_gives_an_estimate() -> None:
     plan = plan_of()
-    result = build_result(plan, run(plan, [20] * 12), Stop(Reason.USER), trust=TRUSTED)
+    result = result_with(plan, run(plan, [20] * 12), Stop(Reason.USER), trust=TRUSTED)
     assert (result.max_invocations_per_min, result.estimated) == (1200, True)
 
 
 def test_windows_after_the_stop_are_no_traffic() -> None:
     plan = plan_of()
     windows = run(plan, [20] * 70)
-    whole = build_result(plan, windows, Stop(Reason.USER), stopped_at_s=70.0)
-    early = build_result(plan, windows, Stop(Reason.USER), stopped_at_s=60.0)
+    whole = result_with(plan, windows, Stop(Reason.USER), stopped_at_s=70.0)
+    early = result_with(plan, windows, Stop(Reason.USER), stopped_at_s=60.0)
     assert (whole.max_invocations_per_min, early.max_invocations_per_min) == (1400, 1200)
     assert whole.totals == early.totals
 
@@ -137,12 +138,12 @@ def test_windows_after_the_stop_are_no_traffic() -> None:
 def test_the_order_in_which_windows_arrive_does_not_matter() -> None:
     plan = plan_of()
     windows = run(plan, [20] * 65)
-    assert build_result(plan, windows[::-1], Stop(Reason.USER)) == build_result(plan, windows, Stop(Reason.USER))
+    assert result_with(plan, windows[::-1], Stop(Reason.USER)) == result_with(plan, windows, Stop(Reason.USER))
 
 
 def test_a_run_without_a_window_is_a_result_too() -> None:
-    result = build_result(plan_of(), [], Stop(Reason.ENGINE_LOST, {"why": "killed"}), log_tail=["boom"])
-    assert (result.levels, result.best, result.totals.ok, result.totals.p50_ms) == ((), None, 0, None)
+    result = result_with(plan_of(), [], Stop(Reason.ENGINE_LOST, {"why": "killed"}), log_tail=["boom"])
+    assert (result.levels, result.best, result.totals.ok, result.totals.latencies.client.p50_ms) == ((), None, 0, None)
     assert result.log_tail == ("boom",)
     assert RunResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
@@ -150,7 +151,7 @@ def test_a_run_without_a_window_is_a_result_too() -> None:
 def test_json_and_back_is_the_same_result() -> None:
     plan = plan_of()
     verdict = LatencyVerdict("met", 0.95, 100, "client", 0, 1200, 3, 900.5, 19.0, None, "sequence", 31.0)
-    result = build_result(
+    result = result_with(
         plan,
         run(plan, [20, 30, 40] * 30, model=True, drain=1),
         Stop(
@@ -178,7 +179,7 @@ def test_json_and_back_is_the_same_result() -> None:
 
 
 def test_another_schema_version_is_refused() -> None:
-    values = build_result(plan_of(), [], Stop(Reason.USER)).to_dict()
+    values = result_with(plan_of(), [], Stop(Reason.USER)).to_dict()
     with pytest.raises(ValueError, match="schema_version is 99"):
         RunResult.from_dict({**values, "schema_version": 99})
 
@@ -215,7 +216,7 @@ def test_exit_codes(
     strict: int,
     both: int,
 ) -> None:
-    result = replace(build_result(plan_of(), [], Stop(reason)), overall=overall, trust=trust)
+    result = replace(result_with(plan_of(), [], Stop(reason)), overall=overall, trust=trust)
     found = [
         exit_code(result, gate=g, strict=s) for g, s in ((False, False), (True, False), (False, True), (True, True))
     ]
@@ -223,18 +224,18 @@ def test_exit_codes(
 
 
 def test_every_reason_has_an_exit_code() -> None:
-    results = {reason: build_result(plan_of(), [], Stop(reason), trust=TRUSTED) for reason in Reason}
+    results = {reason: result_with(plan_of(), [], Stop(reason), trust=TRUSTED) for reason in Reason}
     codes = {exit_code(result, gate=False, strict=False) for result in results.values()}
     assert codes == {0, 1, 130}
 
 
 def test_without_a_threshold_nothing_is_undecided() -> None:
-    result = replace(build_result(plan_of(None), [], Stop(Reason.CURVE_END)), trust=TRUSTED, overall=None)
+    result = replace(result_with(plan_of(None), [], Stop(Reason.CURVE_END)), trust=TRUSTED, overall=None)
     assert exit_code(result, gate=True, strict=True) == 0
 
 
 def test_a_lost_worker_is_not_trusted() -> None:
     plan = plan_of(None)
-    windows = [replace(window, lost_workers=1) for window in run(plan, [20] * 3)]
-    result = build_result(plan, windows, Stop(Reason.CURVE_END), trust=TRUSTED)
+    windows = [changed(window, lost_workers=1) for window in run(plan, [20] * 3)]
+    result = result_with(plan, windows, Stop(Reason.CURVE_END), trust=TRUSTED)
     assert [exit_code(result, gate=False, strict=strict) for strict in (False, True)] == [0, 3]

@@ -33,7 +33,9 @@ def test_audit(changes: list[UserChange], expected: Schedule) -> None:
 
 def test_without_changes_the_windows_tell() -> None:
     def frame(index: int, spawned: int, lag_sum_s: float, lag_max_s: float) -> Frame:
-        return flat_frame(index, index, index + 1, 0, 2, 2, 2, 0, spawned, lag_sum_s, lag_max_s)
+        return flat_frame(
+            index, index, index + 1, 0, 2, 2, 2, spawned=spawned, spawn_lag_sum_s=lag_sum_s, spawn_lag_max_s=lag_max_s
+        )
 
     windows = [Recorder().take(frame(0, 2, 0.030, 0.020)), Recorder().take(frame(1, 1, 0.6, 0.6))]
     found = audit([], windows)

@@ -6,7 +6,7 @@ from windows import flat_frame
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.judge.watch import WITHHELD, overall, verdicts
+from loadtest.core.judge.verdicts import WITHHELD, overall, verdicts
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
@@ -45,6 +45,10 @@ def windows(given: Plan, over_share, n: int = 50, *, model: bool = False, **memb
     return taken
 
 
+def _both(given: Plan, seen: list[Window]) -> tuple[list[Window], object]:
+    return seen, verdicts(given, seen)
+
+
 def test_each_level_by_itself() -> None:
     given = plan(Stairs(2, 3, 90))
     found = verdicts(given, windows(given, lambda s: 0.0 if s < 30 else 0.06 if s < 60 else 0.2))
@@ -57,7 +61,7 @@ def test_each_level_by_itself() -> None:
     assert found[2].rule == "gross breach"
     assert found[2].low_ms == pytest.approx(150, rel=1e-2)
     assert found[0].high_ms == pytest.approx(50, rel=1e-2)
-    whole = overall(given, windows(given, lambda s: 0.0 if s < 60 else 0.2))
+    whole = overall(given, *_both(given, windows(given, lambda s: 0.0 if s < 60 else 0.2)))
     assert whole is not None
     assert (whole.answer, whole.level) == ("not met", 2)
 
@@ -74,7 +78,7 @@ def test_each_level_by_itself() -> None:
 )
 def test_overall(share, answer) -> None:
     given = plan(Stairs(2, 3, 90))
-    found = overall(given, windows(given, share, n=100))
+    found = overall(given, *_both(given, windows(given, share, n=100)))
     assert found is not None
     assert (found.answer, found.level) == (answer, None)
 
@@ -112,7 +116,7 @@ def test_a_ramp_is_judged_on_its_last_minute() -> None:
     assert stop.reason is Reason.LATENCY
     assert stop.evidence["level"] is None
     assert stop.evidence["n"] <= 3000
-    whole = overall(given, late[: round(each.end_s)])
+    whole = overall(given, *_both(given, late[: round(each.end_s)]))
     assert whole is not None
     assert whole.answer == "not met"
 
@@ -123,7 +127,7 @@ def test_withheld_if_the_generator_set_the_pace() -> None:
     assert {(verdict.answer, verdict.rule, verdict.decided_at_s) for verdict in verdicts(given, seen)} == {
         ("undecided", WITHHELD, None)
     }
-    whole = overall(given, seen)
+    whole = overall(given, *_both(given, seen))
     assert whole is not None
     assert (whole.answer, whole.rule) == ("undecided", WITHHELD)
 
@@ -140,11 +144,11 @@ def test_which_clock(clock, model, expected) -> None:
 def test_nothing_to_say() -> None:
     given = plan((Phase(2, 0, 30),))
     assert verdicts(given, []) == ()
-    assert overall(given, []) is None
+    assert overall(given, [], ()) is None
     without = plan((Phase(2, 0, 30),), threshold=None)
     seen = windows(given, lambda s: 0.0)
     assert verdicts(without, seen) == ()
-    assert overall(without, seen) is None
+    assert overall(without, seen, ()) is None
     (few,) = verdicts(given, windows(given, lambda s: 0.0, n=1))
     assert (few.answer, few.high_ms) == ("undecided", None)
 

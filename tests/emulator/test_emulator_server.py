@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 from emulator_client import connect, post
 
 from loadtest.emulator.fallback import Nobody
-from loadtest.emulator.server import EmulatorOptions, EmulatorServer, is_loopback
+from loadtest.emulator.server import EmulatorOptions, EmulatorServer
 from loadtest.errors import EngineError
+from loadtest.loopback import is_loopback
 from loadtest.testing import recommender
 
 DESCRIBE = "SageMaker.DescribeInferenceRecommendationsJob"

@@ -60,7 +60,7 @@ def test_users_rest_after_an_answer_that_is_none(servers: list[Answering]) -> No
     totals = start(plan).result(40).totals
     # Two users, ten tries a second each at most.
     assert 0 < totals.errors <= 2 * 17
-    assert totals.details == {"malformed bad status line: 'SSH-2.0-OpenSSH_9.6'": totals.errors}
+    assert totals.counts.details == {"malformed bad status line: 'SSH-2.0-OpenSSH_9.6'": totals.errors}
 
 
 def test_an_endpoint_that_ends_its_connections_unsaid_is_told_as_one(servers: list[Answering]) -> None:
@@ -68,10 +68,10 @@ def test_an_endpoint_that_ends_its_connections_unsaid_is_told_as_one(servers: li
     totals = start(plan_of((0.0, 2), end_s=1.5, target=servers[0].url)).result(40).totals
     assert totals.errors == 0
     assert totals.ok > 0
-    assert totals.connects >= totals.ok
-    assert totals.connect_p50_ms is not None
+    assert totals.connections.connects >= totals.ok
+    assert totals.latencies.connect.p50_ms is not None
     # Whether a request finds the end of its connection before or after it was sent is a matter of microseconds.
     told = [line.plain for line in connection_lines(totals)]
     assert told[-1].startswith("  - why anew: ")
-    assert set(totals.connect_causes) == {"ended by the server"}
-    assert bool(totals.reconnects) == any("sent again (reconnects)" in line for line in told)
+    assert set(totals.connections.connect_causes) == {"ended by the server"}
+    assert bool(totals.connections.reconnects) == any("sent again (reconnects)" in line for line in told)

@@ -54,7 +54,7 @@ def test_users_follow_the_curve_and_everything_is_counted() -> None:
 
 def test_no_request_is_older_than_the_run() -> None:
     result = start(plan_of((0.0, 1), end_s=0.25, target="plugin_targets:Clock")).result(30)
-    asked_at = min(float(detail.split()[-1]) for window in result.windows for detail in window.details)
+    asked_at = min(float(detail.split()[-1]) for window in result.windows for detail in window.counts.details)
     assert result.started_at is not None
     assert -0.002 <= asked_at - result.started_at < 5
 
@@ -66,7 +66,7 @@ def test_nothing_is_loaded_in_the_middle_of_a_run(tmp_path: Path) -> None:
     plan = plan_of((0.0, 2), (1.0, 4), (2.0, 6), (3.0, 8), end_s=4.0, target="plugin_targets:Modules", stop=stop)
     result = start(replace(plan, payload=PayloadSource(str(tmp_path)))).result(30)
     assert result.totals.ok > 100
-    assert [window.details for window in result.windows if window.details] == []
+    assert [window.counts.details for window in result.windows if window.counts.details] == []
 
 
 def test_a_step_down_cuts_no_request() -> None:
@@ -111,7 +111,7 @@ def test_requests_that_never_end_are_cut_and_counted() -> None:
     result = start(plan_of((0.0, 3), end_s=0.5, target="plugin_targets:Silent", drain_s=0.5)).result(30)
     assert result.reason is Reason.TARGET_DOWN  # nothing had failed yet when the traffic ended, but nothing came either
     assert result.totals.ok == 0
-    assert result.totals.error_kinds == {"cut": 3}
+    assert result.totals.counts.errors == {"cut": 3}
 
 
 def test_a_killed_generator_is_an_engine_lost() -> None:
@@ -137,8 +137,8 @@ def test_a_target_that_blocks_the_loop_is_found_out(monkeypatch: pytest.MonkeyPa
 def test_a_target_that_raises_is_counted_and_named() -> None:
     result = start(plan_of((0.0, 2), end_s=1.0, target="plugin_targets:Raiser")).result(30)
     assert result.totals.ok == 0
-    assert set(result.totals.error_kinds) == {"exception"}
-    assert any("the plug-in has a bug" in detail for detail in result.totals.details)
+    assert set(result.totals.counts.errors) == {"exception"}
+    assert any("the plug-in has a bug" in detail for detail in result.totals.counts.details)
     # A broken target rests between its tries: two users, ten tries a second each.
     assert result.totals.errors < 60
 
@@ -186,7 +186,7 @@ def test_the_mock_endpoint_lives_as_long_as_the_run_and_its_theory_holds() -> No
     # each request takes its service time at least. How near the figures come is for benchmarks/fidelity.py.
     for level, most_per_s in zip(result.levels, (50, 100, 100), strict=True):
         assert 0 < level.throughput_per_s <= 1.05 * most_per_s
-        assert level.model_p50_ms >= 19.9
+        assert level.latencies.model.p50_ms >= 19.9
 
 
 def test_several_at_once_from_threads_beside_a_running_event_loop() -> None:
@@ -219,7 +219,7 @@ def test_result_times_out_cleanly() -> None:
 
 def test_a_request_that_is_wrong_is_not_hammered_until_one_has_succeeded() -> None:
     result = start(plan_of((0.0, 2), end_s=1.0, target="plugin_targets:Wrong")).result(30)
-    assert result.totals.error_kinds == {"client_error": result.totals.errors}
+    assert result.totals.counts.errors == {"client_error": result.totals.errors}
     assert result.totals.errors <= 2 * 11  # 100 ms between two of a user
     result = start(plan_of((0.0, 2), end_s=1.5, target="plugin_targets:SometimesWrong")).result(30)
     assert result.totals.errors > 2 * 20

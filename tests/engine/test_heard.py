@@ -10,9 +10,10 @@ import pytest
 from engine_kit import plan_of
 from hypothesis import given
 from hypothesis import strategies as st
+from windows import flat_frame
 
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.choice import EVERYTHING, WorkerChoice
 from loadtest.engine.cluster.handshake import is_proof, nonce, proof
@@ -26,7 +27,7 @@ def honest() -> dict[str, Any]:
     for i in range(50):
         recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, (i + 1) * 1_000_000))
     recorder.record(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 10**9))
-    return recorder.take(Frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
+    return recorder.take(flat_frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
 
 
 def test_an_honest_window_is_believed() -> None:

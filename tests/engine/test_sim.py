@@ -35,7 +35,9 @@ def test_throughput_of_a_closed_loop(law, servers) -> None:
         assert level.throughput_per_s == pytest.approx(expected, rel=0.005 if law == "fixed" else 0.09)
         assert level.in_flight == pytest.approx(level.users, rel=1e-6)
         assert level.active == pytest.approx(level.users, rel=1e-6)
-        assert level.mean_ms == pytest.approx(1000 * level.users / expected, rel=0.02 if law == "fixed" else 0.1)
+        assert level.latencies.client.mean_ms == pytest.approx(
+            1000 * level.users / expected, rel=0.02 if law == "fixed" else 0.1
+        )
 
 
 def test_every_request_is_counted_once() -> None:
@@ -49,7 +51,7 @@ def test_every_request_is_counted_once() -> None:
     assert sum(window.completed for window in done.windows) == len(sent)
     assert sum(window.failed for window in done.windows) > 0
     assert sent == sorted(sent)
-    assert done.windows[-1].running == 0
+    assert done.windows[-1].load.running == 0
 
 
 def test_windows_follow_each_other_and_the_levels() -> None:
@@ -69,7 +71,7 @@ def test_users_start_and_leave_on_time_and_no_request_is_cut() -> None:
     assert starts == [(0, 0.0), (1, 0.0), (2, 0.0)]
     assert {user: change.planned_s for user, change in stops.items()} == {2: 10.0, 1: 10.0, 0: 20.0}
     assert all(change.actual_s >= change.planned_s for change in stops.values())
-    assert sum(window.errors.get("cut", 0) for window in done.windows) == 0
+    assert sum(window.counts.errors.get("cut", 0) for window in done.windows) == 0
     assert simulate(given).schedule.max_lag_ms == 0.0
 
 
@@ -78,7 +80,7 @@ def test_what_does_not_end_in_time_is_cut_and_counted() -> None:
     done = run(given)
     assert (done.stop.reason, done.stopped_at_s) == (Reason.CURVE_END, 5.0)
     assert done.windows[-1].end_s == pytest.approx(8.0)
-    assert sum(window.errors.get("cut", 0) for window in done.windows) == 2
+    assert sum(window.counts.errors.get("cut", 0) for window in done.windows) == 2
     assert sum(window.completed for window in done.windows) == 2
 
 
@@ -92,7 +94,7 @@ def test_a_hard_end_between_two_windows() -> None:
 def test_a_latency_equal_to_the_limit_is_not_over_it() -> None:
     given = plan((Phase(4, 0, 20),), latency=LatencyThreshold(0.95, 20), options=RunOptions(latency_clock="client"))
     result = simulate(given)
-    assert result.totals.over == 0
+    assert result.totals.counts.over == 0
     assert result.overall is not None
     assert (result.overall.answer, result.overall.clock) == ("met", "client")
 
@@ -160,5 +162,5 @@ def test_only_models_run_in_virtual_time(ref) -> None:
 def test_refused_requests_do_not_stop_time() -> None:
     """A throttled answer takes no time at all; users would ask again at the same instant for ever."""
     result = simulate(plan((Phase(4, 0, 5),), "mock:servers=1,queue=0,service_ms=100"))
-    assert result.totals.error_kinds["throttled"] == pytest.approx(3 * 5 * 1000, rel=0.05)
+    assert result.totals.counts.errors["throttled"] == pytest.approx(3 * 5 * 1000, rel=0.05)
     assert result.totals.ok == pytest.approx(50, abs=2)

@@ -47,9 +47,13 @@ def test_windows_close_when_every_living_worker_has_sent_them_and_merge_exactly(
     (merged,) = roster.complete()
     total = Histogram()
     for part in parts.values():
-        total.add(Histogram.decode(part.latency))
-    assert (Histogram.decode(merged.latency).counts == total.counts).all()
-    assert (merged.ok, merged.workers, merged.over) == (150, 3, sum(part.over for part in parts.values()))
+        total.add(Histogram.decode(part.latencies.client.encoded))
+    assert (Histogram.decode(merged.latencies.client.encoded).counts == total.counts).all()
+    assert (merged.ok, merged.health.workers, merged.counts.over) == (
+        150,
+        3,
+        sum(part.counts.over for part in parts.values()),
+    )
     assert list(roster.complete()) == []
 
 
@@ -61,7 +65,7 @@ def test_a_lost_worker_is_not_waited_for_and_marks_what_follows() -> None:
     assert list(roster.complete()) == []
     lost.lost = True
     (window,) = roster.complete()
-    assert (window.ok, window.lost_workers, window.level) == (1, 1, None)
+    assert (window.ok, window.health.lost_workers, window.level) == (1, 1, None)
 
 
 def test_a_window_without_the_part_of_a_worker_that_stalled_belongs_to_no_level() -> None:
@@ -125,7 +129,7 @@ def _plan(*steps: tuple[float, int], end_s: float, workers: int = 2, **options: 
 def test_two_workers_make_one_run() -> None:
     result = start(_plan((0.0, 3), (1.0, 6), (2.0, 2), end_s=3.0)).result(60)
     assert result.reason is Reason.CURVE_END
-    assert {window.workers for window in result.windows if window.users} == {2}
+    assert {window.health.workers for window in result.windows if window.users} == {2}
     assert sorted(c.user for c in result.changes if c.action == "start") == list(range(6))
     assert result.totals.errors == 0
     assert result.totals.ok > 100
@@ -162,8 +166,8 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
     assert not result.trust.valid
     # All four run at the end again, on the worker that is left.
     traffic = [window for window in windows if window.users]
-    assert traffic[-1].workers == 1
-    assert traffic[-1].running == 4
+    assert traffic[-1].health.workers == 1
+    assert traffic[-1].load.running == 4
 
 
 def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
@@ -171,7 +175,7 @@ def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
     victim = _child(before, "worker")
     os.kill(victim, signal.SIGSTOP)
     until_s = time.monotonic() + 12
-    while not windows[-1].lost_workers and time.monotonic() < until_s:
+    while not windows[-1].health.lost_workers and time.monotonic() < until_s:
         time.sleep(0.05)
     os.kill(victim, signal.SIGCONT)
     # Its users' work is done by others now: going on would be load that nobody planned.
@@ -180,7 +184,7 @@ def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
     assert result.reason is Reason.CURVE_END
     assert sorted(worker.lost for worker in result.workers) == [False, True]
     traffic = [window for window in windows if window.users]
-    assert (traffic[-1].workers, traffic[-1].running) == (1, 4)
+    assert (traffic[-1].health.workers, traffic[-1].load.running) == (1, 4)
 
 
 def test_a_killed_master_ends_its_workers() -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import result_with
 from windows import flat_window
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.result.result import RunResult, build_result
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.events import MetricPoint
 from loadtest.jobs.service import JobService
@@ -115,7 +116,7 @@ class HandEngine:
                 while not woken.is_set() and not self._gate.wait(0.005):
                     pass
             reason = Reason.USER if woken.is_set() else self.reason
-            return build_result(plan, windows, Stop(reason))
+            return result_with(plan, windows, Stop(reason))
         finally:
             with self._lock:
                 self._now -= 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from jobkit import HandEngine, Heard, ended, job_request, window
+from windows import changed
 
 from loadtest.core.judge.verdict import Trust, TrustReason
 from loadtest.core.measure.histogram import Histogram
@@ -25,7 +26,7 @@ def metered(start_s: float, behaviour: Behaviour | None = None) -> Heard:
     heard = Heard()
     meter = Meter(heard, "job", "endpoint", "variant", start_s, behaviour)
     for i in range(12):
-        meter.add(replace(window(i, users=1 + i // 6), errors={"timeout": 1}))
+        meter.add(changed(window(i, users=1 + i // 6), errors={"timeout": 1}))
     meter.flush()
     meter.flush()
     return heard
@@ -64,7 +65,7 @@ def test_a_wide_distribution_is_cut_to_what_cloudwatch_takes() -> None:
     histogram.record(latencies_us)
     heard = Heard()
     meter = Meter(heard, "j", "e", "v", 0.0)
-    meter.add(replace(window(0), latency=histogram.encode(), ok=len(latencies_us)))
+    meter.add(changed(window(0), latency=histogram.encode(), ok=len(latencies_us)))
     meter.flush()
     (point,) = [point for point in heard.points if point.name == "ClientLatency"]
     assert 75 < len(point.values) == len(point.counts) <= 150

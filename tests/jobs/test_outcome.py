@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from jobkit import DATA, window
+from results import result_with
+from windows import flat_level
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
-from loadtest.core.result.result import RunResult, build_result
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.jobs.errors import ApiError
@@ -93,7 +95,7 @@ def result(reason: Reason, *, ok: int = 100, latency_ms: float = 20.0, threshold
     stop = StopConditions(latency=None if threshold_ms is None else LatencyThreshold(0.95, threshold_ms))
     plan = Plan(TrafficCurve((Step(0.0, 1),), 120.0), stop, TargetRef("mock:"))
     windows = [window(i, ok=ok, latency_ms=latency_ms) for i in range(7)]
-    return build_result(plan, windows, Stop(reason))
+    return result_with(plan, windows, Stop(reason))
 
 
 def test_a_threshold_that_ended_the_test_is_the_reported_latency() -> None:
@@ -113,7 +115,7 @@ def test_failures_are_told_with_their_cause() -> None:
     assert (
         failure_text(result(Reason.TARGET_DOWN)) == "The load test ended because no request succeeded, or none any more"
     )
-    lost = build_result(result(Reason.CURVE_END).plan, [], Stop(Reason.ENGINE_LOST, {"why": "signal 9"}))
+    lost = result_with(result(Reason.CURVE_END).plan, [], Stop(Reason.ENGINE_LOST, {"why": "signal 9"}))
     assert failure_text(lost).endswith("the load generator was lost; signal 9")
 
 
@@ -121,17 +123,12 @@ def test_failures_are_told_with_their_cause() -> None:
 
 
 def level(index: int, users: int, per_s: float, errors: int = 0, measured_s: float = 30.0) -> LevelResult:
-    return LevelResult(
-        level=index,
-        users=users,
-        from_users=users,
-        start_s=index * 30.0,
-        end_s=index * 30.0 + 30.0,
-        windows=30,
+    return flat_level(
+        index,
+        users,
         measured_s=measured_s,
         ok=round(per_s * measured_s),
         errors=errors,
-        throughput_per_s=per_s,
         p95_ms=10.0 * users,
         model_p95_ms=9.0 * users,
     )

@@ -6,11 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from loadtest.core.measure.health import Health
+from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.record import Frame
+from loadtest.core.measure.totals import Totals
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.arrivals import Sends
 
-__all__ = ["changed", "flat_frame", "flat_window", "framed"]
+__all__ = ["changed", "changed_level", "changed_totals", "flat_frame", "flat_level", "flat_window", "framed"]
 
 
 def flat_window(index: int = 0, start_s: float | None = None, end_s: float | None = None, **members: Any) -> Window:
@@ -46,3 +48,22 @@ def framed(frame: Frame, **members: Any) -> Frame:
     flat = {**asdict(frame.span), **asdict(frame.load), **asdict(frame.health)}
     flat.pop("in_flight")
     return flat_frame(**{**flat, "age_sum_s": frame.age_sum_s, "sends": frame.sends, **members})
+
+
+def flat_level(level: int, users: int, **members: Any) -> LevelResult:
+    """A level's result by the names of levels.csv; 30 s long by default, of constant users."""
+    values = {"level": level, "users": users, "from_users": users, "start_s": 30.0 * level, "windows": 30, **members}
+    values.setdefault("end_s", values["start_s"] + 30.0)
+    errors = values.pop("errors", 0)
+    kinds = {"error_kinds": {"timeout": errors} if errors else {}, "ok": 0, "over": 0, "measured_s": 30.0}
+    return LevelResult.from_dict({**kinds, "in_flight": None, "active": None, **values})
+
+
+def changed_level(level: LevelResult, **members: Any) -> LevelResult:
+    """`level` with other values of some members."""
+    return LevelResult.from_dict({**level.to_dict(), **members})
+
+
+def changed_totals(totals: Totals, **members: Any) -> Totals:
+    """`totals` with other values of some members."""
+    return Totals.from_dict({**totals.to_dict(), **members})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from results import result_with
 from windows import flat_frame
 
 from loadtest.core.judge.decision import Reason, Stop
@@ -15,7 +16,7 @@ from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
-from loadtest.core.result.result import RunResult, build_result
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 
@@ -100,7 +101,7 @@ def finish(plan: Plan, windows: list[Window], changes: list[UserChange]) -> Call
             "started_at": STARTED_AT,
             "stopped_at_s": 120.0,
         }
-        return build_result(plan, windows, Stop(reason, evidence or {}), **{**arguments, **given})  # type: ignore[arg-type]
+        return result_with(plan, windows, Stop(reason, evidence or {}), **{**arguments, **given})  # type: ignore[arg-type]
 
     return make
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
-from windows import flat_frame
+from windows import changed, flat_frame
 
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.levels import plan_levels
@@ -55,7 +54,7 @@ def test_the_intervals_add_up_to_the_whole(log: Path, windows: list[Window]) -> 
     while reader.add_next_interval_histogram() is not None:
         pass
     reader.close()
-    ours = merged(window.latency for window in windows)
+    ours = merged(window.latencies.client.encoded for window in windows)
     assert np.array_equal(np.frombuffer(whole.counts, np.int64), ours.counts)
 
 
@@ -73,7 +72,7 @@ def test_the_lines_are_those_of_the_format(log: Path) -> None:
 
 
 def test_the_maximum_is_exact_in_milliseconds(windows: list[Window]) -> None:
-    window = replace(windows[0], max_ms=24.0404)
+    window = changed(windows[0], max_ms=24.0404)
     assert log_line(window, LEVELS).split(",")[3] == "24.040"
 
 
@@ -87,7 +86,7 @@ def test_a_window_without_a_success_is_a_gap(windows: list[Window]) -> None:
 
 @pytest.mark.parametrize(("level", "tag"), [(0, "level-0-users-2"), (1, "level-1-users-2-6"), (None, "between-levels")])
 def test_tags(windows: list[Window], level: int | None, tag: str) -> None:
-    assert tag_of(replace(windows[0], level=level), LEVELS) == tag
+    assert tag_of(changed(windows[0], level=level), LEVELS) == tag
 
 
 def test_streamed_answers_have_intervals_of_their_own(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
+from windows import changed
 
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
@@ -34,12 +34,12 @@ def test_elsewhere_a_plain_line_every_five_seconds(plan: Plan, windows: list[Win
 
 
 def test_long_windows_show_one_line_each(plan: Plan, windows: list[Window]) -> None:
-    long = [replace(windows[0], start_s=12.0 * i, end_s=12.0 * (i + 1)) for i in range(3)]
+    long = [changed(windows[0], start_s=12.0 * i, end_s=12.0 * (i + 1)) for i in range(3)]
     assert [line.split("/")[0] for line in lines(plan, long, None)] == ["0:12", "0:24", "0:36"]
 
 
 def test_windows_of_a_tenth_add_up(plan: Plan, windows: list[Window]) -> None:
-    short = [replace(windows[0], start_s=i * 0.1, end_s=(i + 1) * 0.1) for i in range(100)]
+    short = [changed(windows[0], start_s=i * 0.1, end_s=(i + 1) * 0.1) for i in range(100)]
     assert [line.split("/")[0] for line in lines(plan, short, None)] == ["0:05", "0:10"]
 
 
@@ -65,7 +65,7 @@ def test_whatever_progress_is_told(
 
 
 def test_draining_is_called_so(plan: Plan, windows: list[Window]) -> None:
-    (line,) = lines(plan, [replace(windows[-1], running=3)], None)
+    (line,) = lines(plan, [changed(windows[-1], running=3)], None)
     assert line == "2:01/2:00  draining 3  0 req/s  p50 -  p95 - ms  1 error"
 
 

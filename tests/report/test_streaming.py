@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from windows import changed_level, changed_totals
 
 from loadtest.core.result.result import RunResult
 from loadtest.report.streaming import streaming_tables
@@ -34,8 +35,8 @@ def test_nothing_was_streamed(result: RunResult) -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_row_a_level_and_one_for_all(result: RunResult, width: int) -> None:
-    levels = tuple(replace(level, **TTFB, **GAPS) for level in result.levels)
-    streamed = replace(result, levels=levels, totals=replace(result.totals, **TTFB, **GAPS))
+    levels = tuple(changed_level(level, **TTFB, **GAPS) for level in result.levels)
+    streamed = replace(result, levels=levels, totals=changed_totals(result.totals, **TTFB, **GAPS))
     heads, *rows = [line.split() for line in shown(streamed, width).splitlines() if line.strip()]
     assert heads == ["streamed", "TTFB", "inter-chunk"]
     cells = ["20.0", "31.5", "40.0", "41.0", "10.0", "12.5", "99.5", "1,234"]
@@ -43,5 +44,5 @@ def test_a_row_a_level_and_one_for_all(result: RunResult, width: int) -> None:
 
 
 def test_answers_in_one_part_have_no_time_between_parts(result: RunResult) -> None:
-    streamed = replace(result, levels=(), totals=replace(result.totals, **TTFB))
+    streamed = replace(result, levels=(), totals=changed_totals(result.totals, **TTFB))
     assert shown(streamed).split()[-9:] == ["all", "20.0", "31.5", "40.0", "41.0", "-", "-", "-", "-"]

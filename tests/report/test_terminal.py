@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from windows import changed, changed_level
 
 from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.judge.verdict import LatencyVerdict, Trust
@@ -107,7 +108,7 @@ def test_what_makes_it_doubtful_is_said_with_advice(
 
 
 def test_a_target_that_falls_silent_is_named(result: RunResult) -> None:
-    silent = [replace(w, ok=0, max_ms=None) if w.index >= 100 else w for w in result.windows]
+    silent = [changed(w, ok=0, max_ms=None) if w.index >= 100 else w for w in result.windows]
     text = shown(replace(result, windows=tuple(silent)))
     assert in_order(text, "Warning: no request succeeded from 1 min 40 s to 2 min, to the end")
     assert "no request succeeded" not in shown(result)
@@ -170,7 +171,7 @@ def test_a_failed_run_says_so_before_anything_else(finish: Callable[..., RunResu
 
 def test_a_long_ramp_shows_its_ends(result: RunResult) -> None:
     (level, *_) = result.levels
-    many = tuple(replace(level, level=i, users=i + 1, from_users=i) for i in range(60))
+    many = tuple(changed_level(level, level=i, users=i + 1, from_users=i) for i in range(60))
     text = shown(replace(result, levels=many, verdicts=()))
     rows = [users for line in text.splitlines() for users in line.split()[:1] if re.fullmatch(r"\d+-\d+", users)]
     assert rows[:4] == ["0-1", "1-2", "2-3", "3-4"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from windows import changed_level
 
 from loadtest.core.result.result import RunResult
 from loadtest.report.workload import knee_of, workload_lines
@@ -25,5 +26,8 @@ def test_a_plateau_that_was_found_is_the_knee(result: RunResult) -> None:
 
 @pytest.mark.parametrize("rates", [(100.0, 101.0, 102.0), (100.0, 90.0, 92.0)])
 def test_a_plateau_that_ended_nothing_is_told_too(result: RunResult, rates: tuple[float, ...]) -> None:
-    levels = [replace(level, throughput_per_s=rate) for level, rate in zip(result.levels, rates, strict=True)]
+    levels = [
+        changed_level(level, ok=round(rate * level.measured_s))
+        for level, rate in zip(result.levels, rates, strict=True)
+    ]
     assert "Above 2 users" in _words(replace(result, levels=tuple(levels)))

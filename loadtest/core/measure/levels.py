@@ -12,6 +12,7 @@ from typing import Any
 
 from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.distribution import Latencies
+from loadtest.core.measure.openings import Connects
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
@@ -45,6 +46,7 @@ class LevelResult:
 
     plan: the level as it was planned. windows, measured_s: how many windows count, and their summed length; 0: the run
     did not get there. in_flight, active: means over the measured time; None if nothing was measured.
+    connects, reconnects: as in `Connects`.
     latencies: the client's and the model's with their histograms, the others without.
     """
 
@@ -53,6 +55,8 @@ class LevelResult:
     measured_s: float = 0.0
     counts: Counts = Counts()
     latencies: Latencies = Latencies()
+    connects: int = 0
+    reconnects: int = 0
     in_flight: float | None = None
     active: float | None = None
 
@@ -101,7 +105,10 @@ class LevelResult:
             "over": counts.over,
             "latency": histograms["latency"],
             "model_latency": histograms["model_latency"],
-            **figures,
+            **{name: value for name, value in figures.items() if not name.startswith("connect_")},
+            "connects": self.connects,
+            "reconnects": self.reconnects,
+            **{name: value for name, value in figures.items() if name.startswith("connect_")},
         }
 
     @classmethod
@@ -113,6 +120,8 @@ class LevelResult:
             measured_s=values["measured_s"],
             counts=Counts(ok=values["ok"], errors=values["error_kinds"], over=values["over"]),
             latencies=Latencies.from_flat(values),
+            connects=values.get("connects", 0),
+            reconnects=values.get("reconnects", 0),
             in_flight=values["in_flight"],
             active=values["active"],
         )
@@ -130,6 +139,7 @@ def level_results(levels: Sequence[Level], windows: Sequence[Window]) -> tuple[L
 
 def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     measured_s = sum(window.length_s for window in windows)
+    connections = Connects.sum(window.connections for window in windows)
     counts = Counts.sum(window.counts for window in windows)
     latencies = Latencies.merged([window.latencies for window in windows]).without_histograms("client", "model")
     return LevelResult(
@@ -138,6 +148,8 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         measured_s=measured_s,
         counts=Counts(ok=counts.ok, errors=counts.errors, over=counts.over),
         latencies=replace(latencies, client=replace(latencies.client, mean_ms=counts.mean_ms)),
+        connects=connections.connects,
+        reconnects=connections.reconnects,
         in_flight=sum(w.load.in_flight * w.length_s for w in windows) / measured_s if measured_s else None,
         active=sum(w.load.active * w.length_s for w in windows) / measured_s if measured_s else None,
     )

@@ -11,6 +11,7 @@ from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.distribution import Distribution, Latencies
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import SERVICE
+from loadtest.core.measure.openings import Connects
 from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import known
@@ -30,6 +31,7 @@ class Totals:
     counts: Counts = Counts()
     latencies: Latencies = Latencies()
     sends: Sends = Sends()
+    connections: Connects = Connects()
     length_s: float = 0.0
     lost_workers: int = 0
 
@@ -64,6 +66,7 @@ class Totals:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, flat."""
         counts, figures = self.counts, self.latencies.figures(("p50_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms"))
+        rest = {name: value for name, value in self.latencies.figures().items() if name not in SERVICE}
         return {
             "ok": counts.ok,
             "errors": counts.failed,
@@ -82,7 +85,9 @@ class Totals:
             "user_clock": counts.user_clock,
             "lost_workers": self.lost_workers,
             **asdict(self.sends),
-            **{name: value for name, value in self.latencies.figures().items() if name not in SERVICE},
+            **{name: value for name, value in rest.items() if not name.startswith("connect_")},
+            **asdict(self.connections),
+            **{name: value for name, value in rest.items() if name.startswith("connect_")},
         }
 
     @classmethod
@@ -93,6 +98,7 @@ class Totals:
             Counts(**counts),
             Latencies.from_flat(values),
             Sends(**known(Sends, values)),
+            Connects(**known(Connects, values)),
             length_s=values["length_s"],
             lost_workers=values["lost_workers"],
         )
@@ -109,11 +115,13 @@ def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) ->
         response=Distribution.merged(part.response for part in every),
         ttfb=Distribution.merged(part.ttfb for part in every),
         inter_chunk=Distribution.merged(part.inter_chunk for part in every),
+        connect=Distribution.merged(part.connect for part in every),
     )
     return Totals(
         replace(counts, errors=dict(Counter(counts.errors).most_common()), latency_sum_s=0.0, over_batches=()),
         latencies.without_histograms(),
         Sends.sum(window.sends for window in windows),
+        Connects.sum(window.connections for window in windows),
         length_s=max((window.end_s for window in windows), default=0.0),
         lost_workers=max((window.health.lost_workers for window in windows), default=0),
     )

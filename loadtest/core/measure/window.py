@@ -29,6 +29,8 @@ spawn_lag_sum_s spawn_lag_max_s loop_lag_s cpu steal clock_step_s workers lost_w
 response response_p50_ms response_p95_ms response_p99_ms response_max_ms
 ttfb ttfb_p50_ms ttfb_p95_ms ttfb_p99_ms ttfb_max_ms
 inter_chunk inter_chunk_p50_ms inter_chunk_p95_ms inter_chunk_p99_ms inter_chunk_max_ms
+connects reconnects lookup_s tcp_s handshake_s dead_addresses connect_causes
+connect connect_p50_ms connect_p95_ms connect_p99_ms connect_max_ms
 """.split()
 
 

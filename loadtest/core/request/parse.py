@@ -1,7 +1,7 @@
 """A CreateInferenceRecommendationsJob request to a `JobSpec` and back.
 
 The only place that knows both AWS's member names and ours. Pure: no clock, no I/O. The members and their bounds are
-in `core.request.schema`, the rules on several of them in `core.request.rules`; the profiles are those of docs/decisions.md.
+in `schema.py`, the rules on several of them in `rules.py`; the profiles are those of docs/decisions.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may take part in a run as a worker: the right version, and the same token. Pure; the exchange is in handshake.py."""
+"""Who may take part in a run as a worker: the right version, and the same token (handshake.py). Pure."""
 
 from __future__ import annotations
 

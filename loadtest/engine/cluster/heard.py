@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.core.measure.counts import MAX_DETAILS
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.window import MAX_DETAILS, Window
+from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["Ready", "WindowBounds", "clock_times", "count", "failure", "members", "ready", "text", "user_times"]

@@ -1,8 +1,7 @@
 """The master of a distributed run: it starts no users, it owns the one controller. Runs in a patched process.
 
-Workers (loadtest.engine.cluster.worker) follow their parts of the curve by themselves, at absolute times; the master merges
-their windows, decides, and tells them. A worker that is lost marks every later window and its users are planned anew on
-the others.
+Workers follow their parts of the curve by themselves, at absolute times; the master merges their windows, decides, and
+tells them. A worker that is lost marks every later window and its users are planned anew on the others.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from loadtest.errors import EngineError, SpecError, TargetError  # noqa: E402
 
 HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended
 
-__doc__ = """Entry of a generator process: `python -m loadtest.engine.generator.child [ROLE ...]`, messages on stdin and stdout.
+__doc__ = """Entry of a generator process, `loadtest.engine.generator.child [ROLE ...]`: messages on stdin and stdout.
 
     (no role)                       a Plan comes first on stdin; this process runs all of it
     master HOST PORT WORKERS JOIN_S the same, but workers that join at HOST:PORT (0: any free port) run it

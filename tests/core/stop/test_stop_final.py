@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from windows import changed
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.stop.final import final_stop
@@ -12,7 +11,7 @@ from loadtest.core.judge.stop.final import final_stop
 
 def _as(kind, windows):
     """The same windows, their failures all of that kind."""
-    return [replace(w, errors={kind: w.failed} if w.failed else {}) for w in windows]
+    return [changed(w, errors={kind: w.failed} if w.failed else {}) for w in windows]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +54,7 @@ def test_an_endpoint_that_takes_long_is_not_silent(make_windows) -> None:
     """Seconds without an answer are to be expected of one whose answers take seconds."""
     windows = _as("connection", make_windows([3] * 5 + [0] * 4, failed=[0] * 5 + [4] * 4, max_ms=3000.0))
     assert final_stop(Stop(Reason.CURVE_END), windows, None).reason is Reason.CURVE_END
-    quick = [replace(window, max_ms=100.0) for window in windows]
+    quick = [changed(window, max_ms=100.0) for window in windows]
     assert final_stop(Stop(Reason.CURVE_END), quick, None).reason is Reason.TARGET_DOWN
 
 

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from windows import changed
 
-from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
+from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.record import BATCH
+from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.burst import tally_of
+
+
+def _counts(windows: Sequence[Window]) -> list[Counts]:
+    return [window.counts for window in windows]
+
 
 P95 = LatencyRule(LatencyThreshold(0.95, 100))
 P99 = LatencyRule(LatencyThreshold(0.99, 100))
@@ -37,25 +45,23 @@ P99 = LatencyRule(LatencyThreshold(0.99, 100))
 )
 def test_verdicts(make_windows, rule, n, over, count, answer, why) -> None:
     windows = make_windows([n] * count, over=[over] * count)
-    judgement = rule.judge(tally_of(windows), windows)
+    judgement = rule.judge(tally_of(_counts(windows)), _counts(windows))
     assert judgement.answer == answer
     assert judgement.rule.startswith(why)
-    decision = rule.check(windows)
-    assert (decision is not None) == (answer == "not met")
-    if decision is not None:
-        assert decision.reason is Reason.LATENCY
-        assert decision.evidence["over"] / decision.evidence["n"] == decision.evidence["over_share"]
-        assert decision.evidence["share_low"] > 0.8 * decision.evidence["allowed_share"]
-        assert decision.evidence["rule"] == why
+    if judgement.answer == "not met":
+        evidence = rule.evidence(judgement)
+        assert evidence["over"] / evidence["n"] == evidence["over_share"]
+        assert evidence["share_low"] > 0.8 * evidence["allowed_share"]
+        assert evidence["rule"] == why
 
 
 def test_failures_are_over(make_windows) -> None:
     windows = make_windows([30] * 3, failed=[20] * 3, over=[20] * 3)
-    assert P95.check(windows) is not None
+    assert P95.judge(tally_of(_counts(windows)), _counts(windows)).answer == "not met"
 
 
 def test_one_good_stretch_ends_a_gross_breach(make_windows) -> None:
-    assert P95.judge(tally_of([]), make_windows([50] * 3, over=[50, 50, 4])).answer == "undecided"
+    assert P95.judge(tally_of([]), _counts(make_windows([50] * 3, over=[50, 50, 4]))).answer == "undecided"
 
 
 def stops_after(flags: np.ndarray, make_windows, rule: LatencyRule = P95, per_window: int = 50) -> int | None:
@@ -65,9 +71,9 @@ def stops_after(flags: np.ndarray, make_windows, rule: LatencyRule = P95, per_wi
     for i, part in enumerate(parts):
         sizes = tuple((BATCH, int(batch.sum())) for batch in part.reshape(-1, BATCH))
         windows += make_windows([per_window], over=[int(part.sum())], first=i)
-        object.__setattr__(windows[-1], "over_batches", sizes)
+        windows[-1] = changed(windows[-1], over_batches=sizes)
         # The counts must be there first: most windows of a healthy run need no more than them.
-        if rule.judge(tally_of(windows), windows[-3:]).answer == "not met":
+        if rule.judge(tally_of(_counts(windows)), _counts(windows[-3:])).answer == "not met":
             return (i + 1) * per_window
     return None
 
@@ -120,7 +126,7 @@ def test_ranks_are_those_of_the_binomial_and_widen_with_bursts() -> None:
 
 @pytest.mark.parametrize(("n", "over"), [(0, 0), (50, 0), (400, 24), (400, 60), (1000, 42)])
 def test_the_estimate_of_more_requests_does_decide(make_windows, n, over) -> None:
-    tally = tally_of(make_windows([n], over=[over]))
+    tally = tally_of(_counts(make_windows([n], over=[over])))
     more = P95.more_requests(tally)
     if not n:
         assert more is None
@@ -128,7 +134,7 @@ def test_the_estimate_of_more_requests_does_decide(make_windows, n, over) -> Non
     assert more is not None
     count = -(-(n + more) // 50)
     windows = make_windows([50] * count, over=_evenly(over / n * 50, count))
-    assert P95.judge(tally_of(windows), ()).answer != "undecided"
+    assert P95.judge(tally_of(_counts(windows)), ()).answer != "undecided"
 
 
 def _evenly(each: float, count: int) -> list[int]:
@@ -136,4 +142,4 @@ def _evenly(each: float, count: int) -> list[int]:
 
 
 def test_no_estimate_at_the_limit(make_windows) -> None:
-    assert P95.more_requests(tally_of(make_windows([1000], over=[50]))) is None
+    assert P95.more_requests(tally_of(_counts(make_windows([1000], over=[50])))) is None

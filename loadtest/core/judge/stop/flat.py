@@ -11,7 +11,7 @@ throughput over users. It is flat if
 
 Throughput that falls significantly (99 %, and by at least 5 %) below an earlier level's, with more users, is past its
 peak and fires too. k is the smallest that shows it: two flat steps if the throughput is steady, more if it is noisy.
-The uncertainty is that of batch means (`loadtest.core.stats.rates`). Constant users (SpawnRate 0) have no second level, so
+The uncertainty is that of batch means (`stats/rates.py`). Constant users (SpawnRate 0) have no second level, so
 they are never flat; neither is anything with fewer than 100 requests a level, or that the generator limited.
 
 Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978); Welch (1947) for the degrees of freedom;

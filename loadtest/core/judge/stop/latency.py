@@ -12,7 +12,7 @@ Gross breach, fast. The last three stretches of at least 30 requests (one window
 Confidence sequence, honest at every look (`loadtest.core.stats.evidence`), alpha = 0.01. "Not met" needs both of
     - evidence on the plain counts that the share is over q. If requests are independent, that alone holds the
       probability of ever stopping an endpoint at the very limit to 1 %;
-    - evidence on the burst-corrected counts, n / DEFF and over / DEFF (`loadtest.core.stats.burst`), that the share is over
+    - evidence on the burst-corrected counts, n / DEFF and over / DEFF (`stats/burst.py`), that the share is over
       0.8 q. In bursts the plain counts prove nothing, and the corrected ones are few: no test can find 10 % over in
       bursts of ten within 4,000 requests in 95 of 100 cases and stop an endpoint at the limit in only 1 (400
       independent requests do not hold that much; by Neyman and Pearson 94 is the most). The gap between 0.8 q, where a
