@@ -66,7 +66,7 @@ def windows_of(flags: Flags, rate_per_s: int) -> Iterator[Window]:
         counts = np.add.reduceat(part, np.arange(0, len(part), BATCH), dtype=np.int64)
         sizes = [min(BATCH, len(part) - i * BATCH) for i in range(len(counts))]
         yield Window.from_dict(
-            dict(
+            dict(  # noqa: C408
                 index=index,
                 start_s=float(index),
                 end_s=index + 1.0,

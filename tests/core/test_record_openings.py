@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from windows import changed, flat_frame
 
-from loadtest.core.judge.trust import client_limited
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import level_results
+from loadtest.core.measure.marks import client_limited
 from loadtest.core.measure.openings import MAX_ADDRESSES
 from loadtest.core.measure.outcome import Kind, Opening, Outcome
 from loadtest.core.measure.record import Recorder

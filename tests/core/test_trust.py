@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from windows import changed, flat_window
 
-from loadtest.core.judge.trust import assess, client_limited, persists
+from loadtest.core.judge.trust import assess
+from loadtest.core.measure.marks import client_limited, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.curve import Step, TrafficCurve

@@ -1,86 +1,24 @@
-"""Was it the endpoint that was measured, or the load generator? Each window by itself, and the run as a whole (S10).
+"""How far a run's numbers can be trusted, from what its generators knew of themselves.
 
-A generator that is out of breath sends less than it should and may read its clock late: throughput then levels out, and
-latencies grow, for reasons that are not the endpoint's. So every window carries what the generator knows of itself,
-and over a limit it is marked:
-
-    cpu         a generator process used 90 % of one core: a single-threaded loop cannot do more
-    loop-lag    the event loop came round 40 ms too late: users waited for the generator
-    steal       the host took away a tenth of the CPU time
-    spawn-lag   a user started a quarter of a second after its time
-    little      users were busy, but not with requests: by Little's law the mean number of requests in flight is
-                throughput x latency (and what connections took to be opened, which is the endpoint's time too), and
-                without think time it equals the number of active users. Marked if a tenth of the users was missing,
-                or a twentieth while the generator used 60 % of its core; less, or below a millisecond per request, is
-                what any loop costs
-    late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
-
-One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
-`client_limited`: "flat" and "not met" are withheld, because both would blame the endpoint. With kernel timestamps
-latencies stay true even then, but the load was not what was planned, so "not met" is withheld all the same.
-
-Other reasons make a result doubtful without limiting the load: clamped or clock-stepped samples, answers timed partly
-by the kernel and partly by the process, gaps between windows, lost workers, a worker whose clock is hardly known.
-No clock, no I/O.
-Sources: Little (1961); MLPerf LoadGen's VALID and INVALID with reasons.
+Windows that the generator, not the endpoint, set the pace of are marked (`measure/marks.py`); marks that persist make
+the run `client_limited`. Other reasons make a result doubtful without limiting the load: clamped or clock-stepped
+samples, answers timed partly by the kernel and partly by the process, gaps between windows, lost workers, a clock that
+is hardly known. No clock, no I/O.
+Source: MLPerf LoadGen's VALID and INVALID with reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from loadtest.core.judge.verdict import Trust, TrustReason
+from loadtest.core.judge.verdict import Trust
+from loadtest.core.measure.marks import LIMITS, Limits, TrustReason, client_limited, idle_users, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["Limits", "assess", "client_limited", "persists"]
-
-IN_A_ROW = 3  # marked windows, or
-SHARE = 0.2  # of all windows, if that many are marked
-OFTEN = 0.5  # connections a request, which then cost a generator more than the requests
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Over which figures a window is marked, or a run doubtful."""
-
-    cpu: float = 0.9
-    loop_lag_s: float = 0.04
-    steal: float = 0.1
-    spawn_lag_s: float = 0.25
-    little: float = 0.1
-    little_busy: float = 0.05
-    busy_cpu: float = 0.6
-    little_wait_s: float = 0.001
-    late_sends: float = 0.1
-    clock_step_s: float = 0.001
-    clamped: float = 0.001
-    mixed_clock: float = 0.01
-    clock_within_s: float = 0.05
-
-
-LIMITS = Limits()
-
-
-def client_limited(window: Window, limits: Limits = LIMITS) -> tuple[TrustReason, ...]:
-    """Why the generator, not the endpoint, set the pace of this window; () if it did not. Draining has no pace."""
-    if not window.users or window.length_s <= 0:
-        return ()
-    return tuple(reason for reason in _marks(window, limits) if reason is not None)
-
-
-def persists(marks: Iterable[bool]) -> bool:
-    """Three marked windows in a row, or three that are a fifth of all: more than hiccups."""
-    marked = total = row = longest = 0
-    for mark in marks:
-        total += 1
-        marked += mark
-        row = row + 1 if mark else 0
-        longest = max(longest, row)
-    return longest >= IN_A_ROW or (marked >= IN_A_ROW and marked >= SHARE * total)
+__all__ = ["assess"]
 
 
 def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = (), limits: Limits = LIMITS) -> Trust:
@@ -106,73 +44,6 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
         reasons=(*limiting, *doubts),
         figures=_figures(traffic, windows),
     )
-
-
-def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
-    health = window.health
-    more = f"add --workers {health.workers + 1} if there is a core for each, or use a larger machine"
-    if window.connections.connects > OFTEN * window.completed:
-        share = min(1.0, window.connections.connects / max(window.completed, 1))
-        more = f"{share:.0%} of the requests needed a new connection: let the endpoint keep them open; else {more}"
-    yield _over("cpu", health.cpu, limits.cpu, f"the generator used {health.cpu:.0%} of one core", more)
-    yield _over(
-        "loop-lag",
-        window.health.loop_lag_s,
-        limits.loop_lag_s,
-        f"the generator's event loop was {1000 * window.health.loop_lag_s:.0f} ms late",
-        "give the generator a core of its own; a target plug-in must not block or compute for long",
-    )
-    yield _over(
-        "steal",
-        window.health.steal,
-        limits.steal,
-        f"the host took away {window.health.steal:.0%} of the CPU time",
-        "use a machine whose cores are its own",
-    )
-    yield _over(
-        "spawn-lag",
-        window.health.spawn_lag_max_s,
-        limits.spawn_lag_s,
-        f"a user started {1000 * window.health.spawn_lag_max_s:.0f} ms late",
-        more,
-    )
-    yield _little(window, limits, more)
-    if window.sends.intended:
-        behind = window.sends.very_late / window.sends.intended
-        yield _over(
-            "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent over 10 ms late", more
-        )
-
-
-def _over(code: str, figure: float, limit: float, text: str, advice: str) -> TrustReason | None:
-    return TrustReason(code, text, advice) if figure >= limit else None
-
-
-def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
-    """Users without a request in flight; None in windows that are not steady, where the two means differ by nature."""
-    idle = _idle_users(window)
-    share = limits.little_busy if window.health.cpu >= limits.busy_cpu else limits.little
-    if idle is None or not window.completed or idle < share * window.load.active:
-        return None
-    wait_s = idle * window.length_s / window.completed
-    if wait_s < limits.little_wait_s:
-        return None
-    missing = idle / window.load.active
-    text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {missing:.0%} of their time"
-    return TrustReason("little", text, advice)
-
-
-def _idle_users(window: Window) -> float | None:
-    """Mean number of active users without a request in flight; None: not steady, or an open workload."""
-    if (
-        window.level is None
-        or window.sends.intended
-        or window.load.active <= 0
-        or window.health.spawned
-        or window.load.running != window.users
-    ):
-        return None
-    return window.load.active - window.load.in_flight
 
 
 def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
@@ -243,7 +114,7 @@ def _gaps_s(windows: Sequence[Window]) -> float:
 
 
 def _figures(traffic: Sequence[Window], windows: Sequence[Window]) -> dict[str, float]:
-    steady = [(window, idle) for window in traffic if (idle := _idle_users(window)) is not None]
+    steady = [(window, idle) for window in traffic if (idle := idle_users(window)) is not None]
     active = sum(window.load.active * window.length_s for window, _ in steady)
     spawned = sum(window.health.spawned for window in windows)
     marked = sum(bool(client_limited(window)) for window in traffic)

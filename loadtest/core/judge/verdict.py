@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtest.core.measure.marks import TrustReason
+
 __all__ = ["Answer", "LatencyVerdict", "Trust", "TrustReason"]
 
 Answer = Literal["met", "not met", "undecided"]
@@ -38,15 +40,6 @@ class LatencyVerdict:
     rule: str = ""
     decided_at_s: float | None = None
     more_requests: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrustReason:
-    """One thing that makes a result doubtful. code: stable, for scripts; text: the fact; advice: what helps."""
-
-    code: str
-    text: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)

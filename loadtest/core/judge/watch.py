@@ -15,9 +15,9 @@ from typing import Any
 
 from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.judge.stop.latency import Judgement, LatencyRule
-from loadtest.core.judge.trust import client_limited, persists
 from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.marks import client_limited, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.burst import Tally, tally_of
 from loadtest.core.traffic.plan import Plan

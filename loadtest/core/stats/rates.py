@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from loadtest.core.judge.trust import client_limited, persists
 from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.marks import client_limited, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan

@@ -18,19 +18,19 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import json  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from typing import Any  # noqa: E402
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
-import gevent  # noqa: E402
+import gevent
 
-from loadtest.core.measure.outcome import Kind, Outcome  # noqa: E402
-from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target  # noqa: E402
-from loadtest.targets.credentials import NoCredentials  # noqa: E402
+from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.errors import LoadtestError
+from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target
+from loadtest.targets.credentials import NoCredentials
 from loadtest.targets.http import (
     channel,
     dial,
