@@ -114,8 +114,7 @@ def start(
     on_window: called with each window, on a thread of the run's. choices: as for `plan`.
     Raises what `plan` raises; what fails later is raised by `Run.result`.
     """
-    allowed = [*choices.get("allow_plugins", ()), *filter(None, [_ref_of(choices.get("target"))])]
-    spec, _ = _read(job, profile, allowed, choices.get("payload_root", ""))
+    spec, _ = _read(job, profile, _allowed(choices), choices.get("payload_root", ""))
     call = None if on_window is None else (lambda window, _progress: on_window(window))
     return spawn.start(plan(job, profile=profile, **choices), on_window=call, job=dict(spec.request), label=spec.name)
 
@@ -132,7 +131,14 @@ def simulate(
 
     Arguments and errors as for `start`; SpecError if the target is not a mock.
     """
-    return sim.simulate(plan(job, profile=profile, **choices), on_window=on_window)
+    spec, _ = _read(job, profile, _allowed(choices), choices.get("payload_root", ""))
+    labels = {"job": dict(spec.request), "label": spec.name}
+    return sim.simulate(plan(job, profile=profile, **choices), on_window=on_window, **labels)
+
+
+def _allowed(choices: Mapping[str, Any]) -> list[str]:
+    """Plug-ins that a job file may name: those that the caller names itself."""
+    return [*choices.get("allow_plugins", ()), *filter(None, [_ref_of(choices.get("target"))])]
 
 
 def _ref_of(target: str | TargetRef | None) -> str | None:

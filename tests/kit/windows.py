@@ -22,7 +22,7 @@ def flat_window(index: int = 0, start_s: float | None = None, end_s: float | Non
     return Window.from_dict({"index": index, "start_s": start_s, "end_s": end_s, **members})
 
 
-def changed(window: Window, **members: Any) -> Window:
+def changed(window: Window, /, **members: Any) -> Window:
     """`window` with other values of some members."""
     return Window.from_dict({**window.to_dict(), **members})
 
@@ -59,11 +59,11 @@ def flat_level(level: int, users: int, **members: Any) -> LevelResult:
     return LevelResult.from_dict({**kinds, "in_flight": None, "active": None, **values})
 
 
-def changed_level(level: LevelResult, **members: Any) -> LevelResult:
+def changed_level(level: LevelResult, /, **members: Any) -> LevelResult:
     """`level` with other values of some members."""
     return LevelResult.from_dict({**level.to_dict(), **members})
 
 
-def changed_totals(totals: Totals, **members: Any) -> Totals:
+def changed_totals(totals: Totals, /, **members: Any) -> Totals:
     """`totals` with other values of some members."""
     return Totals.from_dict({**totals.to_dict(), **members})

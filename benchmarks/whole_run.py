@@ -1,0 +1,152 @@
+"""How does the candidate rule for a whole run (run_evidence.py) fare on streams whose slow requests come together?
+
+python -m benchmarks.whole_run [--quick] [--runs N] [--seed N] [--only NAME]
+
+Simulated requests, each over the limit or not, at 50 a second; P95, so 5 % are allowed. A healthy stream must not be
+stopped; of a sick one the share that is found in time is told, and the delay. benchmarks/RUN_EVIDENCE.md has figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.machine import emit
+from benchmarks.run_evidence import SLOTS, RunEvidence
+
+Q = 0.05
+Flags = NDArray[np.bool_]
+Draw = Callable[[np.random.Generator], Flags]
+
+
+def independent(share: float, length_s: int, rate: int = 50) -> Draw:
+    return lambda rng: rng.random(length_s * rate) < share
+
+
+def bursts(share: float, burst: int, length_s: int, rate: int = 50) -> Draw:
+    """Blocks of `burst` requests are over together."""
+
+    def draw(rng: np.random.Generator) -> Flags:
+        n, start = length_s * rate, int(rng.integers(burst))
+        return np.repeat(rng.random(n // burst + 2) < share, burst)[start : start + n]
+
+    return draw
+
+
+def spells(
+    share: float, mean_s: float, length_s: int, slow: float = 1.0, rate: int = 50, *, fixed: bool = False
+) -> Draw:
+    """Two states; in the slow one `slow` of the requests are over. Lengths are exponential, or the slow ones fixed."""
+    fraction = share / slow
+    good_s = mean_s * (1 - fraction) / fraction
+
+    def draw(rng: np.random.Generator) -> Flags:
+        out, at_s, bad = np.zeros(length_s * rate, bool), 0.0, bool(rng.random() < fraction)
+        left_s = rng.random() * mean_s if bad and fixed else rng.exponential(mean_s if bad else good_s)
+        while at_s < length_s:
+            if bad:
+                first, end = int(at_s * rate), min(int((at_s + left_s) * rate), len(out))
+                out[first:end] = rng.random(end - first) < slow
+            at_s, bad = at_s + left_s, not bad
+            left_s = mean_s if bad and fixed else rng.exponential(mean_s if bad else good_s)
+        return out
+
+    return draw
+
+
+def pauses(pause_s: float, every_s: float, length_s: int, rate: int = 50) -> Draw:
+    return lambda rng: (np.arange(length_s * rate) / rate + rng.random() * every_s) % every_s < pause_s
+
+
+def long_range(share: float, hurst: float, length_s: int, rate: int = 50) -> Draw:
+    """Fractional Gaussian noise (Davies and Harte, 1987) above a threshold."""
+    n = length_s * rate
+    k = np.arange(n + 1.0)
+    r = 0.5 * ((k + 1) ** (2 * hurst) - 2 * k ** (2 * hurst) + np.abs(k - 1) ** (2 * hurst))
+    spectrum = np.maximum(np.fft.fft(np.concatenate((r, r[-2:0:-1]))).real, 0)
+    limit = statistics.NormalDist().inv_cdf(1 - share)
+
+    def draw(rng: np.random.Generator) -> Flags:
+        noise = rng.standard_normal(len(spectrum)) + 1j * rng.standard_normal(len(spectrum))
+        return np.fft.fft(np.sqrt(spectrum / len(spectrum)) * noise).real[:n] > limit
+
+    return draw
+
+
+def then(*draws: Draw) -> Draw:
+    return lambda rng: np.concatenate([draw(rng) for draw in draws])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """levels: how many of `level_s` each. within_s: of a sick stream; None: it is healthy."""
+
+    draw: Draw
+    levels: int = 1
+    level_s: int = 120
+    rate: int = 50
+    within_s: int | None = None
+
+
+ALWAYS = independent(1.1, 3)
+ROWS = {
+    "independent 4 %": Row(independent(0.04, 120)),
+    **{f"bursts of {n}, 4 %": Row(bursts(0.04, n, 120)) for n in (10, 20, 50, 100, 150)},
+    **{f"spells of 5 s, {p:g} over in them": Row(spells(0.02, 5, 600, p), level_s=600) for p in (1, 0.5, 0.4, 0.3)},
+    **{f"fixed spells, {p:g}": Row(spells(0.02, 5, 600, p, fixed=True), level_s=600) for p in (1, 0.5, 0.4, 0.3)},
+    "pauses of 2.4 s a minute": Row(pauses(2.4, 60, 120)),
+    "pauses of 4 s in 100 s": Row(pauses(4, 100, 120)),
+    "long-range dependent, H 0.8": Row(long_range(0.04, 0.8, 120)),
+    "cold start of 3 s": Row(then(ALWAYS, independent(0.03, 117))),
+    "10 levels, bursts of 10": Row(bursts(0.04, 10, 200), 10, 20),
+    "30 levels, bursts of 10": Row(bursts(0.04, 10, 600), 30, 20),
+    "sick: 40 %": Row(independent(0.4, 120), within_s=5),
+    "sick: 20 %": Row(independent(0.2, 120), within_s=20),
+    "sick: 10 % in bursts of 10": Row(bursts(0.1, 10, 80), level_s=80, within_s=80),
+    "sick: 10 % in a ramp": Row(independent(0.1, 300, 20), 15, 20, rate=20, within_s=300),
+    "sick: twice the share midway": Row(then(independent(0.02, 60), independent(0.1, 60)), within_s=120),
+    "sick: 1.5 times midway": Row(then(independent(0.02, 60), independent(0.075, 60)), within_s=120),
+}
+
+
+def stop_of(flags: Flags, row: Row) -> int | None:
+    """After how many seconds the rule stops; None: never."""
+    evidence = RunEvidence(Q, [(i * row.level_s, row.level_s) for i in range(row.levels)])
+    seconds = flags[: len(flags) // row.rate * row.rate].reshape(-1, row.rate)
+    slot = np.arange(row.rate) * SLOTS // row.rate
+    sizes = np.bincount(slot, minlength=SLOTS).tolist()
+    for i, second in enumerate(seconds):
+        over = np.bincount(slot, weights=second, minlength=SLOTS).astype(int).tolist()
+        level = min(i // row.level_s, row.levels - 1)
+        found = evidence.observe(float(i), row.rate, int(second.sum()), tuple(zip(sizes, over, strict=True)), level)
+        if found.answer == "not met":
+            return i + 1
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few runs: does it work, not how good is it")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    chosen = parser.parse_args()
+    runs = 5 if chosen.quick else chosen.runs
+    for name, row in ROWS.items():
+        if chosen.only in name:
+            rng = np.random.default_rng(chosen.seed)
+            stops = [stop for _ in range(runs) if (stop := stop_of(row.draw(rng), row)) is not None]
+            in_time = None if row.within_s is None else sum(stop <= row.within_s for stop in stops) / runs
+            median_s = statistics.median(stops) if stops else None
+            emit("whole run", case=name, runs=runs, stopped_share=len(stops) / runs, in_time=in_time, median_s=median_s)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
