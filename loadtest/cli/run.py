@@ -28,7 +28,8 @@ from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, worker
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
-from loadtest.core.result.result import RunResult, exit_code
+from loadtest.core.result.exit_code import exit_code
+from loadtest.core.result.result import RunResult
 from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn

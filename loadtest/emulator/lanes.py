@@ -21,7 +21,6 @@ __all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "watch"]
 # Kind of request -> threads.
 LANES: Mapping[str, int] = {"health": 1, "jobs": 4, "invocations": 64, "others": 24}
 CHANNEL_TIMEOUT_S = 60  # of a connection on which nothing moves
-REQUEST_TIMEOUT_S = 20.0  # from a connection's (or its last answer's) instant to the end of the next request's head
 _FULL = 0.9  # share of the connection limit above which waiting connections are closed
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
@@ -94,7 +93,7 @@ def watch(server: Any) -> None:
         cutoff = now - server.adj.channel_timeout
         for channel in list(server.active_channels.values()):
             sends_head = channel.request is not None and not channel.request.headers_finished
-            late = sends_head and channel.waiting_since < now - max(REQUEST_TIMEOUT_S, server.adj.channel_timeout)
+            late = sends_head and channel.waiting_since < cutoff  # however often a byte comes
             still = channel.last_activity < cutoff and (not channel.requests or channel.total_outbufs_len)
             if late or still:
                 channel.will_close = True

@@ -7,6 +7,7 @@ ModelLatency in microseconds. /aws/sagemaker/Endpoints: CPUUtilization, MemoryUt
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from loadtest.core.measure.histogram import Histogram
@@ -63,8 +64,7 @@ class Meter:
     def _points(self, windows: Sequence[Window], time_s: float) -> Iterator[MetricPoint]:
         completed = sum(window.completed for window in windows)
         failed = sum(window.failed for window in windows)
-        users = sorted({window.load.running for window in windows})
-        by_users = tuple(float(sum(window.load.running == n for window in windows)) for n in users)
+        users = _joined(sorted(Counter(window.load.running for window in windows).items()))
 
         def of_job(name: str, unit: str, values: Sequence[float], counts: Sequence[float] = (1.0,)) -> MetricPoint:
             return MetricPoint(LOG_GROUP, name, unit, self._job, time_s, tuple(values), tuple(counts))
@@ -74,7 +74,7 @@ class Meter:
         ) -> MetricPoint:
             return MetricPoint(namespace, name, unit, self._variant, time_s, tuple(values), tuple(counts))
 
-        yield of_job("NumberOfUsers", "None", [float(n) for n in users][:MAX_VALUES], by_users[:MAX_VALUES])
+        yield of_job("NumberOfUsers", "None", [float(n) for n, _ in users], [float(count) for _, count in users])
         yield of_job("ClientInvocations", "None", [float(completed)])
         yield of_job("ClientInvocationErrors", "None", [float(failed)])
         yield of_variant("AWS/SageMaker", "Invocations", "None", [float(completed)])
@@ -98,12 +98,16 @@ class Meter:
 
 
 def _distribution(payloads: Sequence[str]) -> list[tuple[float, float]]:
-    """(latency in us, count), at most MAX_VALUES; neighbours are joined under the higher value: no tail is hidden."""
+    """(latency in us, count) of the merged histograms, at most MAX_VALUES."""
     whole = Histogram()
     for payload in payloads:
         if payload:
             whole.add(Histogram.decode(payload))
-    recorded = whole.recorded()
-    size = -(-len(recorded) // MAX_VALUES) or 1
-    groups = [recorded[i : i + size] for i in range(0, len(recorded), size)]
-    return [(float(group[-1][0]), float(sum(count for _, count in group))) for group in groups]
+    return [(float(us), float(count)) for us, count in _joined(whole.recorded())]
+
+
+def _joined(counts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(value, count), rising, at most MAX_VALUES; neighbours are joined under the higher value: no tail is hidden."""
+    size = -(-len(counts) // MAX_VALUES) or 1
+    groups = [counts[i : i + size] for i in range(0, len(counts), size)]
+    return [(group[-1][0], sum(count for _, count in group)) for group in groups]

@@ -19,6 +19,7 @@ from loadtest.core.judge.decision import REASONS
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
+from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.result import RunResult
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
@@ -47,7 +48,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
     is_open = result.plan.arrivals is not None
-    parts += [_verdict(result), *_why(result), *_figures(result)]
+    parts += [*_failed_share(result), _verdict(result), *_why(result), *_figures(result)]
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
     parts += streaming_tables(result)
     parts += connection_lines(result.totals)
@@ -60,6 +61,14 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
+
+
+def _failed_share(result: RunResult) -> Iterator[Text]:
+    """Before any verdict: for how much of the run there was nothing to judge."""
+    share = result.silent_share
+    if share >= SILENT_SHARE and result.totals.ok:
+        text = " of the run the endpoint answered nothing well: the figures below are of the rest"
+        yield Text.assemble((f" FAILED FOR {percent(round(share, 2))} ", "bold white on red"), text)
 
 
 def _verdict(result: RunResult) -> RenderableType:

@@ -14,7 +14,8 @@ from loadtest.core.judge.verdict import LatencyVerdict, Trust
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.result.confirmation import Confirmation, backlog_of, confirmation_of, unconfirmed
-from loadtest.core.result.result import RunResult, exit_code
+from loadtest.core.result.exit_code import exit_code
+from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, open_plan

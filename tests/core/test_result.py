@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from results import result_with
-from windows import changed, flat_frame
+from windows import changed, flat_frame, flat_window
 
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
@@ -19,7 +19,8 @@ from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, Stairs, StopConditions
-from loadtest.core.result.result import SCHEMA_VERSION, RunResult, exit_code
+from loadtest.core.result.exit_code import exit_code
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 
@@ -239,3 +240,18 @@ def test_a_lost_worker_is_not_trusted() -> None:
     windows = [changed(window, lost_workers=1) for window in run(plan, [20] * 3)]
     result = result_with(plan, windows, Stop(Reason.CURVE_END), trust=TRUSTED)
     assert [exit_code(result, gate=False, strict=strict) for strict in (False, True)] == [0, 3]
+
+
+def test_an_endpoint_that_failed_for_most_of_the_run_does_not_pass_strictly() -> None:
+    """Only 503 for the last 9 of 12 s: CURVE_END, exit code 0, VALID."""
+    plan = plan_of(None)
+    good = [
+        flat_window(i, level=0, users=2, running=2, active=2.0, in_flight=2.0, ok=50, max_ms=20.0) for i in range(3)
+    ]
+    bad = [
+        flat_window(i, level=0, users=2, active=2.0, in_flight=2.0, errors={"server_error": 50}) for i in range(3, 12)
+    ]
+    result = replace(result_with(plan, [*good, *bad], Stop(Reason.CURVE_END), stopped_at_s=12.0), trust=TRUSTED)
+    assert result.silent_share == 0.75
+    assert exit_code(result, gate=False, strict=False) == 0
+    assert exit_code(result, gate=False, strict=True) == 3

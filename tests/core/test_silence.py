@@ -3,7 +3,7 @@
 import pytest
 from windows import flat_window
 
-from loadtest.core.measure.silence import silences
+from loadtest.core.measure.silence import silences, silent_share
 from loadtest.core.measure.window import Window
 
 
@@ -42,3 +42,15 @@ def windows(ok: list[int], *, users: int = 2, max_ms: float = 20.0) -> list[Wind
 )
 def test_silences(ok: list[int], options: dict[str, float], expected: tuple[tuple[float, float], ...]) -> None:
     assert silences(windows(ok, **options)) == expected  # type: ignore[arg-type]
+
+
+def test_the_share_of_a_run_in_which_nothing_succeeded() -> None:
+    def windows(ok: list[int]) -> list[Window]:
+        return [
+            flat_window(i, users=2, ok=n, errors={} if n else {"server_error": 40}, max_ms=20.0)
+            for i, n in enumerate(ok)
+        ]
+
+    assert silent_share(windows([50] * 3 + [0] * 9)) == 0.75
+    assert silent_share(windows([50] * 12)) == 0.0
+    assert silent_share([]) == 0.0

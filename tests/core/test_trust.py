@@ -131,3 +131,15 @@ def test_figures_and_how_often() -> None:
     assert trust.figures["marked_windows"] == 20
     assert trust.figures["little_gap"] == pytest.approx((40 * 0.2 + 20 * 2) / 600)
     assert trust.reasons[0].text == "the generator used 99% of one core (in 20 of 60 windows)"
+
+
+def test_marks_are_weighed_by_time() -> None:
+    """A generator that stood still for 8 of 10 s closed one window, late: that is not one hiccup of three windows."""
+    before = run(1)[0]
+    frozen = changed(CALM, index=1, start_s=1.0, end_s=9.0, loop_lag_s=7.9, level=None)
+    after = changed(CALM, index=9, start_s=9.0, end_s=10.0)
+    trust = assess(PLAN, [before, frozen, after])
+    assert (trust.valid, trust.client_limited) == (False, True)
+    assert [reason.code for reason in trust.reasons] == ["loop-lag"]
+    hiccup = changed(CALM, index=1, start_s=1.0, end_s=2.0, loop_lag_s=0.5)
+    assert assess(PLAN, [before, hiccup, changed(CALM, index=2, start_s=2.0, end_s=3.0)]).valid

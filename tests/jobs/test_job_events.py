@@ -74,6 +74,18 @@ def test_a_wide_distribution_is_cut_to_what_cloudwatch_takes() -> None:
     assert list(point.values) == sorted(point.values)
 
 
+def test_the_highest_user_counts_are_kept() -> None:
+    heard = Heard()
+    meter = Meter(heard, "j", "e", "v", 0.0)
+    for i in range(400):  # windows of a tenth of a second, each with one user more
+        meter.add(changed(window(i), start_s=i / 10, end_s=(i + 1) / 10, running=i + 1))
+    meter.flush()
+    (point,) = [point for point in heard.points if point.name == "NumberOfUsers"]
+    assert len(point.values) == len(point.counts) <= 150
+    assert point.values[-1] == 400
+    assert sum(point.counts) == 400
+
+
 def test_a_signal_is_heard_before_during_and_after() -> None:
     signal = StopSignal()
     heard: list[str] = []

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from loadtest.core.judge.verdict import Trust
-from loadtest.core.measure.marks import LIMITS, Limits, TrustReason, client_limited, idle_users, persists
+from loadtest.core.measure.marks import LIMITS, Limits, TrustReason, client_limited, idle_users, persists, times_longer
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
@@ -27,7 +27,8 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     if not any(window.completed for window in windows):
         nothing = TrustReason("no-data", "no request completed", "check that the target answers at all")
         return Trust(valid=False, client_limited=False, reasons=(nothing,), figures=_figures(traffic, windows))
-    marks = [client_limited(window, limits) for window in traffic]
+    window_s = plan.options.window_s
+    marks = [client_limited(w, limits) for w in traffic for _ in range(times_longer(w, window_s))]
     codes = dict.fromkeys(reason.code for found in marks for reason in found)
     limiting = [
         _worst(code, marks)
@@ -70,7 +71,8 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
-    if persists(abs(window.health.clock_step_s) > limits.clock_step_s for window in windows):
+    steps = (abs(window.health.clock_step_s) > limits.clock_step_s for window in windows)
+    if persists(steps):
         worst_s = max((window.health.clock_step_s for window in windows), key=abs)
         yield TrustReason(
             "clock-step",

@@ -17,7 +17,7 @@ from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.judge.stop.latency import Judgement, LatencyRule
 from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.levels import plan_levels
-from loadtest.core.measure.marks import client_limited, persists
+from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.burst import Tally, tally_of
 from loadtest.core.traffic.plan import Plan
@@ -62,11 +62,12 @@ class LatencyWatch:
         self._rule = rule
         self._levels = plan_levels(plan)
         self._model_clock = plan.options.latency_clock != "client"
+        self._window_s = plan.options.window_s
         self._level: int | None = None
         self._ramp = False
         self._tally = Tally()
         self._recent: deque[tuple[float, Counts]] = deque(maxlen=RECENT)  # (start_s, counts)
-        self._marks: deque[bool] = deque(maxlen=RECENT)
+        self._marks: deque[tuple[bool, int]] = deque(maxlen=RECENT)  # (marked, times longer than a window should be)
         self._opinions: dict[int, Opinion] = {}
         self.opinion: Opinion | None = None
 
@@ -80,7 +81,7 @@ class LatencyWatch:
         if not self._belongs(window):
             return None
         self._recent.append((window.start_s, window.counts))
-        self._marks.append(bool(client_limited(window)))
+        self._marks.append((bool(client_limited(window)), times_longer(window, self._window_s)))
         if self._ramp:
             self._forget(window.end_s - ROLLING_S)
             self._tally = tally_of(counts for _, counts in self._recent)
@@ -148,6 +149,9 @@ class LatencyWatch:
             return True
         return max(self._tally.share, window.counts.over / max(window.completed, 1)) > self._rule.allowed
 
+    def _limited(self) -> bool:
+        return persists(marked for marked, times in self._marks for _ in range(times))
+
     def _ask(self, window: Window) -> None:
         judgement = self._rule.judge(self._tally, [counts for _, counts in self._recent], rolling=self._ramp)
         before = self.opinion
@@ -161,7 +165,7 @@ class LatencyWatch:
             users=window.users,
             clock=known,
             ramp=self._ramp,
-            withheld=judgement.answer == "not met" and persists(self._marks),
+            withheld=judgement.answer == "not met" and self._limited(),
         )
         if self._level is not None:
             self._opinions[self._level] = self.opinion

@@ -30,10 +30,11 @@ from dataclasses import dataclass
 
 from loadtest.core.measure.window import Window
 
-__all__ = ["LIMITS", "Limits", "TrustReason", "client_limited", "idle_users", "persists"]
+__all__ = ["LIMITS", "Limits", "TrustReason", "client_limited", "idle_users", "persists", "times_longer"]
 
 IN_A_ROW = 3  # marked windows, or
 SHARE = 0.2  # of all windows, if that many are marked
+MOST_TIMES = 1000
 OFTEN = 0.5  # connections a request, which then cost a generator more than the requests
 
 
@@ -75,8 +76,16 @@ def client_limited(window: Window, limits: Limits = LIMITS) -> tuple[TrustReason
     return tuple(reason for reason in _marks(window, limits) if reason is not None)
 
 
+def times_longer(window: Window, window_s: float) -> int:
+    """For how many windows of `window_s` a window stands: one that a stalled generator closed 8 s late is eight."""
+    return min(MOST_TIMES, max(1, round(window.length_s / window_s)))
+
+
 def persists(marks: Iterable[bool]) -> bool:
-    """Three marked windows in a row, or three that are a fifth of all: more than hiccups."""
+    """Three marked windows in a row, or three that are a fifth of all: more than hiccups.
+
+    A window counts as often as it is longer than it should be (`times_longer`): marks are weighed by time.
+    """
     marked = total = row = longest = 0
     for mark in marks:
         total += 1

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from loadtest.core.measure.window import Window
 
-__all__ = ["silences"]
+__all__ = ["silences", "silent_share"]
 
 LEAST_S = 1.5
 SLOW = 2.0  # times the longest latency: with answers that take long, some time without one is to be expected
@@ -27,3 +27,10 @@ def silences(windows: Sequence[Window]) -> tuple[tuple[float, float], ...]:
         if silent and end_s - start_s > max(LEAST_S, SLOW * longest_s):
             found.append((start_s, end_s))
     return tuple(found)
+
+
+def silent_share(windows: Sequence[Window]) -> float:
+    """Share of the traffic's time in which the endpoint answered nothing well, 0..1. windows: as for `silences`."""
+    traffic_s = sum(window.length_s for window in windows if window.users)
+    silent_s = sum(end_s - start_s for start_s, end_s in silences(windows))
+    return min(1.0, silent_s / traffic_s) if traffic_s > 0 else 0.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from loadtest.core.judge.decision import REASONS, Reason, Stop
+from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.judge.trust import assess
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
@@ -19,6 +19,7 @@ from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
 from loadtest.core.measure.schedule import Schedule, UserChange, audit
+from loadtest.core.measure.silence import silent_share
 from loadtest.core.measure.totals import Totals, totals_of
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
@@ -27,13 +28,10 @@ from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.metrics import BestRate, best_rate, model_latency_ms
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result", "exit_code"]
+__all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result"]
 
 SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
 DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
-
-EXIT_UNTRUSTED = 3
-EXIT_NOT_MET = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +106,12 @@ class RunResult:
     def model_latency_ms(self) -> float | None:
         """As the API reports it (R5)."""
         return self.latency.reported_ms
+
+    @property
+    def silent_share(self) -> float:
+        """Share of the traffic's time in which nothing succeeded, 0..1, beyond what slow answers explain."""
+        ended_s = math.inf if self.stopped_at_s is None else self.stopped_at_s
+        return silent_share([window for window in self.windows if window.start_s < ended_s])
 
     def latency_histogram(self) -> Histogram:
         """The client's latencies of the whole run, successes only."""
@@ -269,26 +273,3 @@ def _latency(
         clock="model" if on_model else "client",
         clamped=clamped,
     )
-
-
-def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
-    """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
-
-    gate: a latency threshold that was not met, or a rate that did not hold when confirmed, is 99. strict: a result
-    that cannot be trusted, or a threshold or a confirmation that is undecided, is 3; it comes before 99, because a
-    verdict of such a run says nothing.
-    """
-    code = REASONS[result.reason].exit_code
-    if code:
-        return code
-    answer = None if result.overall is None else result.overall.answer
-    if strict and (not result.trust.valid or result.trust.client_limited or result.totals.lost_workers):
-        return EXIT_UNTRUSTED
-    held = None if result.confirmation is None else result.confirmation.answer
-    if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held"):
-        return EXIT_NOT_MET
-    if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
-        return EXIT_UNTRUSTED
-    if strict and held == "undecided":
-        return EXIT_UNTRUSTED
-    return 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from loadtest.core.measure.levels import plan_levels
-from loadtest.core.measure.marks import client_limited, persists
+from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
@@ -50,6 +50,7 @@ class _Stretch:
     """What is counted of the levels under way, window by window."""
 
     last: Level
+    window_s: float
     end_s: float = 0.0
     ok: array[int] = field(default_factory=lambda: array("q"))
     failed: int = 0
@@ -65,7 +66,7 @@ class _Stretch:
         self.length_s.append(window.length_s)
         self.user_s.append(window.load.active * window.length_s)
         self.latency_s.append(window.counts.latency_sum_s)
-        self.marks.append(bool(client_limited(window)))
+        self.marks.extend([bool(client_limited(window))] * times_longer(window, self.window_s))
         self.completed += window.completed
         self.end_s = window.end_s
 
@@ -101,6 +102,7 @@ class RateHistory:
 
     def __init__(self, plan: Plan) -> None:
         self._levels = plan_levels(plan)
+        self._window_s = plan.options.window_s
         self._closed: list[LevelRate] = []
         self._stretch: _Stretch | None = None
 
@@ -137,7 +139,7 @@ class RateHistory:
             else:
                 before.last = level
                 return before
-        self._stretch = _Stretch(level)
+        self._stretch = _Stretch(level, self._window_s)
         return self._stretch
 
 
