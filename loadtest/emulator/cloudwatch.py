@@ -70,17 +70,24 @@ class CloudWatch:
     def settle(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything said before this call is written; False: the time was too short."""
         written = threading.Event()
-        self._put(written)
         self._wanted.set()
+        try:
+            self._queue.put(written, timeout=timeout_s)  # never dropped: somebody waits for it
+        except queue.Full:
+            return False
         return written.wait(timeout_s)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what is left and end the thread."""
-        self._put(None)
         self._wanted.set()
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            _log.warning("CloudWatch is %d events behind at the end: they are lost", _QUEUE_LENGTH)
+            return
         self._thread.join(timeout_s)
 
-    def _put(self, item: _Line | MetricPoint | threading.Event | None) -> None:
+    def _put(self, item: _Line | MetricPoint) -> None:
         try:
             self._queue.put_nowait(item)
         except queue.Full:

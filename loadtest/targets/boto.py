@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
+import botocore.session
 from botocore.config import Config
 from botocore.validate import validate_parameters
 
@@ -24,6 +25,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception, keep_error_bodies
+from loadtest.targets.credentials import REFUSED, refusal
 from loadtest.targets.http.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from loadtest.targets.resolve import PARAMETERS
 
@@ -101,6 +103,17 @@ def _model_latency_us(headers: Mapping[str, str]) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 15 else None
 
 
+def _credentials_of(chain: botocore.session.Session) -> Any:
+    """Asks STS or SSO once, here: else each request of each user would be refused its credentials. None: none found."""
+    try:
+        credentials = chain.get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()
+    except REFUSED as problem:
+        raise TargetError(refusal(chain, problem)) from problem
+    return credentials
+
+
 def _client(options: Mapping[str, Any], peak_users: int) -> Any:
     ca_file = options.get("ca_file")
     if ca_file is not None and not os.path.isfile(ca_file):
@@ -115,8 +128,9 @@ def _client(options: Mapping[str, Any], peak_users: int) -> Any:
         use_dualstack_endpoint=options.get("use_dualstack"),
     )
     try:
-        session = boto3.session.Session(profile_name=options.get("profile"), region_name=options.get("region"))
-        credentials = session.get_credentials()
+        chain = botocore.session.Session(profile=options.get("profile"))
+        session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
+        credentials = _credentials_of(chain)
         client = session.client(
             "sagemaker-runtime", endpoint_url=options.get("endpoint_url"), config=config, verify=ca_file
         )

@@ -7,13 +7,24 @@ if they have really expired does a request wait for it. In the generator's patch
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import Any
 
+from botocore import exceptions as boto
+
 from loadtest.wire.sigv4 import Credentials
 
-__all__ = ["CredentialSource", "NoCredentials"]
+__all__ = ["REFUSED", "CredentialSource", "NoCredentials", "refusal"]
 
+# What botocore raises when its chain has found who to ask, and got nothing; RuntimeError: new ones that have expired.
+REFUSED = (
+    boto.ClientError,
+    boto.CredentialRetrievalError,
+    boto.SSOError,
+    boto.TokenRetrievalError,
+    RuntimeError,
+)
 _RETRY_S = 10
 _EXPIRED_RETRY_S = 1
 _log = logging.getLogger(__name__)
@@ -21,6 +32,23 @@ _log = logging.getLogger(__name__)
 
 class NoCredentials(Exception):
     """The credentials expired and could not be refreshed; never leaves the targets."""
+
+
+def refusal(session: Any, problem: Exception) -> str:
+    """That credentials were refused, in a sentence: which profile, which role, which action, and AWS's own words.
+
+    session: botocore's. problem: one of REFUSED.
+    """
+    profile = session.profile or "default"
+    config = session.full_config.get("profiles", {}).get(profile, {})
+    role = config.get("role_arn") or config.get("sso_role_name") or os.environ.get("AWS_ROLE_ARN")
+    who = f"the profile {profile}" + (f", role {role}" if role else "")
+    action = getattr(problem, "operation_name", None)
+    if action is None:
+        return f"no AWS credentials for {who}: {problem}"
+    error = problem.response.get("Error", {})  # type: ignore[attr-defined]
+    said = ": ".join(str(error[name]) for name in ("Code", "Message") if error.get(name))
+    return f"AWS refused {action} for {who}: {said or 'without a reason'}"
 
 
 class CredentialSource:

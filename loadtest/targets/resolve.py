@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 
 from loadtest.errors import TargetError
-from loadtest.targets.credentials import CredentialSource
+from loadtest.targets.credentials import REFUSED, CredentialSource, refusal
 from loadtest.targets.reference import url_problems
 from loadtest.wire.sigv4 import Credentials
 
@@ -77,8 +77,8 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
     credentials: instead of botocore's chain. Raises TargetError, in a sentence, without a region or credentials, and
     for what the service's model refuses.
     """
+    session = botocore.session.Session(profile=options.get("profile"))
     try:
-        session = botocore.session.Session(profile=options.get("profile"))
         if credentials is not None:
             session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)
         client = session.create_client(
@@ -101,6 +101,8 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
         raise TargetError(
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
         ) from None
+    except REFUSED as problem:
+        raise TargetError(refusal(session, problem)) from problem
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"the endpoint {name} cannot be resolved: {problem}") from problem
     return _endpoint_of(request, found, session.get_config_variable("ca_bundle"))
@@ -123,7 +125,8 @@ def _unsent_request(client: Any, name: str, options: Mapping[str, Any]) -> Any:
         call = client.invoke_endpoint_with_response_stream if options.get("stream") else client.invoke_endpoint
         call(EndpointName=name, Body=b"", ContentType="application/json", **parameters)
     except botocore.exceptions.ClientError:
-        pass  # the answer of `catch`
+        if not caught:  # not the answer of `catch`: the credentials to sign with were refused
+            raise
     finally:
         client.close()
     return caught[0]
