@@ -106,7 +106,7 @@ def test_a_clock_offset_is_taken_from_the_shortest_exchange() -> None:
 
 
 def test_a_clock_that_is_hardly_known_makes_a_result_doubtful() -> None:
-    windows = [_window(0, [1000] * 50)]
+    windows = [_window(0, [20_000] * 50)]
     near, far = Worker(0, "here", 0.001, 0.0004), Worker(1, "there", -3.2, 0.08)
     assert assess(_plan((0.0, 1), end_s=1.0), windows, [near]).valid
     trust = assess(_plan((0.0, 1), end_s=1.0), windows, [near, far])
