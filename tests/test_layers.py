@@ -56,7 +56,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
-        {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
+        {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
