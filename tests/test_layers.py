@@ -48,7 +48,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"gevent", "locust"},
     ),
     "engine.parent": (
-        {"errors", "version", "python", "endpoint", "mock", "targets", "engine", "engine.cluster", *CORE},
+        {"errors", "version", "python", "endpoint", "mock", "payload", "targets", "engine", "engine.cluster", *CORE},
         set(),
     ),
     "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
@@ -56,7 +56,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
-        {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
+        {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
@@ -64,7 +64,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
+            *("engine", "engine.parent", "jobfile", "mock", "report", "targets", *CORE),
         },
         {"click", "rich"},
     ),

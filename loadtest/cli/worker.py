@@ -11,6 +11,7 @@ import click
 
 from loadtest.cli.worker_flags import token_env, token_flag
 from loadtest.engine.cluster.choice import WorkerChoice
+from loadtest.engine.messages import failure_text
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.signals import heeded
@@ -59,12 +60,12 @@ def command(
     for number in heeded("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(number, end)
     click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
-    problems: list[str] = []
+    why = ""
     for message in worker.messages():
         if message is not None and message["kind"] == "failed":
-            problems = list(message["problems"])
+            why = failure_text(message)
     code = worker.close()
     if asked:
         raise SystemExit(130)
-    if problems or code:
-        raise EngineError("; ".join(problems) or "\n".join(worker.log) or f"the worker ended with code {code}")
+    if why or code:
+        raise EngineError(why or "\n".join(worker.log) or f"the worker ended with code {code}")
