@@ -34,7 +34,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
     "endpoint": ({"errors"}, set()),
-    "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
+    "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
@@ -52,14 +52,14 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
