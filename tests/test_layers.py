@@ -23,6 +23,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "version": (set(), set()),
     "loopback": (set(), set()),
+    "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "core": ({"errors"}, NUMBERS),
@@ -40,7 +41,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
         {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
@@ -52,7 +53,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
@@ -210,6 +211,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),
+        ("folders.py", "from loadtest.loopback import is_loopback"),
         ("core/plain.py", "from .measure import window"),
     ],
 )

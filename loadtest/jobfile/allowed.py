@@ -6,21 +6,18 @@ Whose credentials sign the requests, and where such requests go, is the reader's
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from loadtest.core.request.findings import shown
 from loadtest.core.traffic.plan import SCHEMES, TargetRef
 from loadtest.errors import Problem, masked
+from loadtest.folders import lies_in
 from loadtest.loopback import is_loopback
 
 __all__ = ["Allowed"]
-
-MAX_MEMBERS = 10_000  # entries of a payload folder that are looked at; one with more is refused when it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +41,7 @@ class Allowed:
 
     def path_problems(self, path: Path, folder: Path, where: str, advice: str) -> Iterator[Problem]:
         """None if `path`, and whatever a link in it leads to, lies below `folder` or the allowed root."""
-        roots = [os.path.realpath(root) for root in (folder, self.payload_root) if str(root)]
-        links = (Path(top, name) for top, folders, names in os.walk(path) for name in (*folders, *names))
-        places = [path, *(link for link in islice(links, MAX_MEMBERS) if link.is_symlink())]
-        if not all(any(Path(os.path.realpath(place)).is_relative_to(root) for root in roots) for place in places):
+        if not lies_in(path, (folder, self.payload_root)):
             yield Problem(where, shown(str(path)), "lies outside the job file's folder", advice)
 
     def option_problems(self, name: str, value: object, folder: Path, where: str) -> Iterator[Problem]:
