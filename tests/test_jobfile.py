@@ -260,11 +260,11 @@ SCENARIO_FAULTS = [
     ({"options": {"window_s": "1s"}}, "Loadtest.options.window_s", "must be a number"),
     ({"options": {"window_s": True}}, "Loadtest.options.window_s", "must be a number"),
     ({"options": {"window_s": None}}, "Loadtest.options.window_s", "must be a number"),
-    ({"options": {"window_s": float("nan")}}, "Loadtest.options.window_s", "must be a number"),
+    ({"options": {"window_s": float("nan")}}, "Loadtest.options.window_s", "must be a finite number"),
     ({"options": {"window_s": float("inf")}}, "Loadtest.options.window_s", "must be in 0.05..60"),
     ({"options": {"window_s": 10**400}}, "Loadtest.options.window_s", "must be in 0.05..60"),
     ({"options": {"max_error_ratio": 1.5}}, "Loadtest.options.max_error_ratio", "must be in 0..1"),
-    ({"options": {"seed": 1.0}}, "Loadtest.options.seed", "must be an integer"),
+    ({"options": {"seed": 1.0}}, "Loadtest.options.seed", "must be a whole number"),
     ({"options": {"seed": -1}}, "Loadtest.options.seed", "must be in 0..9223372036854775807"),
     ({"gate": "yes"}, "Loadtest.gate", "must be true or false"),
 ]

@@ -33,7 +33,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
-    "endpoint": ({"errors"}, set()),
+    "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
