@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine_kit import descendants, gone, plan_of
 
-from loadtest.engine.messages import CHILD_KINDS, Lines, encode
+from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
 
 PARENT = """
 import sys
@@ -74,7 +74,7 @@ def test_end_of_file_on_stdin_ends_the_generator() -> None:
         assert child.stdout is not None
         child.stdin.write(encode("plan", plan=plan_of((0.0, 2), end_s=120.0).to_dict()))
         child.stdin.flush()
-        lines = Lines(CHILD_KINDS)
+        lines = MessageLines(CHILD_KINDS)
         assert next(iter(lines.feed(child.stdout.readline())))["kind"] == "ready"
         child.stdin.close()
         assert child.wait(10) == 70

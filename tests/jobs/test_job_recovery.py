@@ -15,7 +15,7 @@ from jobkit import NOWHERE, HandEngine, awaited, ended, job_request, steps_of
 
 from loadtest.jobs.events import NoEvents
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.rows import JobRow
@@ -112,7 +112,7 @@ def test_a_disk_that_is_full_fails_the_job_and_not_the_launcher(engine: HandEngi
     engine.release()
     store = FullStore()
     fleet = Fleet.load(fleet_file, live=True)
-    launcher = Launcher(Surroundings(store=store, fleet=fleet, engine=engine, events=NoEvents()))
+    launcher = Launcher(JobContext(store=store, fleet=fleet, engine=engine, events=NoEvents()))
     try:
         for name in ("one", "two"):
             request = job_request(name, ("ml.c5.large", "ml.c5.xlarge"))

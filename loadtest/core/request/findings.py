@@ -24,7 +24,7 @@ class _TooMany(Exception):
     """Enough problems were found."""
 
 
-class Bound(Protocol):
+class _Bound(Protocol):
     """What a value may be: `core.request.bounds`."""
 
     def fault(self, value: object) -> tuple[str, str] | None: ...
@@ -52,7 +52,7 @@ class Findings:
         """Note a problem that only the strict profile refuses."""
         self._note(self._errors if self._strict else self._warnings, path, value, rule, advice)
 
-    def check(self, path: Path, value: object, bound: Bound, got: str | None = None) -> bool:
+    def check(self, path: Path, value: object, bound: _Bound, got: str | None = None) -> bool:
         """Whether `value` is what `bound` says; if not, that is noted. got: how the value is shown; None: as any."""
         fault = bound.fault(value)
         if fault is not None:

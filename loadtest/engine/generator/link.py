@@ -17,7 +17,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 
-from loadtest.engine.messages import PARENT_KINDS, Lines, encode, failure
+from loadtest.engine.messages import PARENT_KINDS, MessageLines, encode, failure
 from loadtest.errors import TargetError
 
 __all__ = ["STUCK_S", "Link"]
@@ -82,7 +82,7 @@ class Link:
             self._written.release()
 
     def _watch(self) -> None:
-        lines = Lines(PARENT_KINDS)
+        lines = MessageLines(PARENT_KINDS)
         while not self._closing:
             readable = self._orphaned_s is None and _select([self._read_fd], [], [], LOOK_S)[0]
             if self._orphaned_s is not None:
