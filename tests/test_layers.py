@@ -40,8 +40,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "version", "targets", "engine", "engine.generator", *CORE},
-        {"gevent", "locust"},
+        {"errors", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
         {"errors", "payload", "targets", "engine", "engine.cluster", "engine.parent", *CORE},
@@ -72,7 +72,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
 SPLIT = ("core", "engine", "targets")
 # Modules of a patched process: nothing of the parent's side may import them.
 PATCHED_NAMES = (
-    *("cluster.master", "cluster.runners", "cluster.worker", "generator.arrival_swarm", "generator.child"),
+    *("cluster.door", "cluster.master", "cluster.post", "cluster.runners", "cluster.worker"),
+    *("generator.arrival_swarm", "generator.child"),
     *("generator.generator", "generator.link", "generator.probe", "generator.session", "generator.swarm"),
     "generator.timer",
 )
@@ -81,6 +82,7 @@ LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py"}
 # Inside a room, some packages are for these modules alone.
 ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
+    "zmq": {"engine/cluster/runners.py"},
     "boto3": {
         "targets/boto.py",
         "payload/s3.py",

@@ -5,6 +5,7 @@ Everything happens on two threads of its own, so any program can embed it: `star
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import threading
@@ -19,6 +20,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
 from loadtest.engine.messages import JOIN_S, failure_text, heard_failure
 from loadtest.engine.parent.environment import environment
 from loadtest.engine.parent.process import GeneratorProcess
@@ -57,11 +59,14 @@ def start(
         thread of the run's; what they raise ends the run in order and is raised by `Run.result`.
     env: added to the environment of the run's processes (credentials of a mock endpoint, say).
     listen: (host, port) where `plan.workers` workers started elsewhere join within ten minutes; None: they are started
-        here. The connection is neither encrypted nor authenticated: for a trusted network only.
-    Raises SpecError if the target's name is not one, or if workers elsewhere cannot reach a mock or read a payload in
-    S3. What fails later is raised by `Run.result`.
+        here. Beyond loopback both sides know the secret LOADTEST_TOKEN, in `env` or the environment; what they say is
+        sealed by it, not encrypted.
+    Raises SpecError if the target's name is not one, if workers elsewhere cannot reach a mock or read a payload in S3,
+    or if there is no secret where one is needed. What fails later is raised by `Run.result`.
     """
     check_target_ref(plan.target)
+    if listen is not None:
+        check_token({**os.environ, **(env or {})}.get(TOKEN_VARIABLE, ""), listen[0], "--listen")
     if listen is not None and plan.target.is_mock:
         advice = "start `loadtest mock --host ...` and give its address: --target http://HOST:PORT/invocations"
         raise SpecError([Problem("--listen", plan.target.ref, "workers elsewhere do not reach this target", advice)])
