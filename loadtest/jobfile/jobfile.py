@@ -21,14 +21,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.request.bounds import FLAG, Bound
-from loadtest.core.request.findings import Findings, nearest, shown
-from loadtest.core.request.findings import Path as ValuePath
+from loadtest.core.request.findings import nearest, shown
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.document import read_document
-from loadtest.jobfile.runoptions import OPTION_BOUNDS
+from loadtest.jobfile.runoptions import OPTION_BOUNDS, check_option
 from loadtest.targets.reference import SCHEMES, split_ref
 
 __all__ = ["JobFile", "ScenarioOptions", "load_job", "read_job_file"]
@@ -37,7 +35,6 @@ MEMBER = "Loadtest"
 MAX_TEXT = 4096
 MAX_MEMBERS = 10_000  # entries of a payload folder that are looked at; one with more is refused when it is read
 _MEMBERS = ("target", "target_options", "payload", "options", "gate")
-_TEXT = Bound(low=1, high=MAX_TEXT, allowed=str.isprintable, noun="a non-empty string without control characters")
 _PAYLOAD_MEMBERS = ("path", "content_type")
 # Keys belong in the environment or an AWS profile; a job file is shared and kept with results.
 _CREDENTIAL_WORDS = ("secret", "password", "access_key", "session_token", "credential")
@@ -77,22 +74,24 @@ class Allowed:
     plugins: frozenset[str] = frozenset()
     payload_root: str = ""
 
-    def check_target(self, ref: str, findings: Findings) -> None:
-        """A plug-in is code: `ref` must be none, or be allowed."""
+    def plugin_problem(self, ref: str) -> Problem | None:
+        """A plug-in is code: None if `ref` is none, or is allowed."""
         scheme, _ = split_ref(ref)
-        if scheme not in SCHEMES and not {ref, scheme} & self.plugins:
-            rule = "a plug-in is code, which a job file cannot choose"
-            findings.error((MEMBER, "target"), shown(ref), rule, f"give --target {ref}, or --allow-plugin {ref}")
+        if scheme in SCHEMES or {ref, scheme} & self.plugins:
+            return None
+        rule = "a plug-in is code, which a job file cannot choose"
+        return Problem(f"{MEMBER}.target", shown(ref), rule, f"give --target {ref}, or --allow-plugin {ref}")
 
-    def check_payload(self, path: Path, folder: Path, findings: Findings) -> None:
-        """`path`, and whatever a link in it leads to, must lie below `folder` or the allowed root."""
+    def path_problem(self, path: Path, folder: Path) -> Problem | None:
+        """None if `path`, and whatever a link in it leads to, lies below `folder` or the allowed root."""
         roots = [os.path.realpath(root) for root in (folder, self.payload_root) if str(root)]
         links = (Path(top, name) for top, folders, names in os.walk(path) for name in (*folders, *names))
         places = [path, *(link for link in islice(links, MAX_MEMBERS) if link.is_symlink())]
-        if not all(any(Path(os.path.realpath(place)).is_relative_to(root) for root in roots) for place in places):
-            rule = "lies outside the job file's folder"
-            advice = "give --payload, or the folder that it lies in by --payload-root"
-            findings.error((MEMBER, "payload", "path"), shown(str(path)), rule, advice)
+        if all(any(Path(os.path.realpath(place)).is_relative_to(root) for root in roots) for place in places):
+            return None
+        rule = "lies outside the job file's folder"
+        advice = "give --payload, or the folder that it lies in by --payload-root"
+        return Problem(f"{MEMBER}.payload.path", shown(str(path)), rule, advice)
 
 
 def read_job_file(path: str | Path) -> JobFile:
@@ -130,72 +129,81 @@ def _read(path: Path, allowed: Allowed) -> tuple[JobFile, list[Problem]]:
     if not isinstance(document, dict):
         raise SpecError([*problems, Problem("", shown(document), "must be an object")])
     request = {name: member for name, member in document.items() if name != MEMBER}
-    findings, scenario = Findings(), ScenarioOptions()
-    if MEMBER in document:
-        scenario = _scenario(document[MEMBER], path.parent, allowed, findings)
-    return JobFile(path, request, scenario, text), [*problems, *findings.problems]
+    scenario = _scenario(document[MEMBER], path.parent, allowed, problems) if MEMBER in document else ScenarioOptions()
+    return JobFile(path, request, scenario, text), problems
 
 
-def _scenario(value: object, folder: Path, allowed: Allowed, findings: Findings) -> ScenarioOptions:
-    where: ValuePath = (MEMBER,)
-    members = _members(value, where, _MEMBERS, findings)
-    payload = _members(members.get("payload", {}), (*where, "payload"), _PAYLOAD_MEMBERS, findings)
-    payload_path = _checked(payload, "path", (*where, "payload"), _TEXT, findings)
-    target = _checked(members, "target", where, _TEXT, findings)
-    if payload_path is not None:
-        allowed.check_payload(folder / payload_path, folder, findings)
-    if target is not None:
-        allowed.check_target(target, findings)
+def _scenario(value: object, folder: Path, allowed: Allowed, problems: list[Problem]) -> ScenarioOptions:
+    members = _members(value, MEMBER, _MEMBERS, problems)
+    payload = _members(members.get("payload", {}), f"{MEMBER}.payload", _PAYLOAD_MEMBERS, problems)
+    payload_path = _text(payload, "path", f"{MEMBER}.payload", problems)
+    target = _text(members, "target", MEMBER, problems)
+    faults = (
+        None if payload_path is None else allowed.path_problem(folder / payload_path, folder),
+        None if target is None else allowed.plugin_problem(target),
+    )
+    problems.extend(fault for fault in faults if fault is not None)
+    gate = members.get("gate", False)
+    if not isinstance(gate, bool):
+        problems.append(Problem(f"{MEMBER}.gate", shown(gate), "must be true or false"))
+        gate = False
     return ScenarioOptions(
         target=target,
-        target_options=_target_options(members.get("target_options", {}), findings),
+        target_options=_target_options(members.get("target_options", {}), problems),
         payload_path=None if payload_path is None else str(folder / payload_path),
-        content_type=_checked(payload, "content_type", (*where, "payload"), _TEXT, findings),
-        options=_options(members.get("options", {}), findings),
-        gate=bool(_checked(members, "gate", where, FLAG, findings)),
+        content_type=_text(payload, "content_type", f"{MEMBER}.payload", problems),
+        options=_options(members.get("options", {}), problems),
+        gate=gate,
     )
 
 
-def _options(value: object, findings: Findings) -> RunOptions:
-    where = (MEMBER, "options")
+def _options(value: object, problems: list[Problem]) -> RunOptions:
+    path = f"{MEMBER}.options"
     checked: dict[str, Any] = {}
-    for name, member in _members(value, where, tuple(OPTION_BOUNDS), findings).items():
-        if findings.check((*where, name), member, OPTION_BOUNDS[name]):
-            is_real = OPTION_BOUNDS[name].kind == "number" and member is not None
-            checked[name] = float(member) if is_real else member
+    for name, member in _members(value, path, tuple(OPTION_BOUNDS), problems).items():
+        problem = check_option(name, member, f"{path}.{name}")
+        if problem is None:
+            checked[name] = float(member) if OPTION_BOUNDS[name].kind == "number" and member is not None else member
+        else:
+            problems.append(problem)
     return RunOptions(**checked)
 
 
-def _target_options(value: object, findings: Findings) -> dict[str, Any]:
-    where = (MEMBER, "target_options")
+def _target_options(value: object, problems: list[Problem]) -> dict[str, Any]:
+    path = f"{MEMBER}.target_options"
     if not isinstance(value, dict):
-        findings.error(where, shown(value), "must be an object")
+        problems.append(Problem(path, shown(value), "must be an object"))
         return {}
     kept = {}
     for name, member in value.items():
         if any(word in name.casefold() for word in _CREDENTIAL_WORDS):
             # The value is not shown: it may be real.
-            findings.error((*where, name), "", "credentials do not belong in a file", "use an AWS profile")
+            problems.append(Problem(f"{path}.{name}", "", "credentials do not belong in a file", "use an AWS profile"))
         elif not isinstance(member, (str, int, float)):
-            findings.error((*where, name), shown(member), "must be a string, a number, true or false")
+            problems.append(Problem(f"{path}.{name}", shown(member), "must be a string, a number, true or false"))
         else:
             kept[name] = member
     return kept
 
 
-def _members(value: object, path: ValuePath, valid: tuple[str, ...], findings: Findings) -> dict[str, Any]:
-    """The valid members of an object; what else there is is noted."""
+def _members(value: object, path: str, valid: tuple[str, ...], problems: list[Problem]) -> dict[str, Any]:
+    """The valid members of an object; what else there is goes to `problems`."""
     if not isinstance(value, dict):
-        findings.error(path, shown(value), "must be an object")
+        problems.append(Problem(path, shown(value), "must be an object"))
         return {}
     for name, member in value.items():
         if name not in valid:
-            findings.error((*path, name), shown(member), "is not a valid member", nearest(name, valid))
+            where = f"{path}.{name}" if name.isidentifier() else f"{path}.{shown(name)}"
+            problems.append(Problem(where, shown(member), "is not a valid member", nearest(name, valid)))
     return {name: member for name, member in value.items() if name in valid}
 
 
-def _checked(members: Mapping[str, Any], name: str, path: ValuePath, bound: Bound, findings: Findings) -> Any:
-    """A member; None if it is absent or wrong."""
-    if name not in members or not findings.check((*path, name), members[name], bound):
+def _text(members: Mapping[str, Any], name: str, path: str, problems: list[Problem]) -> str | None:
+    """A non-empty string without control characters; None if absent or wrong."""
+    if name not in members:
         return None
-    return members[name]
+    value = members[name]
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable():
+        return value
+    problems.append(Problem(f"{path}.{name}", shown(value), "must be a non-empty string without control characters"))
+    return None

@@ -7,9 +7,11 @@ from types import MappingProxyType
 from typing import get_args
 
 from loadtest.core.request.bounds import Bound
+from loadtest.core.request.findings import shown
 from loadtest.core.request.spec import LatencyClock, SpawnReading, StairsReading
+from loadtest.errors import Problem
 
-__all__ = ["OPTION_BOUNDS"]
+__all__ = ["OPTION_BOUNDS", "check_option"]
 
 OPTION_BOUNDS: Mapping[str, Bound] = MappingProxyType(
     {
@@ -23,3 +25,9 @@ OPTION_BOUNDS: Mapping[str, Bound] = MappingProxyType(
         "seed": Bound("whole", 0, 2**63 - 1),
     }
 )
+
+
+def check_option(name: str, value: object, path: str) -> Problem | None:
+    """What is wrong with `value` for the field `name` of RunOptions; None: nothing. path: for the problem."""
+    fault = OPTION_BOUNDS[name].fault(value)
+    return None if fault is None else Problem(path, shown(value), *fault)
