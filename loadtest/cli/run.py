@@ -26,7 +26,6 @@ from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
-from loadtest.core.request.findings import Findings
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
@@ -35,7 +34,7 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
-from loadtest.jobfile.runoptions import OPTION_BOUNDS
+from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
@@ -119,10 +118,9 @@ def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
         problem = Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")
         raise SpecError([problem])
     names = [field for field in RunOptions.__dataclass_fields__ if given.get(field) is not None]
-    findings = Findings(where="--")
-    for name in names:  # the same bounds as in a job file
-        findings.check((name.removesuffix("_s").replace("_", "-"),), given[name], OPTION_BOUNDS[name])
-    findings.raise_errors()
+    flags_of = {name: f"--{name.removesuffix('_s').replace('_', '-')}" for name in names}
+    if problems := [p for name in names if (p := check_option(name, given[name], flags_of[name])) is not None]:
+        raise SpecError(problems)  # the same bounds as in a job file
     options = replace(job.scenario.options, **{name: given[name] for name in names})
     flags = {name: value for name, value in given.items() if name.startswith("option_")}
     ref = f"sagemaker:{given['endpoint_name']}" if given["endpoint_name"] else given["target"]
