@@ -1,18 +1,17 @@
 """Job files: what a scenario may say, and files that nobody should have to trust."""
 
 import json
-from pathlib import Path
 
 import pytest
+from places import JOBS
 
 from loadtest.core.request.spec import RunOptions
 from loadtest.errors import SpecError
 from loadtest.jobfile.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job, read_job_file
 
-PUBLISHED = json.loads(next((Path(__file__).parent / "data" / "jobs").rglob("06-*.json")).read_text())
+PUBLISHED = json.loads(next(JOBS.rglob("06-*.json")).read_text())
 
-JOBS = Path(__file__).parent / "data" / "jobs"
 REQUEST = json.loads((JOBS / "13-advanced-devguide-two-phases.json").read_text())
 
 YAML = """\

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-PACKAGE = Path(__file__).parent.parent / "loadtest"
+PACKAGE = ROOT / "loadtest"
 
 # Room -> (rooms that it may import, third-party packages), from the ground floor up; a room may import itself. A room
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jobkit import NOWHERE, HandEngine, awaited, ended, job_request, steps_of
+from places import KIT
 
 from loadtest.jobs.events import NoEvents
 from loadtest.jobs.fleet import Fleet
@@ -50,7 +51,7 @@ def test_kill_9_loses_no_job(
 ) -> None:
     state = tmp_path / "state"
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM, str(state), str(fleet_file), str(Path(__file__).parent)],
+        [sys.executable, "-c", VICTIM, str(state), str(fleet_file), str(KIT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
