@@ -20,7 +20,7 @@ from benchmarks.ours import constant, plan_of, run, stop_rules
 from benchmarks.server import NoServer, fast_server, latency_server
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.curve import Step, TrafficCurve
 
 QUESTION = "memory"
@@ -102,7 +102,7 @@ def long_run(windows: int, per_window: int) -> None:
     for index in range(windows):
         for outcome in outcomes:
             recorder.record(outcome)
-        recorder.take(Frame(index, float(index), index + 1.0, None, 10, 10, 10.0))
+        recorder.take(Frame(Span(index, float(index), index + 1.0), Load(10, running=10, active=10.0)))
         if index in (windows // 10, windows - 1):
             sizes.append(_resident_bytes())
     emit(

@@ -23,7 +23,7 @@ from benchmarks.server import NoServer, Server, fast_server, latency_server
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import merge_windows
+from loadtest.core.measure.window import Load, Span, merge_windows
 from loadtest.core.request.spec import RunOptions
 from loadtest.core.result.result import RunResult
 
@@ -130,7 +130,7 @@ def exactness() -> None:
     """Merged counters against the sum of the parts, and against one recorder that saw everything."""
     rng = np.random.default_rng(7)
     whole, windows = Recorder(40_000_000), []
-    frame = Frame(index=3, start_s=3.0, end_s=4.0, level=None, users=10, running=10, active=10.0)
+    frame = Frame(Span(3, 3.0, 4.0), Load(10, running=10, active=10.0))
     for size in (1, 20_000, 333):
         part = Recorder(40_000_000)
         for latency_ns in (20e6 * np.exp(rng.standard_normal(size))).astype(np.int64).tolist():

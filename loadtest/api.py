@@ -29,6 +29,7 @@ from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.targets.reference import OPTIONS
 
 __all__ = ["Job", "ReadJob", "Run", "parse", "plan", "plan_job", "read_job", "run", "simulate", "start"]
 
@@ -75,7 +76,8 @@ def plan(
         targets by reference, and a folder that its payload may lie in.
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
-    read = read_job(job, profile=profile, plugins=_named(target, allow_plugins), payload_root=payload_root)
+    own = _own({"target": target, "payload": payload})
+    read = read_job(job, profile=profile, plugins=allow_plugins, payload_root=payload_root, own=own)
     return plan_job(
         read,
         target=target,
@@ -120,13 +122,18 @@ class ReadJob:
 
 
 def read_job(
-    job: Job, *, profile: Profile = "relaxed", plugins: Collection[str] = (), payload_root: str = ""
+    job: Job,
+    *,
+    profile: Profile = "relaxed",
+    plugins: Collection[str] = (),
+    payload_root: str = "",
+    own: Collection[str] = (),
 ) -> ReadJob:
-    """Read and check a job. plugins, payload_root: what a job file may name. Raises SpecError with every problem."""
+    """Read and check a job. plugins, payload_root, own: as for `load_job`. Raises SpecError with every problem."""
     if isinstance(job, JobSpec):
         return ReadJob(job)
     if isinstance(job, (str, os.PathLike)):
-        file, spec = load_job(os.fspath(job), profile, plugins=plugins, payload_root=payload_root)
+        file, spec = load_job(os.fspath(job), profile, plugins=plugins, payload_root=payload_root, own=own)
         return ReadJob(spec, file.loadtest)
     return ReadJob(parse_job(job, profile))
 
@@ -208,12 +215,12 @@ def simulate(
 
 def _planned(job: Job, profile: Profile, choices: Mapping[str, Any]) -> tuple[ReadJob, Plan]:
     chosen = dict(choices)
-    plugins = _named(chosen.get("target"), chosen.pop("allow_plugins", ()))
-    read = read_job(job, profile=profile, plugins=plugins, payload_root=chosen.pop("payload_root", ""))
+    plugins, root = chosen.pop("allow_plugins", ()), chosen.pop("payload_root", "")
+    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=_own(chosen))
     return read, plan_job(read, **chosen)
 
 
-def _named(target: str | TargetRef | None, allowed: Collection[str]) -> list[str]:
-    """Plug-ins that a job file may name: those that the caller names itself."""
-    ref = target.ref if isinstance(target, TargetRef) else target
-    return [*allowed, *([ref] if ref else [])]
+def _own(choices: Mapping[str, Any]) -> list[str]:
+    """What the caller chooses itself, so that a job file does not: a `TargetRef` brings its options."""
+    own = [name for name in ("target", "payload") if choices.get(name) is not None]
+    return [*own, *OPTIONS] if isinstance(choices.get("target"), TargetRef) else own

@@ -24,6 +24,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "version": (set(), set()),
     "loopback": (set(), set()),
+    "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "core": ({"errors"}, NUMBERS),
@@ -35,13 +36,13 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
     "endpoint": ({"errors", "core.request"}, set()),
-    "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
+    "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
         {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
@@ -53,14 +54,14 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
@@ -212,6 +213,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),
+        ("folders.py", "from loadtest.loopback import is_loopback"),
         ("core/plain.py", "from .measure import window"),
     ],
 )

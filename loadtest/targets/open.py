@@ -13,6 +13,7 @@ from typing import Any, get_origin, get_type_hints
 
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import SpecError, TargetError
+from loadtest.python import search_working_folder
 from loadtest.targets.base import Payload, Target
 from loadtest.targets.reference import GROUP, OBJECT, check_target_ref
 
@@ -83,6 +84,7 @@ def _object(ref: str) -> object:
     if not OBJECT.fullmatch(ref):
         raise TargetError(f"{ref}: there is no such entry point of {GROUP} in this process")
     module, _, path = ref.partition(":")
+    search_working_folder()
     found: object = importlib.import_module(module)
     for name in path.split("."):
         found = getattr(found, name)
