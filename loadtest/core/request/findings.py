@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Protocol
 
 from loadtest.errors import Problem, SpecError
@@ -51,6 +52,11 @@ class Findings:
     def bound(self, path: Path, value: str, rule: str, advice: str = "") -> None:
         """Note a problem that only the strict profile refuses."""
         self._note(self._errors if self._strict else self._warnings, path, value, rule, advice)
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Take over the errors that another check found, whose paths are whole."""
+        room = MAX_PROBLEMS - len(self._errors)
+        self._errors.extend(((), problem) for problem in islice(problems, max(room, 0)))
 
     def check(self, path: Path, value: object, bound: _Bound, got: str | None = None) -> bool:
         """Whether `value` is what `bound` says; if not, that is noted. got: how the value is shown; None: as any."""
