@@ -60,7 +60,7 @@ def many(users: int, answer_s: float, long_s: float) -> None:
         bytes_at_most=20_000,
         ok_per_s=round(ok_per_s, 2),
         of_ideal=round(ok_per_s / per_s, 4),
-        cpu=round(sum(w.cpu for w in windows) / len(windows), 3),
+        cpu=round(sum(w.health.cpu for w in windows) / len(windows), 3),
         failed=sum(w.failed for w in result.windows),
         schedule=result.schedule.verdict,
         reason=result.reason.value,
