@@ -82,6 +82,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="short rounds")
     chosen = parser.parse_args()
+    if unknown := set(chosen.questions) - set(QUESTIONS):
+        parser.error(f"there is no question {', '.join(sorted(unknown))}; there are {', '.join(QUESTIONS)}")
     if load() > (os.cpu_count() or 1):
         print(f"the load is {load()}: other work decides what is measured now", file=sys.stderr)
     with checked_out(chosen.commit) as before:
