@@ -44,7 +44,9 @@ def measured(tree: Path, question: str, quick: bool) -> dict[str, float]:
     """CPU times of one round, by what they are of."""
     command = [sys.executable, "-m", f"benchmarks.{question}", "--rounds", "1", *QUESTIONS[question]]
     command += ["--quick"] if quick else []
-    ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    # Children import a target of the benchmarks, which must be the tree's own.
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    ran = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     if ran.returncode:
         raise SystemExit(f"{' '.join(command)} in {tree}: {ran.stderr[-2000:]}")
     found: dict[str, float] = {}
