@@ -16,12 +16,12 @@ from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["Catalogue"]
+__all__ = ["ModelCatalogue"]
 
 _log = logging.getLogger(__name__)
 
 
-class Catalogue:
+class ModelCatalogue:
     """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
 
     def __init__(self, clients: InsideClients) -> None:

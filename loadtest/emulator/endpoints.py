@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.catalogue import ModelCatalogue
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
@@ -168,7 +168,7 @@ class Endpoints:
         """What is known of a model, and its environment."""
         if name is None or self._clients is None:
             return ModelFacts(), {}
-        facts = Catalogue(self._clients).model(name) or ModelFacts()
+        facts = ModelCatalogue(self._clients).model(name) or ModelFacts()
         try:
             model = self._clients.client("sagemaker").describe_model(ModelName=name)
         except ClientError:

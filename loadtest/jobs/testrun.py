@@ -33,7 +33,7 @@ from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 
-__all__ = ["Bench", "Load", "load_of", "run_test"]
+__all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
 
 _LOG = logging.getLogger(__name__)
 SHUT_DOWN = "The service was shut down while the load test ran"
@@ -50,7 +50,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchmarkContext:
     """What every test of a job needs besides the test itself."""
 
     job_name: str
@@ -74,7 +74,7 @@ def load_of(spec: JobSpec, fleet: Fleet) -> Load:
 
 
 def run_test(
-    bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
@@ -111,7 +111,7 @@ def run_test(
 
 
 class _Log:
-    def __init__(self, bench: Bench, endpoint_name: str) -> None:
+    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
         self._events = bench.events
         self._stream = endpoint_stream(bench.job_name, endpoint_name)
 
@@ -119,7 +119,7 @@ class _Log:
         self._events.log(self._stream, text, time_s)
 
 
-def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:
+def _info(bench: BenchmarkContext, test: LoadTest) -> dict[str, Any]:
     """What a report says of the test besides its label."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
@@ -139,7 +139,9 @@ def _subject(test: LoadTest, step: StepRow) -> Subject:
     )
 
 
-def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None) -> RunResult:
+def _run(
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
         stop=bench.load.stop,
@@ -168,7 +170,7 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
 
 
 def _finished(
-    bench: Bench, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
     figures = figures_of(result, search=bench.load.search)
     status = step_status_of(result, figures, search=bench.load.search)

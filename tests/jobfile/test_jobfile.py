@@ -1,18 +1,17 @@
 """Job files: what a scenario may say, and files that nobody should have to trust."""
 
 import json
-from pathlib import Path
 
 import pytest
+from places import JOBS
 
 from loadtest.core.request.spec import RunOptions
 from loadtest.errors import SpecError
 from loadtest.jobfile.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job, read_job_file
 
-PUBLISHED = json.loads(next((Path(__file__).parent / "data" / "jobs").rglob("06-*.json")).read_text())
+PUBLISHED = json.loads(next(JOBS.rglob("06-*.json")).read_text())
 
-JOBS = Path(__file__).parent / "data" / "jobs"
 REQUEST = json.loads((JOBS / "13-advanced-devguide-two-phases.json").read_text())
 
 YAML = """\
@@ -302,11 +301,11 @@ SCENARIO_FAULTS = [
     ({"options": {"window_s": "1s"}}, "Loadtest.options.window_s", "must be a number"),
     ({"options": {"window_s": True}}, "Loadtest.options.window_s", "must be a number"),
     ({"options": {"window_s": None}}, "Loadtest.options.window_s", "must be a number"),
-    ({"options": {"window_s": float("nan")}}, "Loadtest.options.window_s", "must be a number"),
+    ({"options": {"window_s": float("nan")}}, "Loadtest.options.window_s", "must be a finite number"),
     ({"options": {"window_s": float("inf")}}, "Loadtest.options.window_s", "must be in 0.05..60"),
     ({"options": {"window_s": 10**400}}, "Loadtest.options.window_s", "must be in 0.05..60"),
     ({"options": {"max_error_ratio": 1.5}}, "Loadtest.options.max_error_ratio", "must be in 0..1"),
-    ({"options": {"seed": 1.0}}, "Loadtest.options.seed", "must be an integer"),
+    ({"options": {"seed": 1.0}}, "Loadtest.options.seed", "must be a whole number"),
     ({"options": {"seed": -1}}, "Loadtest.options.seed", "must be in 0..9223372036854775807"),
     ({"gate": "yes"}, "Loadtest.gate", "must be true or false"),
 ]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
-from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
+from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, ArchiveMember, read_archive
 from loadtest.payload.payload import MAX_BODY_BYTES, load_payloads
 
 REG, LINK, SYMLINK, CHR, BLK, DIR, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
@@ -240,7 +240,7 @@ def test_no_damage_gives_anything_but_an_archive_error(data: st.DataObject) -> N
     packed = gzip.compress(bytes(tar), 1)
     if data.draw(st.booleans()):
         packed = packed[: data.draw(st.integers(0, len(packed)))]
-    members: list[Member] = []
+    members: list[ArchiveMember] = []
     with contextlib.suppress(ArchiveError):
         members.extend(read_archive(io.BytesIO(packed), 1000))
     assert all(m.body is None or len(m.body) == m.size_bytes <= 1000 for m in members)

@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from emulator_client import connect, post
 
-from loadtest.emulator.fallback import Nobody
+from loadtest.emulator.fallback import NoBackend
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer
 from loadtest.errors import EngineError
 from loadtest.loopback import is_loopback
@@ -177,7 +177,7 @@ def test_an_upstream_that_is_gone_is_service_unavailable() -> None:
 def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadtest.emulator.server.moto_is_installed", lambda: False)
     with recommender() as server:
-        assert isinstance(server._neighbour, Nobody)
+        assert isinstance(server._neighbour, NoBackend)
         assert set(server.exports()) == {"AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
         for target, path in (("SageMaker.ListModels", "/"), ("Logs_20140328.GetLogEvents", "/"), ("", "/bucket/key")):
             status, document, _ = _post(server.url, b"{}", target, path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from emulator_client import connect, wait_for_end
+from places import ROOT
 
 from loadtest.testing import recommender
 
@@ -53,7 +54,7 @@ def test_the_fixture_is_found_and_isolated(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_job_of_the_documentation_ends_with_a_table() -> None:
-    path = Path(__file__).parents[2] / "docs" / "emulator-job.json"
+    path = ROOT / "docs" / "emulator-job.json"
     with recommender() as server:
         sagemaker = connect(server.url)
         sagemaker.create_inference_recommendations_job(**json.loads(path.read_text()))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from places import JOBS
 
 REGION = "us-east-1"
-JOBS = Path(__file__).parents[1] / "data" / "jobs"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/small/1"
 ENDED = ("COMPLETED", "FAILED", "STOPPED")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import JOBS
 
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, operation
 from loadtest.emulator.validate import Unreadable, message, read, violations
 
-JOBS = Path(__file__).parents[1] / "data" / "jobs"
 CREATE = "CreateInferenceRecommendationsJob"
 ROLE = "arn:aws:iam::123456789012:role/R"
 GOOD = {"JobName": "job", "JobType": "Default", "RoleArn": ROLE, "InputConfig": {"ModelName": "m"}}

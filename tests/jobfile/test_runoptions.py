@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 
 from loadtest.core.request.spec import RunOptions
-from loadtest.jobfile.runoptions import OPTION_BOUNDS, check_option
+from loadtest.jobfile.runoptions import OPTION_BOUNDS
 
 
 def test_every_option_has_bounds_and_its_default_keeps_them():
     assert list(OPTION_BOUNDS) == [field.name for field in dataclasses.fields(RunOptions)]
     for name, default in dataclasses.asdict(RunOptions()).items():
-        assert check_option(name, default, name) is None
+        assert OPTION_BOUNDS[name].fault(default) is None
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,4 @@ def test_every_option_has_bounds_and_its_default_keeps_them():
     ],
 )
 def test_borders(name, value, good):
-    problem = check_option(name, value, "path")
-    assert (problem is None) is good
-    assert problem is None or problem.path == "path"
+    assert (OPTION_BOUNDS[name].fault(value) is None) is good

@@ -3,11 +3,11 @@
 import copy
 import json
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import JOBS
 
 from loadtest.core.request.instance_types import INSTANCE_TYPES
 from loadtest.core.request.parse import parse_job, unparse_job
@@ -22,7 +22,6 @@ from loadtest.core.request.spec import (
 )
 from loadtest.errors import SpecError
 
-JOBS = Path(__file__).parent.parent / "data" / "jobs"
 VALID = sorted(path for path in JOBS.glob("*.json") if path.name != "observed-results.json")
 PHASES = "InputConfig.TrafficPattern.Phases"
 

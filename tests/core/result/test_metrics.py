@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from places import JOBS
 from windows import flat_window
 
 from loadtest.core.measure.window import Window
@@ -22,9 +22,7 @@ from loadtest.core.result.metrics import (
     model_latency_ms,
 )
 
-ROWS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent.parent / "data" / "jobs" / "observed-results.json").read_text()
-)
+ROWS: list[dict[str, Any]] = json.loads((JOBS / "observed-results.json").read_text())
 P95_100 = LatencyThreshold(0.95, 100)
 
 

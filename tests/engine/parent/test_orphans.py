@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from engine_kit import descendants, gone, plan_of
+from places import KIT
 
-from loadtest.engine.messages import CHILD_KINDS, Lines, encode
+from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
 
 PARENT = """
 import sys
@@ -25,7 +25,7 @@ run.result()
 
 
 def _parent(target: str) -> subprocess.Popen[str]:
-    code = PARENT.format(here=str(Path(__file__).parent), target=target)
+    code = PARENT.format(here=str(KIT), target=target)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     assert parent.stdout.readline() == "window\n"
@@ -45,7 +45,7 @@ def test_a_dead_parent_takes_everything_with_it(how: signal.Signals, target: str
 
 
 def test_a_dead_parent_ends_a_generator_whose_loop_is_blocked() -> None:
-    code = PARENT.format(here=str(Path(__file__).parent), target="plugin_targets:Blocker")
+    code = PARENT.format(here=str(KIT), target="plugin_targets:Blocker")
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         limit_s = time.monotonic() + 20
         while not descendants(parent.pid) and time.monotonic() < limit_s:
@@ -59,7 +59,7 @@ def test_a_dead_parent_ends_a_generator_whose_loop_is_blocked() -> None:
 
 
 def _child() -> subprocess.Popen[bytes]:
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(KIT), *filter(None, sys.path)])}
     return subprocess.Popen(
         [sys.executable, "-m", "loadtest.engine.generator.child"],
         stdin=subprocess.PIPE,
@@ -74,7 +74,7 @@ def test_end_of_file_on_stdin_ends_the_generator() -> None:
         assert child.stdout is not None
         child.stdin.write(encode("plan", plan=plan_of((0.0, 2), end_s=120.0).to_dict()))
         child.stdin.flush()
-        lines = Lines(CHILD_KINDS)
+        lines = MessageLines(CHILD_KINDS)
         assert next(iter(lines.feed(child.stdout.readline())))["kind"] == "ready"
         child.stdin.close()
         assert child.wait(10) == 70

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from places import JOBS
 from results import result_with
 from windows import flat_window
 
@@ -24,7 +24,7 @@ from loadtest.jobs.events import MetricPoint
 from loadtest.jobs.service import JobService
 from loadtest.jobs.signal import StopSignal
 
-DATA = Path(__file__).parent.parent / "data" / "jobs"
+DATA = JOBS
 FINAL = ("COMPLETED", "FAILED", "STOPPED")
 NOWHERE = "http://127.0.0.1:9/invocations"  # real targets need no mock process; nobody sends anything there
 
