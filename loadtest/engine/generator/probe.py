@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
@@ -23,10 +24,14 @@ class Readings:
 
 
 class Probe:
-    """A greenlet that sleeps and looks how late it wakes. turns: how often the loop has come round to it."""
+    """A greenlet that sleeps and looks how late it wakes. turns: how often the loop has come round to it.
 
-    def __init__(self) -> None:
+    on_turn: called every time, some hundred times a second.
+    """
+
+    def __init__(self, on_turn: Callable[[], None] = lambda: None) -> None:
         self.turns = 0
+        self._on_turn = on_turn
         self._lag_s = 0.0
         self._marks = self._now()
         self._greenlet = gevent.spawn(self._watch)
@@ -54,6 +59,7 @@ class Probe:
             asleep_s = time.monotonic()
             gevent.sleep(INTERVAL_S)
             self.turns += 1
+            self._on_turn()
             self._lag_s = max(self._lag_s, time.monotonic() - asleep_s - INTERVAL_S)
 
     def _now(self) -> _Marks:

@@ -9,7 +9,6 @@ from windows import changed
 
 from loadtest.core.judge.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
 from loadtest.core.measure.counts import Counts
-from loadtest.core.measure.record import BATCH
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.burst import tally_of
@@ -19,6 +18,7 @@ def _counts(windows: Sequence[Window]) -> list[Counts]:
     return [window.counts for window in windows]
 
 
+BATCH = 10
 P95 = LatencyRule(LatencyThreshold(0.95, 100))
 P99 = LatencyRule(LatencyThreshold(0.99, 100))
 
