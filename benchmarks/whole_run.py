@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import emit
-from benchmarks.run_evidence import SLOTS, RunEvidence
+from loadtest.core.measure.counts import SLICES
+from loadtest.core.stats.run_evidence import RunEvidence
 
 Q = 0.05
 Flags = NDArray[np.bool_]
@@ -117,15 +118,15 @@ ROWS = {
 
 def stop_of(flags: Flags, row: Row) -> int | None:
     """After how many seconds the rule stops; None: never."""
-    evidence = RunEvidence(Q, [(i * row.level_s, row.level_s) for i in range(row.levels)])
+    evidence = RunEvidence(Q, [row.level_s] * row.levels)
     seconds = flags[: len(flags) // row.rate * row.rate].reshape(-1, row.rate)
-    slot = np.arange(row.rate) * SLOTS // row.rate
-    sizes = np.bincount(slot, minlength=SLOTS).tolist()
+    slot = np.arange(row.rate) * SLICES // row.rate
+    sizes = np.bincount(slot, minlength=SLICES).tolist()
     for i, second in enumerate(seconds):
-        over = np.bincount(slot, weights=second, minlength=SLOTS).astype(int).tolist()
+        over = np.bincount(slot, weights=second, minlength=SLICES).astype(int).tolist()
         level = min(i // row.level_s, row.levels - 1)
-        found = evidence.observe(float(i), row.rate, int(second.sum()), tuple(zip(sizes, over, strict=True)), level)
-        if found.answer == "not met":
+        batches = tuple(zip(sizes, over, strict=True))
+        if evidence.observe(float(i), i + 1.0, row.rate, int(second.sum()), batches, level) is not None:
             return i + 1
     return None
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loadtest.core.judge.stop.latency import BATCH, Judgement, LatencyRule
+from loadtest.core.judge.stop.latency import LatencyRule, assumption
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.judge.watch import ROLLING_S, LatencyWatch, Opinion
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.burst import design_effect, tally_of
+from loadtest.core.stats.run_evidence import Judgement
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["WITHHELD", "overall", "verdicts"]
@@ -35,6 +35,7 @@ def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...
     traffic = [window for window in windows if window.users]
     for window in traffic:
         watch.observe(window)
+    watch.finish()
     ends_s = {window.level: window.end_s for window in traffic}
     measured = {window.level for window in traffic if window.completed}
     found = []
@@ -64,7 +65,7 @@ def overall(plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdi
     broken = next((verdict for verdict in levels if verdict.answer == "not met"), None)
     if broken is not None:
         return broken
-    judgement = rule.judge(tally_of(window.counts for window in traffic), ())
+    judgement = _whole(plan, rule, windows)
     whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
     doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
     if whole.answer == "met" and not doubtful:
@@ -81,29 +82,41 @@ def _of_level(plan: Plan, rule: LatencyRule, level: int, windows: Sequence[Windo
     return verdict
 
 
+def _whole(plan: Plan, rule: LatencyRule, windows: Sequence[Window]) -> Judgement:
+    """What all requests together say, without cold starts."""
+    watch = LatencyWatch(plan, rule)
+    for window in windows:
+        watch.observe(window)
+    return watch.run.standing(0) if len(watch.run.timeline) else Judgement("undecided", "no requests", 0, 0)
+
+
 def _verdict(
     plan: Plan, rule: LatencyRule, level: int | None, windows: Sequence[Window], judgement: Judgement, since_s: float
 ) -> LatencyVerdict:
     """`judgement` with the figures of all of `windows`."""
-    tally = tally_of(window.counts for window in windows)
-    effective = tally.n / (design_effect(tally.batches, BATCH) or 1.0)
+    n, over = sum(window.completed for window in windows), sum(window.counts.over for window in windows)
+    share = judgement.effective_n / judgement.n if judgement.effective_n and judgement.n else 1.0
     clock, histogram = _judged(plan, windows)
-    low_ms, high_ms = _interval_ms(rule, histogram, effective / tally.n)
-    undecided = judgement.answer == "undecided"
+    low_ms, high_ms = _interval_ms(rule, histogram, share)
+    broken, undecided = judgement.answer == "not met", judgement.answer == "undecided"
     return LatencyVerdict(
         answer=judgement.answer,
         percentile=rule.threshold.percentile,
         limit_ms=float(rule.threshold.limit_ms),
         clock=clock,
         level=level,
-        n=tally.n,
-        over=tally.over,
-        effective_n=round(effective, 1),
+        n=n,
+        over=over,
+        effective_n=round(share * n, 1),
         low_ms=low_ms,
         high_ms=high_ms,
         rule=judgement.rule,
         decided_at_s=None if undecided else since_s,
-        more_requests=rule.more_requests(tally) if undecided else None,
+        more_requests=rule.more_requests(judgement) if undecided else None,
+        from_s=round(judgement.from_s, 3) if broken else None,
+        from_n=judgement.n if broken else None,
+        from_over=judgement.over if broken else None,
+        assumed=assumption(rule, plan.end_s, judgement),
     )
 
 
