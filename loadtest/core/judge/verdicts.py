@@ -17,25 +17,35 @@ from loadtest.core.measure.window import Window
 from loadtest.core.stats.run_evidence import Judgement
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["WITHHELD", "overall", "verdicts"]
+__all__ = ["WITHHELD", "overall", "replayed", "verdicts"]
 
 WITHHELD = "withheld: the load generator set the pace"
 
 
-def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...]:
+def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
+    """A watch that has seen `windows`, those of the run, in order; None without a threshold."""
+    if plan.stop.latency is None:
+        return None
+    watch = LatencyWatch(plan, LatencyRule(plan.stop.latency))
+    for window in windows:
+        watch.observe(window)
+    watch.finish()
+    return watch
+
+
+def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None = None) -> tuple[LatencyVerdict, ...]:
     """One verdict for every level with requests; () without a threshold. windows: of the run, in order.
 
+    watch: one that has seen them; None: they are shown to a new one.
     A piece of a ramp has the verdict of the minute that ends with it, or of the minute that broke the threshold.
     """
     threshold = plan.stop.latency
     if threshold is None:
         return ()
     rule = LatencyRule(threshold)
-    watch = LatencyWatch(plan, rule)
+    watch = watch or replayed(plan, windows)
+    assert watch is not None
     traffic = [window for window in windows if window.users]
-    for window in traffic:
-        watch.observe(window)
-    watch.finish()
     ends_s = {window.level: window.end_s for window in traffic}
     measured = {window.level for window in traffic if window.completed}
     found = []
@@ -51,8 +61,12 @@ def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...
     return tuple(found)
 
 
-def overall(plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict]) -> LatencyVerdict | None:
+def overall(
+    plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict], watch: LatencyWatch | None = None
+) -> LatencyVerdict | None:
     """The whole run's verdict; None without a threshold or without requests. levels: what `verdicts` found.
+
+    watch: as for `verdicts`.
 
     "not met" if any level or any minute of a ramp is; else "met" if all requests together show it and no level is
     undecided with more over the limit than allowed; else "undecided".
@@ -65,7 +79,10 @@ def overall(plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdi
     broken = next((verdict for verdict in levels if verdict.answer == "not met"), None)
     if broken is not None:
         return broken
-    judgement = _whole(plan, rule, windows)
+    watch = watch or replayed(plan, windows)
+    assert watch is not None
+    seen = len(watch.run.timeline)
+    judgement = watch.run.standing(0) if seen else Judgement("undecided", "no requests", 0, 0)
     whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
     doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
     if whole.answer == "met" and not doubtful:
@@ -80,14 +97,6 @@ def _of_level(plan: Plan, rule: LatencyRule, level: int, windows: Sequence[Windo
     if opinion.withheld:
         return replace(verdict, answer="undecided", rule=WITHHELD, decided_at_s=None)
     return verdict
-
-
-def _whole(plan: Plan, rule: LatencyRule, windows: Sequence[Window]) -> Judgement:
-    """What all requests together say, without cold starts."""
-    watch = LatencyWatch(plan, rule)
-    for window in windows:
-        watch.observe(window)
-    return watch.run.standing(0) if len(watch.run.timeline) else Judgement("undecided", "no requests", 0, 0)
 
 
 def _verdict(
