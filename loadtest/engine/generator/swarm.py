@@ -91,6 +91,7 @@ class Swarm:
 
     def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
         """Take up another curve in the middle of a run: adjust to its users now, then follow it. Blocks."""
+        self._start_s = start_s  # the curve before may not have begun
         now_s = time.monotonic() - start_s
         self.change(curve.users_at(now_s) - len(self._staying), now_s)
         self._keep_to(curve, start_s, now_s)
