@@ -1,7 +1,7 @@
 """Throughput of each level while users rise, with what it is uncertain by: what the plateau is looked for in.
 
-The standard error is that of batch means: windows are joined to at most 20 batches, whose means are nearly independent
-of each other even where neighbouring windows are not. No clock, no I/O.
+The standard error within a level is that of batch means: windows are joined to at most 20 batches, whose means are
+nearly independent of each other even where neighbouring windows are not. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelRate", "RateHistory", "level_rates"]
+__all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread"]
 
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
@@ -43,6 +43,28 @@ class LevelRate:
     error_ratio: float
     ok: int
     limited: bool = False
+
+
+def level_spread(rates: Sequence[LevelRate]) -> tuple[float, int]:
+    """(relative standard deviation of the levels' throughput beyond their standard errors, its degrees of freedom).
+
+    An endpoint whose speed drifts slowly gives every level a throughput of its own, which no windows of one level show.
+    The rise up to the highest level does: throughput over users is concave there, so a level *below* the line through
+    its neighbours is off by noise, and half of the noise is below. (0.0, 0) if fewer than two levels can tell.
+    """
+    top = max(range(len(rates)), key=lambda i: rates[i].per_s, default=0)
+    excess = 0.0
+    count = 0
+    for before, rate, after in zip(rates, rates[1:top], rates[2 : top + 1], strict=False):
+        if not before.users < rate.users < after.users or not rate.per_s:
+            continue
+        share = (after.users - rate.users) / (after.users - before.users)
+        off = rate.per_s - share * before.per_s - (1 - share) * after.per_s
+        parts = 1 + share**2 + (1 - share) ** 2
+        known = rate.error_per_s**2 + (share * before.error_per_s) ** 2 + ((1 - share) * after.error_per_s) ** 2
+        count += 1
+        excess += (2 * off * off * (off < 0) - known) / parts / rate.per_s**2
+    return (max(excess / count, 0.0) ** 0.5, count) if count >= 2 else (0.0, 0)
 
 
 @dataclass(slots=True)
