@@ -112,8 +112,10 @@ def main() -> int:
     runs = 2 if chosen.quick else chosen.runs
     for name, stops in ROWS.items():
         if chosen.only in name:
-            found = sum(stops(np.random.default_rng([chosen.seed, i])) for i in range(runs))
-            emit("rise", case=name, runs=runs, flat_share=found / runs)
+            found = 0
+            for i in range(runs):
+                found += stops(np.random.default_rng([chosen.seed, i]))
+                emit("rise", case=name, runs=i + 1, flat=found)
     return 0
 
 

@@ -20,6 +20,7 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
+from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
@@ -136,7 +137,9 @@ def _figures(result: RunResult) -> Iterator[Text]:
         users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
         estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
         yield Text.assemble(
-            "Best rate ", (f"{number(result.best.per_min)} invocations/min", "bold"), f"{users}{estimate}"
+            "Best rate ",
+            (f"{number(result.best.per_min)} invocations/min", "bold"),
+            f"{users}{estimate}{_rate_interval(result.best)}",
         )
     latency = result.latency
     if latency.reported_ms is not None:
@@ -157,6 +160,13 @@ def _figures(result: RunResult) -> Iterator[Text]:
             f"{milliseconds(schedule.max_lag_ms)} ms at most",
             style="yellow" if schedule.verdict == "late" else "",
         )
+
+
+def _rate_interval(best: BestRate) -> str:
+    if best.low_per_min is None or best.high_per_min is None:
+        return ""
+    peak = "" if best.peak_per_min is None else f"; peak of a rolling minute {number(best.peak_per_min)}"
+    return f" ({number(best.low_per_min)} .. {number(best.high_per_min)}, 95 %{peak})"
 
 
 def _level_table(result: RunResult) -> RenderableType:

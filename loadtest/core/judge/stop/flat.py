@@ -18,8 +18,7 @@ The uncertainty is that of batch means within the levels, and what levels differ
 2 / (m (m + 1)) of an error probability of 1 % a run. Constant users (SpawnRate 0) have no second level, so they are
 never flat; neither is anything with fewer than 100 requests a level, or that the generator limited.
 
-Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978); Welch (1947) for the degrees of freedom;
-Hill, CACM algorithm 396 (1970), Abramowitz and Stegun 26.7.5 for Student's t. No clock, no state.
+Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978). No clock, no state.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.stats.plateau import GAIN, single_user_rate
 from loadtest.core.stats.rates import LevelRate, level_spread
 from loadtest.core.stats.scaling import scaling_facts
+from loadtest.core.stats.student import freedom_of, student
 
 __all__ = ["FlatRule", "Plateau"]
 
@@ -150,23 +150,4 @@ def _margin(rates: Sequence[LevelRate], shares: Sequence[float], between: tuple[
     parts = [((share * rate.error_per_s) ** 2, rate.freedom) for share, rate in zip(shares, rates, strict=True)]
     if spread:
         parts.append((sum((share * spread * r.per_s) ** 2 for share, r in zip(shares, rates, strict=True)), freedom))
-    return _student(z, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
-
-
-def _freedom(parts: Sequence[tuple[float, int]]) -> float:
-    """Degrees of freedom of a sum of estimated variances (Welch and Satterthwaite)."""
-    total = sum(variance for variance, _ in parts)
-    return total**2 / sum(variance**2 / freedom for variance, freedom in parts) if total else math.inf
-
-
-def _student(z: float, freedom: float) -> float:
-    """Student's t quantile of the normal quantile z: exact for two degrees, an expansion above (1 % off at three)."""
-    if freedom < 3:
-        share = math.erf(z / math.sqrt(2))
-        return share * math.sqrt(2 / (1 - share**2))
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return z + sum(term / freedom ** (i + 1) for i, term in enumerate(terms))
+    return student(z, freedom_of(parts)) * math.sqrt(sum(variance for variance, _ in parts))
