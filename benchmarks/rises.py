@@ -5,7 +5,7 @@ python -m benchmarks.rises [--quick] [--runs N] [--seed N] [--only NAME]
 Users rise by three a minute, so a level lasts 20 s. `drifting` serves 64 at once, its speed drifting by 5 % with a
 memory of 15 s. `gain` brings 20 % of a user's rate with every user beyond ten, twice the limit of what is flat.
 `plateau` has ten exponential servers:
-the plateau is there, and is to be found.
+the plateau is there, and is to be found. `search` is the rule of Default jobs on a batching server's curve.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ import numpy as np
 from benchmarks.machine import emit
 from loadtest.core.judge.decision import Reason
 from loadtest.core.request.spec import Phase, StopConditions
+from loadtest.core.stats.plateau import plateau_start
+from loadtest.core.stats.rates import LevelRate
+from loadtest.core.stats.scaling import knee_users
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.latency import Answer
@@ -30,6 +33,9 @@ from loadtest.engine.sim import Server, VirtualRun, run_virtual
 
 def _answer(at_s: float, done_s: float) -> Answer:
     return Answer(done_s, at_s, done_s, 200, "", round(1e6 * (done_s - at_s)), 0)
+
+
+DRAWS = 2000
 
 
 @dataclass
@@ -99,6 +105,27 @@ def flat(rng: np.random.Generator) -> bool:
     return run(1, 1200, Servers(10, 0.2, rng)).stop.reason is Reason.FLAT
 
 
+def searched(rng: np.random.Generator) -> tuple[float, float]:
+    """(share of Default searches that report at least 95 % of the capacity, share whose knee is a level off at most).
+
+    A batching server, up to 16 requests in 40 ms and 4 ms for each; counts of 30 s levels drawn around its curve.
+    """
+    users = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+    curve = [min(n, 16) / (0.04 + 0.004 * min(n, 16)) for n in users]
+    near = knees = 0
+    for _ in range(DRAWS):
+        drawn = [x + math.sqrt(x / 30) * float(rng.standard_normal()) for x in curve]
+        start = plateau_start(list(zip(map(float, users), drawn, strict=True)))
+        near += curve[-1 if start is None else start] >= 0.95 * max(curve)
+        errors = [math.sqrt(x / 30) for x in curve]
+        rates = [
+            LevelRate(float(n), x, error, 19, n / x, 0.0, round(30 * x))
+            for n, x, error in zip(users, drawn, errors, strict=True)
+        ]
+        knees += knee_users(rates) in (12.0, 16.0, 24.0)
+    return near / DRAWS, knees / DRAWS
+
+
 ROWS = {"drifting": drifting, "gain": gaining, "plateau": flat}
 
 
@@ -110,6 +137,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose name holds this")
     chosen = parser.parse_args()
     runs = 2 if chosen.quick else chosen.runs
+    if chosen.only in "search":
+        near, knees = searched(np.random.default_rng(chosen.seed))
+        emit("rise", case="search", runs=DRAWS, within_5_percent_share=near, knee_a_level_off_at_most_share=knees)
     for name, stops in ROWS.items():
         if chosen.only in name:
             found = 0

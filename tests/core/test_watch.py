@@ -81,6 +81,7 @@ def test_overall(share, answer) -> None:
     found = overall(given, *_both(given, windows(given, share, n=100)))
     assert found is not None
     assert (found.answer, found.level) == (answer, None)
+    assert (found.rule == "evidence of the run") == (answer == "met")
 
 
 def test_replay_and_controller_agree() -> None:

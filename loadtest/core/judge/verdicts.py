@@ -14,7 +14,7 @@ from loadtest.core.judge.watch import ROLLING_S, LatencyWatch, Opinion
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.run_evidence import Judgement
+from loadtest.core.stats.run_evidence import RUN, Judgement
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["WITHHELD", "overall", "replayed", "verdicts"]
@@ -83,6 +83,8 @@ def overall(
     assert watch is not None
     seen = len(watch.run.timeline)
     judgement = watch.run.standing(0) if seen else Judgement("undecided", "no requests", 0, 0)
+    if judgement.answer == "met":
+        judgement = replace(judgement, rule=RUN)
     whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
     doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
     if whole.answer == "met" and not doubtful:

@@ -45,12 +45,13 @@ from loadtest.core.stats.evidence import log_beta_ratio, log_over, log_under
 from loadtest.core.stats.starts import Starts
 from loadtest.core.stats.timeline import Timeline
 
-__all__ = ["COLD", "GROSS", "LASTING", "LEVEL", "MIDWAY", "POOLED", "Answer", "Judgement", "RunEvidence"]
+__all__ = ["COLD", "GROSS", "LASTING", "LEVEL", "MIDWAY", "POOLED", "RUN", "Answer", "Judgement", "RunEvidence"]
 
 Answer = Literal["met", "not met", "undecided"]
 
 COLD, LASTING, GROSS = "cold start that does not end", "lasting breach", "gross breach"
 LEVEL, POOLED, MIDWAY = "evidence of the level", "evidence of several levels", "evidence since midway"
+RUN = "evidence of the run"
 
 GROSS_EACH, GROSS_MEAN = 3.0, 6.4  # times q
 GROSS_TAIL = 1e-6
