@@ -14,6 +14,7 @@ from loadtest.core.result.metrics import (
     cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
+    sure_per_min,
 )
 from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
@@ -26,10 +27,14 @@ __all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_met
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms."""
+    """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms.
+
+    sure_per_min: what it is sure to serve, for the number of instances; None: that is not told apart.
+    """
 
     per_min: float
     latency_ms: float
+    sure_per_min: float | None = None
 
 
 def figures_of(result: RunResult, *, search: bool) -> Figures | None:
@@ -37,6 +42,7 @@ def figures_of(result: RunResult, *, search: bool) -> Figures | None:
 
     search: of a Default job, so the start of the plateau; else the highest rate while the conditions held.
     """
+    sure: float | None = None
     if search:
         level = plateau_start(result.levels)
         per_min = None if level is None or level.throughput_per_s is None else 60 * level.throughput_per_s
@@ -44,9 +50,11 @@ def figures_of(result: RunResult, *, search: bool) -> Figures | None:
         latency_ms = told if told is not None or level is None else level.latencies.client.p95_ms
     else:
         per_min, latency_ms = result.max_invocations_per_min, result.model_latency_ms
+        reached = result.plan.stop.max_invocations_per_min if result.reason is Reason.MAX_INVOCATIONS else None
+        sure = None if result.best is None else sure_per_min(result.best, reached)
     if per_min is None or latency_ms is None or per_min < 1:
         return None
-    return Figures(per_min, latency_ms)
+    return Figures(per_min, latency_ms, sure)
 
 
 def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
@@ -78,7 +86,9 @@ def recommendation_metrics(
 
     target_per_min: the job's MaxInvocations; serverless endpoints have no instances to count, so it is not used then.
     """
-    count = 1 if serverless is not None else initial_instance_count(figures.per_min, target_per_min)
+    count = (
+        1 if serverless is not None else initial_instance_count(figures.sure_per_min or figures.per_min, target_per_min)
+    )
     invocations = max_invocations_per_min(figures.per_min, count)
     priced = costs(figures, instance_type, serverless, prices, count)
     metrics = description.recommendation_metrics(invocations, figures.latency_ms, priced)
