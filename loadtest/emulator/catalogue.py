@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.emulator.clients import InsideClients
 from loadtest.errors import Problem, SpecError
+from loadtest.jobs.errors import ApiError
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "nobody_answers"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,24 +31,26 @@ class Catalogue:
     def model(self, reference: str, /) -> ModelFacts | None:
         """Facts of a model package version (by ARN) or of a model (by name); None: there is no such thing.
 
-        A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts.
+        A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts; its own
+        environment goes before that of the package. Of several containers the first counts. Raises ApiError if the
+        neighbour cannot be asked.
         """
         sagemaker = self._clients.client("sagemaker")
         try:
             if ":model-package/" in reference:
                 return _package_facts(sagemaker.describe_model_package(ModelPackageName=reference))
             model = sagemaker.describe_model(ModelName=reference)
-            container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
-                iter(model.get("Containers") or ()), {}
-            )
+            container = model.get("PrimaryContainer") or _first(model.get("Containers"))
             package = container.get("ModelPackageName")
-            return self.model(package) if package and ":model-package/" in package else ModelFacts()
+            known = self.model(package) if package and ":model-package/" in package else None
         except ClientError as refusal:
             _log.debug("%s: %s", reference, refusal)
             return None
         except BotoCoreError as problem:
-            _log.warning("%s cannot be looked up: %s", reference, problem)
-            return None
+            raise nobody_answers(reference, problem) from problem
+        known = known or ModelFacts()
+        environment = {**known.environment, **(container.get("Environment") or {})}
+        return replace(known, environment=environment, multi_model=container.get("Mode") == "MultiModel")
 
     def payload(self, url: str, /) -> bytes:
         """The archive behind a SamplePayloadUrl (`s3://bucket/key`, or an `https://` form of it).
@@ -68,9 +72,15 @@ class Catalogue:
         return content
 
 
+def nobody_answers(what: str, problem: Exception) -> ApiError:
+    """The refusal of whatever depends on `what`, which the neighbour could not be asked for."""
+    _log.warning("%s cannot be looked up: %s", what, problem)
+    return ApiError("ServiceUnavailable", f"{what} cannot be looked up: {problem}")
+
+
 def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
     specification = package.get("InferenceSpecification") or {}
-    container: Mapping[str, Any] = next(iter(specification.get("Containers") or ()), {})
+    container = _first(specification.get("Containers"))
     return ModelFacts(
         domain=package.get("Domain"),
         task=package.get("Task"),
@@ -80,7 +90,16 @@ def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
         sample_payload_url=package.get("SamplePayloadUrl"),
         content_types=tuple(specification.get("SupportedContentTypes") or ()),
         instance_types=tuple(specification.get("SupportedRealtimeInferenceInstanceTypes") or ()),
+        environment=dict(container.get("Environment") or {}),
+        specifications={
+            each["Name"]: dict(_first(each.get("Containers")).get("Environment") or {})
+            for each in package.get("AdditionalInferenceSpecifications") or ()
+        },
     )
+
+
+def _first(containers: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    return containers[0] if containers else {}
 
 
 def _bucket_and_key(url: str) -> tuple[str, str]:

@@ -32,6 +32,8 @@ __all__ = [
     "model_latency_ms",
 ]
 
+FLAT_GAIN = 0.1  # of the single-user rate, per added user (S6)
+LEAST_NOISE = 0.02  # of a rate: service times that vary little make it steadier than a Poisson process, but not always
 SLACK_S = 1e-6  # window bounds are sums of floats
 
 
@@ -56,19 +58,22 @@ def best_rate(
     rate_window_s: float = 60.0,
     threshold: LatencyThreshold | None = None,
     broken: Container[int | None] = (),
+    target_per_min: int | None = None,
 ) -> BestRate | None:
-    """The highest rate of successes over `rate_window_s` while the conditions held (R1); None if they never did.
+    """The highest rate of successes over `rate_window_s` while the conditions held (R1); None if they never did. Where
+    more users brought no more it is that of the plateau's beginning: which of its stretches happens to have the highest
+    rate says nothing, but the latency of each is another.
 
     windows: of the traffic, in time order, without those of the draining.
     threshold: a stretch with more than its share of requests over the limit does not count; None: no condition.
     broken: levels whose verdict is "not met"; a stretch with one of their windows does not count.
+    target_per_min: MaxInvocations; a rate that reached it is not given up for one that did not.
     If no stretch is long enough, the best level's rate is extrapolated and marked as an estimate.
     """
     pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
-    full = (rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold))
-    best = max(full, key=_per_min, default=None)
-    if best is not None:
-        return best
+    full = [found for piece in pieces for found in _rolling(piece, rate_window_s, threshold)]
+    if full:
+        return _plateau_start(full, target_per_min)
     by_level = (
         list(part) for piece in pieces for level, part in groupby(piece, lambda w: w.level) if level is not None
     )
@@ -80,6 +85,23 @@ def _per_min(rate: BestRate) -> float:
     return rate.per_min
 
 
+def _plateau_start(found: Sequence[tuple[BestRate, float]], target_per_min: int | None) -> BestRate:
+    """Of rates with their mean users, in time order: the highest, or the first that is as high with fewer users.
+
+    As high: the difference is noise (a standard deviation of a Poisson count of as many, 2 % at least), and is less
+    than a tenth of what the users between them would bring, each as much as one alone (S6).
+    """
+    best, most = max(found, key=lambda each: each[0].per_min)
+    single = max((rate.per_min / users for rate, users in found if users), default=0.0)
+    noise = best.per_min * max(LEAST_NOISE, (best.per_min * (best.end_s - best.start_s) / 60) ** -0.5)
+    floor = target_per_min if target_per_min is not None and best.per_min >= target_per_min else 0
+    for rate, users in found:
+        lost = best.per_min - rate.per_min
+        if lost <= noise and lost < FLAT_GAIN * single * (most - users) and rate.per_min >= floor:
+            return rate
+    return best
+
+
 class _Sums:
     """Running sums of consecutive windows, so that any stretch of them costs two subtractions."""
 
@@ -88,6 +110,7 @@ class _Sums:
         self._ok = [0, *accumulate(w.ok for w in windows)]
         self._completed = [0, *accumulate(w.completed for w in windows)]
         self._over = [0, *accumulate(w.counts.over for w in windows)]
+        self._user_s = [0.0, *accumulate(w.load.active * w.length_s for w in windows)]
 
     def rate(self, first: int, end: int, *, estimated: bool, threshold: LatencyThreshold | None) -> BestRate | None:
         """Of windows first .. end - 1; None: nothing succeeded, or the latency condition did not hold there."""
@@ -102,9 +125,16 @@ class _Sums:
                 return None
         return BestRate(60 * ok / (end_s - start_s), start_s, end_s, self.windows[end - 1].level, estimated)
 
+    def users(self, first: int, end: int) -> float:
+        """Mean number of active ones in windows first .. end - 1."""
+        length_s = self.windows[end - 1].end_s - self.windows[first].start_s
+        return (self._user_s[end] - self._user_s[first]) / length_s
 
-def _rolling(windows: Sequence[Window], rate_window_s: float, threshold: LatencyThreshold | None) -> Iterator[BestRate]:
-    """The rate of the shortest stretch of at least `rate_window_s` that ends with each window."""
+
+def _rolling(
+    windows: Sequence[Window], rate_window_s: float, threshold: LatencyThreshold | None
+) -> Iterator[tuple[BestRate, float]]:
+    """The rate of the shortest stretch of at least `rate_window_s` that ends with each window, and its mean users."""
     sums = _Sums(windows)
     first = 0
     for last, window in enumerate(windows):
@@ -113,7 +143,7 @@ def _rolling(windows: Sequence[Window], rate_window_s: float, threshold: Latency
         if window.end_s - windows[first].start_s >= rate_window_s - SLACK_S:
             rate = sums.rate(first, last + 1, estimated=False, threshold=threshold)
             if rate is not None:
-                yield rate
+                yield rate, sums.users(first, last + 1)
 
 
 def initial_instance_count(per_instance_per_min: float, target_per_min: int | None) -> int:

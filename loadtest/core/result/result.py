@@ -214,7 +214,8 @@ def build_result(
     broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
+    target = plan.stop.max_invocations_per_min
+    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, target)
     return RunResult(
         plan=plan,
         reason=stop.reason,
