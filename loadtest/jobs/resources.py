@@ -63,7 +63,9 @@ def _model_problems(spec: JobSpec, facts: ModelFacts, arns: JobArns, profile: Pr
 
 
 def _exclusions(subject: Subject, profile: Profile) -> Iterator[str]:
-    """The documented ones, which the profile relaxed does not know; autoscaling is none here, because AWS's own examples test endpoints that have it."""
+    """Documented ones, which bind the profile `aws` only. Autoscaling is none here: AWS's own examples test endpoints
+    that have it.
+    """
     if profile != "aws":
         return
     if len(subject.variants) > 1:
