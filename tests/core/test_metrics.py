@@ -162,3 +162,52 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
 )
 def test_best_rate(windows: list[Window], options: dict[str, Any], expected: BestRate | None) -> None:
     assert best_rate(windows, **options) == expected
+
+
+def rising(*levels: tuple[int, float], level_s: int = 60) -> list[Window]:
+    """(users, successes a second) of levels after each other."""
+    windows: list[Window] = []
+    for level, (users, per_s) in enumerate(levels):
+        for i in range(level_s):
+            index, ok = len(windows), int((i + 1) * per_s) - int(i * per_s)
+            windows.append(
+                flat_window(
+                    index=index,
+                    level=level,
+                    users=users,
+                    active=users,
+                    ok=ok,
+                )
+            )
+    return windows
+
+
+PLATEAU = ((1, 10.0), (2, 20.0), (4, 40.0), (8, 40.2), (16, 40.4), (32, 40.3))
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "level", "per_min"),
+    [
+        pytest.param(PLATEAU, {}, 2, 2400, id="its beginning"),
+        pytest.param(PLATEAU, {"target_per_min": 2410}, 3, 2412, id="where the target is reached"),
+        pytest.param(PLATEAU, {"target_per_min": 5000}, 2, 2400, id="a target that is never reached"),
+        pytest.param(PLATEAU[:3], {}, 2, 2400, id="none yet"),
+        pytest.param(((4, 40.0), (5, 49.0), (6, 57.0), (7, 64.0)), {}, 3, 3840, id="it bends"),
+        pytest.param(((50, 500.0), (51, 509.0)), {}, 1, 30540, id="rising by less than noise"),
+        pytest.param(((16, 40.4), (8, 40.3), (4, 40.2)), {}, 2, 2412, id="users that fall"),
+        pytest.param(((4, 40.0), (8, 44.0), (16, 44.2)), {}, 1, 2640, id="not before it"),
+    ],
+)
+def test_on_a_plateau_the_best_rate_is_its_beginning(
+    levels: tuple[tuple[int, float], ...], options: dict[str, Any], level: int, per_min: float
+) -> None:
+    """More users bring no more there, but wait longer: only the beginning's latency belongs to the rate."""
+    full = best_rate(rising(*levels), **options)
+    assert full is not None
+    assert (full.level, full.estimated) == (level, False)
+    assert full.per_min == pytest.approx(per_min, rel=0.02)
+
+
+def test_an_estimate_is_of_a_plateau_s_beginning_too() -> None:
+    short = best_rate(rising(*PLATEAU, level_s=10), rate_window_s=600.0)
+    assert short == BestRate(2400, 20, 30, 2, True)

@@ -11,7 +11,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from loadtest.emulator.model import operation
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
-ROW = re.compile(r"^\| `([A-Z][A-Za-z.\[\]]*)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z][A-Za-z0-9.\[\]]*)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def members(shape: Shape | None, path: str = "") -> Iterator[str]:

@@ -75,18 +75,18 @@ def best_rate(
     if full:
         return _plateau_start(full, target_per_min)
     by_level = (
-        list(part) for piece in pieces for level, part in groupby(piece, lambda w: w.level) if level is not None
+        _Sums(list(part)) for piece in pieces for level, part in groupby(piece, lambda w: w.level) if level is not None
     )
-    short = (_Sums(part).rate(0, len(part), estimated=True, threshold=threshold) for part in by_level)
-    return max((rate for rate in short if rate is not None), key=_per_min, default=None)
-
-
-def _per_min(rate: BestRate) -> float:
-    return rate.per_min
+    short = [
+        (rate, sums.users(0, len(sums.windows)))
+        for sums in by_level
+        if (rate := sums.rate(0, len(sums.windows), estimated=True, threshold=threshold)) is not None
+    ]
+    return _plateau_start(short, target_per_min) if short else None
 
 
 def _plateau_start(found: Sequence[tuple[BestRate, float]], target_per_min: int | None) -> BestRate:
-    """Of rates with their mean users, in time order: the highest, or the first that is as high with fewer users.
+    """Of rates with their mean users, in time order: the highest, or that of the fewest users that is as high.
 
     As high: the difference is noise (a standard deviation of a Poisson count of as many, 2 % at least), and is less
     than a tenth of what the users between them would bring, each as much as one alone (S6).
@@ -95,11 +95,13 @@ def _plateau_start(found: Sequence[tuple[BestRate, float]], target_per_min: int 
     single = max((rate.per_min / users for rate, users in found if users), default=0.0)
     noise = best.per_min * max(LEAST_NOISE, (best.per_min * (best.end_s - best.start_s) / 60) ** -0.5)
     floor = target_per_min if target_per_min is not None and best.per_min >= target_per_min else 0
-    for rate, users in found:
-        lost = best.per_min - rate.per_min
-        if lost <= noise and lost < FLAT_GAIN * single * (most - users) and rate.per_min >= floor:
-            return rate
-    return best
+    as_high = [
+        (users, place)
+        for place, (rate, users) in enumerate(found)
+        if best.per_min - rate.per_min <= min(noise, best.per_min - floor)
+        and best.per_min - rate.per_min < FLAT_GAIN * single * (most - users)
+    ]
+    return found[min(as_high)[1]][0] if as_high else best
 
 
 class _Sums:
