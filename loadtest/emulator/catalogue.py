@@ -17,9 +17,11 @@ from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["Catalogue", "nobody_answers"]
+__all__ = ["Catalogue", "check_refused"]
 
 _log = logging.getLogger(__name__)
+
+_AWAY = (502, 503, 504)  # not 500: that is how moto fails at some things that it does not have
 
 
 class Catalogue:
@@ -43,11 +45,9 @@ class Catalogue:
             container = model.get("PrimaryContainer") or _first(model.get("Containers"))
             package = container.get("ModelPackageName")
             known = self.model(package) if package and ":model-package/" in package else None
-        except ClientError as refusal:
-            _log.debug("%s: %s", reference, refusal)
+        except (ClientError, BotoCoreError) as problem:
+            check_refused(reference, problem)
             return None
-        except BotoCoreError as problem:
-            raise nobody_answers(reference, problem) from problem
         known = known or ModelFacts()
         environment = {**known.environment, **(container.get("Environment") or {})}
         return replace(known, environment=environment, multi_model=container.get("Mode") == "MultiModel")
@@ -72,10 +72,13 @@ class Catalogue:
         return content
 
 
-def nobody_answers(what: str, problem: Exception) -> ApiError:
-    """The refusal of whatever depends on `what`, which the neighbour could not be asked for."""
+def check_refused(what: str, problem: Exception) -> None:
+    """Raises ApiError if the neighbour could not be asked for `what`; else it has said that there is no such thing."""
+    if isinstance(problem, ClientError) and problem.response["ResponseMetadata"]["HTTPStatusCode"] not in _AWAY:
+        _log.debug("%s: %s", what, problem)
+        return
     _log.warning("%s cannot be looked up: %s", what, problem)
-    return ApiError("ServiceUnavailable", f"{what} cannot be looked up: {problem}")
+    raise ApiError("ServiceUnavailable", f"{what} cannot be looked up: {problem}") from problem
 
 
 def _package_facts(package: Mapping[str, Any]) -> ModelFacts:

@@ -6,7 +6,6 @@ by the same fleet file as the tested endpoints; the mock starts at the first inv
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.core.request.spec import Serverless
-from loadtest.emulator.catalogue import Catalogue, nobody_answers
+from loadtest.emulator.catalogue import Catalogue, check_refused
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from loadtest.jobs.fleet import Fleet
 
 __all__ = ["Endpoints", "UnknownVariant"]
-
-_log = logging.getLogger(__name__)
 
 
 class UnknownVariant(LoadtestError):
@@ -82,11 +79,9 @@ class Endpoints:
         try:
             endpoint = sagemaker.describe_endpoint(EndpointName=name)
             configuration = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-        except ClientError as refusal:
-            _log.debug("endpoint %s: %s", name, refusal)
+        except (ClientError, BotoCoreError) as problem:
+            check_refused(f"endpoint {name}", problem)
             return None
-        except BotoCoreError as problem:
-            raise nobody_answers(f"endpoint {name}", problem) from problem
         # First what the configuration says, over it what the endpoint itself does: weights and counts can be changed.
         present = {each.get("VariantName"): each for each in endpoint.get("ProductionVariants", ())}
         given = [{**each, **present.get(each["VariantName"], {})} for each in configuration["ProductionVariants"]]

@@ -84,7 +84,8 @@ class JobRun:
                 reader = self._around.payload_reader if self._around.reads_payloads else None
                 payload = sample_payload(job.facts, reader, stack)
             except Exception as problem:
-                _LOG.warning("the payload of job %s cannot be read", job.name, exc_info=problem)
+                ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
+                _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
                 reason = f"PayloadError when calling the InvokeEndpoint operation: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
                 self._around.store.put_steps(job.name, failed)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import connect, post
+from emulator_client import connect, post, small_job
 
 from loadtest.emulator.fallback import Nobody
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer
@@ -172,6 +172,16 @@ def test_an_upstream_that_is_gone_is_service_unavailable() -> None:
             status, document, _ = _post(server.url, b"{}", "SageMaker.ListModels")
             assert (status, document["__type"]) == (503, "ServiceUnavailable")
             assert _post(server.url, b"{}")[0] == 400
+            # What is not known of a model or an endpoint must not be taken for what is not there.
+            create = "SageMaker.CreateInferenceRecommendationsJob"
+            for config in ({}, {"Endpoints": [{"EndpointName": "e"}]}):
+                job = small_job("of-nobody")
+                job["InputConfig"].update(config)
+                if config:
+                    del job["InputConfig"]["ModelPackageVersionArn"], job["InputConfig"]["EndpointConfigurations"]
+                status, document, _ = _post(server.url, json.dumps(job).encode(), create)
+                assert (status, document["__type"]) == (503, "ServiceUnavailable")
+                assert "cannot be looked up" in document["message"]
 
 
 def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
