@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import connect, post, small_job
+from emulator_client import PACKAGE, connect, post, small_job
 
 from loadtest.emulator.fallback import Nobody
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer
@@ -219,6 +219,7 @@ def test_loopback(host: str, expected: bool) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> None:
     command = [sys.executable, "-c", "from loadtest.cli import main; main()", "serve", "--port", "0", "--engine", "sim"]
+    command.append("--strict-resources")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -231,6 +232,9 @@ def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> N
             f"export AWS_ENDPOINT_URL={url}",
         ]
         assert _post(url, b'{"JobName": "x"}')[1]["__type"] == "ResourceNotFound"
+        create = "SageMaker.CreateInferenceRecommendationsJob"
+        refused = _post(url, json.dumps(small_job("strict")).encode(), create)[1]
+        assert refused == {"__type": "ValidationException", "message": f"ModelPackage {PACKAGE} does not exist."}
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
