@@ -102,7 +102,7 @@ def run_test(
             if limit_s is not None and not bench.engine.virtual:
                 limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
             run = _run(bench, step, endpoint, started_s, limit_s)
-            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test))
+            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test, endpoint))
             finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, ended_s(result))
     except LoadtestError as problem:
         finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
@@ -124,11 +124,11 @@ class _Log:
         self._events.log(self._stream, text, time_s)
 
 
-def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:
-    """What a report says of the test besides its label."""
+def _info(bench: Bench, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
+    """What a report says of the test besides its label; without an environment that was not applied."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
-    info: dict[str, Any] = plain(info_of(test, price))
+    info: dict[str, Any] = plain(info_of(replace(test, environment=()) if endpoint.stand_in else test, price))
     return info
 
 
