@@ -142,6 +142,48 @@ def test_the_caller_may_allow_another_folder(tmp_path):
     assert file.loadtest.payload_path.endswith("data/body")
 
 
+SAMPLES = "mock:law=empirical,samples="
+
+
+@pytest.mark.parametrize(
+    ("loadtest", "path", "rule"),
+    [
+        ({"target": SAMPLES + "/etc/passwd"}, "Loadtest.target", "lies outside"),
+        ({"target": SAMPLES + "../secret"}, "Loadtest.target", "lies outside"),
+        ({"target": "Mock:law=empirical,samples=link"}, "Loadtest.target", "lies outside"),
+        ({"target_options": {"ca_file": "/etc/passwd"}}, "Loadtest.target_options.ca_file", "lies outside"),
+        ({"target_options": {"profile": "production"}}, "Loadtest.target_options.profile", "whose credentials"),
+        (
+            {"target_options": {"endpoint_url": "https://elsewhere.example"}},
+            "Loadtest.target_options.endpoint_url",
+            "where requests go",
+        ),
+        ({"target_options": {"endpoint_url": "http://["}}, "Loadtest.target_options.endpoint_url", "where requests go"),
+    ],
+)
+def test_a_file_chooses_nothing_of_its_reader_s(write, tmp_path, loadtest, path, rule):
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    ((where, found),) = problems(write({**REQUEST, "Loadtest": loadtest}))
+    assert where == path
+    assert found.startswith(rule)
+
+
+def test_what_the_caller_gives_itself_is_not_the_file_s_choice(write):
+    options = {"ca_file": "/etc/passwd", "profile": "p", "endpoint_url": "https://elsewhere.example"}
+    loadtest = {"target": SAMPLES + "/etc/passwd", "target_options": options, "payload": {"path": "/etc/passwd"}}
+    load_job(write({**REQUEST, "Loadtest": loadtest}), own=["target", "payload", *options])
+
+
+def test_files_of_the_folder_are_named_from_there(write, tmp_path):
+    loadtest = {
+        "target": SAMPLES + "in ms.txt",
+        "target_options": {"ca_file": "ca.pem", "endpoint_url": "http://127.0.0.1:1"},
+    }
+    job = read_job_file(write({**REQUEST, "Loadtest": loadtest}))
+    assert f"samples={tmp_path / 'in ms.txt'}" in job.loadtest.target
+    assert job.loadtest.target_options["ca_file"] == str(tmp_path / "ca.pem")
+
+
 @pytest.mark.parametrize("name", ["job.yaml", "job.yml", "job.YAML", "job.txt", "job"])
 def test_yaml(write, name):
     job, spec = load_job(write(YAML, name))

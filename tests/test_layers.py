@@ -23,6 +23,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "version": (set(), set()),
     "loopback": (set(), set()),
+    "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "core": ({"errors"}, NUMBERS),
@@ -34,37 +35,37 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
     "endpoint": ({"errors"}, set()),
-    "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
+    "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "version", "targets", "engine", "engine.generator", *CORE},
-        {"gevent", "locust"},
+        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
         {"errors", "payload", "targets", "engine", "engine.cluster", "engine.parent", *CORE},
         {"gevent", "locust"},
     ),
     "engine.parent": (
-        {"errors", "version", "python", "endpoint", "mock", "targets", "engine", "engine.cluster", *CORE},
+        {"errors", "version", "python", "endpoint", "mock", "payload", "targets", "engine", "engine.cluster", *CORE},
         set(),
     ),
     "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
-        {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
+        {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
+            *("engine", "engine.parent", "jobfile", "mock", "report", "targets", *CORE),
         },
         {"click", "rich"},
     ),
@@ -72,7 +73,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
 SPLIT = ("core", "engine", "targets")
 # Modules of a patched process: nothing of the parent's side may import them.
 PATCHED_NAMES = (
-    *("cluster.master", "cluster.runners", "cluster.worker", "generator.arrival_swarm", "generator.child"),
+    *("cluster.door", "cluster.master", "cluster.post", "cluster.runners", "cluster.worker"),
+    *("generator.arrival_swarm", "generator.child"),
     *("generator.generator", "generator.link", "generator.probe", "generator.session", "generator.swarm"),
     "generator.timer",
 )
@@ -81,6 +83,7 @@ LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py"}
 # Inside a room, some packages are for these modules alone.
 ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
+    "zmq": {"engine/cluster/runners.py"},
     "boto3": {
         "targets/boto.py",
         "payload/s3.py",
@@ -208,6 +211,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),
+        ("folders.py", "from loadtest.loopback import is_loopback"),
         ("core/plain.py", "from .measure import window"),
     ],
 )

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.core.request.spec import Serverless
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.emulator.catalogue import Catalogue, check_refused
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
@@ -116,8 +117,9 @@ class Endpoints:
 
     def _mock_url(self, name: str, fleet: Fleet, target: str | None) -> str | None:
         stand_in = fleet.file.endpoints.get(name)
-        if stand_in is not None and stand_in.target is not None and stand_in.target.startswith("mock:"):
-            return self._served((name, ""), lambda: MockSettings.parse(str(stand_in.target)))
+        ref = TargetRef(stand_in.target or "") if stand_in is not None else None
+        if ref is not None and ref.is_mock:
+            return self._served((name, ""), lambda: MockSettings.parse(ref.rest))
         subject = self._known(name, fleet)
         if subject is None:
             return None

@@ -76,7 +76,9 @@ class MockSettings:
         """
         problems: list[Problem] = []
         values: dict[str, object] = {}
-        for item in filter(None, (part.strip() for part in text.removeprefix(_PREFIX).split(","))):
+        if text[: len(_PREFIX)].lower() == _PREFIX:
+            text = text[len(_PREFIX) :]
+        for item in filter(None, (part.strip() for part in text.split(","))):
             name, equals, raw = (part.strip() for part in item.partition("="))
             if name not in _KINDS:
                 problems.append(Problem(_PREFIX + name, raw, "there is no such setting", _nearest(name)))

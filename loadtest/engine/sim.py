@@ -79,15 +79,14 @@ def server_of(target: TargetRef) -> Server:
 
     The option `variants`, [weight, reference] pairs, is of an endpoint whose production variants share its requests.
     """
-    if not target.ref.startswith("mock:"):
+    if not target.is_mock:
         rule = "only the model of a mock endpoint can be run in virtual time"
         raise SpecError([Problem("target", target.ref, rule, "give mock:servers=4,service_ms=20 or the like")])
     shares = target.options.get("variants")
     if shares:
-        return SharedModel(
-            [(weight, _model(ref)) for weight, ref in shares], MockSettings.parse(target.ref).seed
-        ).arrive
-    return _model(target.ref).arrive
+        models = [(weight, _model(ref)) for weight, ref in shares]
+        return SharedModel(models, models[0][1].settings.seed).arrive
+    return _model(target.rest).arrive
 
 
 def _model(ref: str) -> LatencyModel:

@@ -144,11 +144,10 @@ class Fleet:
         if not subject.existing:
             subject = _on(subject, entry)
         if entry.target is not None:
-            if not self._live and not entry.target.startswith("mock:"):
-                raise TargetError(
-                    f"{entry.target} is real: it can only be tested in real time, not with the engine sim"
-                )
             target = TargetRef(entry.target, entry.options)
+            if not self._live and not target.is_mock:
+                rule = "it can only be tested in real time, not with the engine sim"
+                raise TargetError(f"{entry.target} is real: {rule}")
             return self._opened(OpenEndpoint(subject, target, instances=entry.instance_count, stand_in=True))
         behaviours = [self.behaviour_of(variant) for variant in subject.variants]
         behaviour = behaviours[0] if len(behaviours) == 1 else None

@@ -14,6 +14,7 @@ from typing import Any
 
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, Profile
+from loadtest.core.result.description import hardware, model_configuration
 from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
@@ -259,15 +260,11 @@ def _hardware(configuration: EndpointConfiguration | None) -> dict[str, Any]:
     if configuration is None:
         return {}
     serverless = configuration.serverless
-    if serverless is None:
-        return {"InstanceType": configuration.instance_type}
-    return {"ServerlessConfig": {"MemorySizeInMB": serverless.memory_mb, "MaxConcurrency": serverless.max_concurrency}}
+    sizes = None if serverless is None else (serverless.memory_mb, serverless.max_concurrency)
+    return hardware(configuration.instance_type, sizes)
 
 
 def _model(test: LoadTest) -> dict[str, Any]:
     configuration = test.configuration
-    parameters = [{"Key": name, "ValueType": "string", "Value": value} for name, value in test.environment]
-    model: dict[str, Any] = {"EnvironmentParameters": parameters}
-    if configuration is not None and configuration.inference_specification is not None:
-        model["InferenceSpecificationName"] = configuration.inference_specification
-    return model
+    specification = None if configuration is None else configuration.inference_specification
+    return model_configuration(dict(test.environment), specification)

@@ -12,6 +12,7 @@ from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.core.result.description import inference_metrics
 from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
@@ -27,7 +28,6 @@ from loadtest.jobs.outcome import (
     figures_of,
     recommendation_metrics,
     step_status_of,
-    whole_ms,
 )
 from loadtest.jobs.rows import StepRow
 from loadtest.jobs.search import search_curve, search_options, search_stop
@@ -194,7 +194,7 @@ def _finished(
     finished = replace(finished, notes=(*step.notes, *_doubts(figures, result)))
     one = replace(figures, per_min=figures.per_min / endpoint.instances)
     if test.configuration is None:
-        metrics = {"MaxInvocations": int(figures.per_min), "ModelLatency": whole_ms(figures.latency_ms)}
+        metrics = inference_metrics(figures.per_min, figures.latency_ms)
         return replace(finished, endpoint_metrics=metrics, per_instance_per_min=one.per_min)
     serverless: Serverless | None = test.configuration.serverless
     metrics, count = recommendation_metrics(

@@ -13,15 +13,16 @@ from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.core.traffic.plan import TargetRef
+from loadtest.core.traffic.plan import SCHEMES, TargetRef
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import Problem, SpecError, masked
 
-__all__ = ["GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref", "url_problems"]
+__all__ = ["FORMS", "GROUP", "OBJECT", "OPTIONS", "SCHEMES", "check_target_ref", "split_ref", "url_problems"]
 
 GROUP = "loadtest.targets"  # the entry-point group of other packages' targets
 OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-SCHEMES: Mapping[str, str] = {
+# How a reference to each of the built-in targets is written.
+FORMS: Mapping[str, str] = {
     "mock": "mock:servers=4,service_ms=20",
     "sagemaker": "sagemaker:ENDPOINT",
     "boto3": "boto3:ENDPOINT",
@@ -32,13 +33,13 @@ SCHEMES: Mapping[str, str] = {
 # EndpointName of sagemaker-runtime's service model.
 _ENDPOINT = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*", re.ASCII)
 _MAX_ENDPOINT = 63
-_FORMS = f"write {', '.join(SCHEMES.values())}, or package.module:Name"
+_FORMS = f"write {', '.join(FORMS.values())}, or package.module:Name"
 
 
 def split_ref(text: str) -> tuple[str, str]:
     """(scheme, rest) of a reference: what stands before and after the first colon; the scheme in lower case."""
-    scheme, _, rest = text.partition(":")
-    return scheme.lower() if scheme.lower() in SCHEMES else scheme, rest
+    ref = TargetRef(text)
+    return ref.scheme, ref.rest
 
 
 def check_target_ref(ref: TargetRef) -> None:
@@ -47,19 +48,19 @@ def check_target_ref(ref: TargetRef) -> None:
     Raises SpecError with every problem: unknown schemes with the nearest ones, malformed endpoint names, URLs, mock
     settings and options. A plug-in's options are its own affair.
     """
-    problems = [*_ref_problems(ref.ref), *_option_problems(ref)]
+    problems = [*_ref_problems(ref), *_option_problems(ref)]
     if problems:
         raise SpecError(problems)
 
 
-def _ref_problems(text: str) -> Iterator[Problem]:
-    scheme, rest = split_ref(text)
+def _ref_problems(ref: TargetRef) -> Iterator[Problem]:
+    text, scheme, rest = ref.ref, ref.scheme, ref.rest
     if scheme in ("http", "https"):
         yield from url_problems(text)
     elif scheme in ("sagemaker", "boto3"):
         if not _ENDPOINT.fullmatch(rest) or len(rest) > _MAX_ENDPOINT:
             rule = "an endpoint's name is 1 to 63 letters, digits and hyphens between them"
-            yield Problem("target", _shown(text), rule, f"write {SCHEMES[scheme]}")
+            yield Problem("target", _shown(text), rule, f"write {FORMS[scheme]}")
     elif scheme == "null":
         if rest:
             yield Problem("target", _shown(text), "the null target has no settings", "write null:")
@@ -71,7 +72,7 @@ def _ref_problems(text: str) -> Iterator[Problem]:
 
 def url_problems(text: str) -> Iterator[Problem]:
     """What is wrong with an http or https address."""
-    advice = f"write {SCHEMES[split_ref(text)[0]]}"
+    advice = f"write {FORMS[split_ref(text)[0]]}"
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port  # reading the port checks it
@@ -134,9 +135,9 @@ def _finders() -> Iterator[Callable[[str, list[str]], object]]:
 
 
 def _nearest(scheme: str) -> str:
-    known = [*SCHEMES, *(point.name for point in entry_points(group=GROUP))]
+    known = [*FORMS, *(point.name for point in entry_points(group=GROUP))]
     near = difflib.get_close_matches(scheme.lower(), known, n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(SCHEMES.get(name, name + ':') for name in near)}?" if near else ""
+    return f"did you mean {' or '.join(FORMS.get(name, name + ':') for name in near)}?" if near else ""
 
 
 def _is_text(value: object) -> bool:
@@ -192,7 +193,7 @@ OPTIONS: Mapping[str, _Check] = {
 
 
 def _option_problems(ref: TargetRef) -> Iterator[Problem]:
-    if split_ref(ref.ref)[0] not in ("mock", "sagemaker", "boto3", "http", "https"):
+    if ref.scheme not in ("mock", "sagemaker", "boto3", "http", "https"):
         return
     for name, value in ref.options.items():
         where = f"target.{name}"

@@ -44,7 +44,14 @@ def test_an_archive_becomes_payloads(bucket: str, tmp_path: Path) -> None:
     assert [payload.name for payload in payloads.items] == ["a.csv", "b.csv"]
 
 
-@pytest.mark.parametrize(("url", "words"), [("s3://samples/missing", "cannot be read"), ("https://x/y", "not s3://")])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3://samples/missing", "cannot be read"),
+        ("https://host/samples/missing", "cannot be read"),
+        ("https://x/", "not s3://"),
+    ],
+)
 def test_what_cannot_be_read_is_said(bucket: str, tmp_path: Path, url: str, words: str) -> None:
     with pytest.raises(TargetError, match=words):
         fetch_archive(url, tmp_path, {})

@@ -11,6 +11,7 @@ from loadtest.calibration.fit import Calibration, Ceiling, Demand, Fit, ceiling_
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
+from loadtest.core.traffic.plan import TargetRef
 
 
 def _window(index: int, latency_us: int, *, ok: int = 1000, cpu: float = 0.5, model_us: int | None = 100) -> Window:
@@ -63,6 +64,8 @@ def test_whether_a_machine_is_enough(per_s: float, workers: int, cores: int, exp
         ("sagemaker:x", None, "https"),
         ("sagemaker:x", "https://127.0.0.1:1", "https"),
         ("sagemaker:x", "http://127.0.0.1:1", "http"),
+        ("SageMaker:x", "HTTP://127.0.0.1:1", "http"),
+        ("MOCK:servers=4", None, "http"),
         ("mock:servers=4", None, "http"),
         ("http://127.0.0.1/invocations", None, "http"),
         ("https://127.0.0.1/invocations", None, "https"),
@@ -72,7 +75,7 @@ def test_whether_a_machine_is_enough(per_s: float, workers: int, cores: int, exp
     ],
 )
 def test_the_path_of_a_target(target: str, endpoint_url: str | None, path: str | None) -> None:
-    assert path_of(target, endpoint_url) == path
+    assert path_of(TargetRef(target, {"endpoint_url": endpoint_url})) == path
 
 
 def test_it_is_read_back_as_it_was_and_nothing_else_is() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,33 @@ def test_every_violation_is_in_one_message() -> None:
 def test_unicode_letters_are_not_ascii_digits() -> None:
     # Java's \d is ASCII; Python's would take the Arabic-Indic digits.
     assert _violations(_with(RoleArn="arn:aws:iam::١٢٣٤٥٦٧٨٩٠١٢:role/R"))
+
+
+def test_every_character_of_a_tag_is_judged_by_its_class_of_unicode() -> None:
+    allowed = {*"_.:/=+-@", *(chr(c) for c in range(0x110000) if unicodedata.category(chr(c))[0] in "LZN")}
+    for first in range(0, 0x110000, 64):
+        block = "".join(chr(c) for c in range(first, first + 64) if not 0xD800 <= c < 0xE000)
+        good = "".join(c for c in block if c in allowed)
+        assert _violations(_with(Tags=[{"Key": "k", "Value": good}])) == [], hex(first)
+        for c in set(block) - allowed if first < 0x3000 else set(block[:2]) - allowed:
+            assert len(_violations(_with(Tags=[{"Key": "k", "Value": c}]))) == 1, hex(ord(c))
+
+
+@pytest.mark.parametrize("name", sorted({*JOB_OPERATIONS, *TAG_OPERATIONS}))
+def test_every_pattern_of_an_operation_that_is_answered_here_can_be_checked(name: str) -> None:
+    def patterns(shape: Any, seen: set[str]) -> Iterator[str]:
+        if shape.name in seen:
+            return
+        seen.add(shape.name)
+        if "pattern" in shape.metadata:
+            yield shape.metadata["pattern"]
+        for below in getattr(shape, "members", {}).values():
+            yield from patterns(below, seen)
+        if shape.type_name == "list":
+            yield from patterns(shape.member, seen)
+
+    for pattern in patterns(operation(name).input_shape, set()):
+        assert "\\p" not in pattern.replace(r"\p{L}\p{Z}\p{N}_", "")
 
 
 def test_relaxed_profile_lifts_capacity_bounds_only() -> None:

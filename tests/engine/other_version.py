@@ -9,8 +9,10 @@ import runpy  # noqa: E402
 import sys  # noqa: E402
 
 from loadtest import version  # noqa: E402
+from loadtest.core.measure.record import Recorder  # noqa: E402
 from loadtest.core.measure.window import Window  # noqa: E402
 from loadtest.core.traffic.plan import Plan  # noqa: E402
+from loadtest.engine.cluster.seal import Seal  # noqa: E402
 
 
 def lying(**lies: object) -> None:
@@ -30,6 +32,16 @@ elif how == "5e15 successes":
     lying(ok=5 * 10**15)
 elif how == "a window of NaN":
     lying(start_s=math.nan, p95_ms=math.nan)
+elif how == "a level that there is not":
+    lying(level=7)
+elif how == "latencies of more time than there was":
+    record = Recorder.record_success
+    Recorder.record_success = lambda self, latency_ns, *rest: record(self, latency_ns + 10**9, *rest)
+elif how == "an answer that nobody asked for":
+    close = Seal.close
+    Seal.close = lambda self, kind, data: close(self, kind, {**data, "asked": 1.0} if "asked" in (data or {}) else data)
+elif how == "nothing with a seal":
+    Seal.close = lambda self, kind, data: data
 elif how == "garbage bytes":
     import zmq.green as zmq
 

@@ -11,6 +11,7 @@ from loadtest.calibration.demand import demand_of
 from loadtest.calibration.fit import Calibration, Ceiling, Demand
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.plan import TargetRef
 
 CALIBRATION = Calibration(1.5, "host", {"cores": 2}, (Ceiling("null", 1, 5000, 0.5, 10_000),))
 
@@ -61,7 +62,7 @@ GOAL = StopConditions(max_invocations_per_min=48_000)
         (None, 10, GOAL, None, Demand(800, "MaxInvocations")),
         ("sagemaker:x", 10, GOAL, None, Demand(800, "MaxInvocations")),
         ("mock:servers=4,service_ms=20", 10, GOAL, None, Demand(200, "the mock's service time")),
-        ("mock:servers=4,service_ms=20", 3, GOAL, None, Demand(150, "the mock's service time")),
+        ("Mock:servers=4,service_ms=20", 3, GOAL, None, Demand(150, "the mock's service time")),
         ("mock:servers=4,service_ms=0", 3, GOAL, None, Demand(800, "MaxInvocations")),
         ("mock:nonsense=1", 3, StopConditions(), None, None),
         ("sagemaker:x", 5000, GOAL, Arrivals(500, 30), Demand(500, "--rate", estimate=False)),
@@ -70,7 +71,7 @@ GOAL = StopConditions(max_invocations_per_min=48_000)
 def test_demand(
     target: str | None, users: int, stop: StopConditions, arrivals: Arrivals | None, expected: Demand | None
 ) -> None:
-    found = demand_of(target, users, stop, arrivals)
+    found = demand_of(None if target is None else TargetRef(target), users, stop, arrivals)
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
         assert found.per_s == pytest.approx(expected.per_s)

@@ -17,7 +17,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.engine.parent.spawn import start
-from loadtest.errors import SpecError, TargetError
+from loadtest.errors import Problem, SpecError, TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -160,6 +160,15 @@ def test_what_a_target_prints_garbles_nothing() -> None:
 def test_a_target_that_cannot_be_opened_is_a_clear_error(target: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         start(plan_of((0.0, 1), end_s=1.0, target=target)).result(30)
+
+
+def test_a_problem_comes_from_the_generator_whole(tmp_path: Path) -> None:
+    path = str(tmp_path / "C: my files" / "a: b.json")
+    with pytest.raises(SpecError) as refused:
+        start(replace(plan_of((0.0, 1), end_s=1.0), payload=PayloadSource(path))).result(30)
+    assert refused.value.problems == (
+        Problem("payload", path, "must be a file, a folder or an archive", "there is nothing of that name"),
+    )
 
 
 def test_an_unknown_kind_of_target_is_refused_before_anything_starts() -> None:

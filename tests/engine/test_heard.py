@@ -2,85 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from engine_kit import plan_of
 from hypothesis import given
 from hypothesis import strategies as st
-from windows import flat_frame
 
-from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Recorder
+from loadtest.core.traffic.plan import PayloadSource
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.choice import EVERYTHING, WorkerChoice
 from loadtest.engine.cluster.handshake import is_proof, nonce, proof
 from loadtest.errors import SpecError
-
-BOUNDS = heard.WindowBounds(plan_of((0.0, 4), end_s=10.0))
-
-
-def honest() -> dict[str, Any]:
-    recorder = Recorder(threshold_ns=5_000_000)
-    for i in range(50):
-        recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, (i + 1) * 1_000_000))
-    recorder.record(Outcome(Kind.TIMEOUT, 0, 0, 0, 0, 10**9))
-    return recorder.take(flat_frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
-
-
-def test_an_honest_window_is_believed() -> None:
-    assert BOUNDS.window(honest()).to_dict() == honest()
-
-
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"ok": 5 * 10**15},
-        {"ok": 49},
-        {"ok": -1},
-        {"ok": True},
-        {"ok": "50"},
-        {"ok": None},
-        {"index": 10**12},
-        {"index": -1},
-        {"start_s": math.nan},
-        {"end_s": math.inf},
-        {"end_s": 1e9},
-        {"end_s": 2.0},
-        {"users": 10**6},
-        {"cpu": math.nan},
-        {"p95_ms": math.inf},
-        {"active": "4"},
-        {"errors": {"timeout": -5}},
-        {"errors": {"timeout": 10**15}},
-        {"errors": ["timeout"]},
-        {"details": {f"d{i}": 1 for i in range(500)}},
-        {"over_batches": [[1, 2]]},
-        {"over_batches": [[10**15, 0]]},
-        {"over_batches": "many"},
-        {"latency": "garbage"},
-        {"latency": ""},
-        {"latency": 7},
-        {"level": "first"},
-        {"lost_workers": 9},
-        {"bytes_in": 10**30},
-    ],
-    ids=str,
-)
-def test_a_window_that_cannot_be_is_refused(lie: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"its |it "):
-        BOUNDS.window({**honest(), **lie})
-
-
-@pytest.mark.parametrize("name", sorted(honest()))
-def test_a_member_that_is_missing_breaks_nothing(name: str) -> None:
-    values = honest()
-    del values[name]
-    with contextlib.suppress(ValueError):
-        BOUNDS.window(values)
-
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -91,15 +25,9 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_garbage_is_refused_and_nothing_else(data: Any) -> None:
-    for hear in (BOUNDS.window, heard.ready, heard.clock_times, heard.failure):
+    for hear in (heard.ready, heard.clock_times, heard.failure):
         with pytest.raises(ValueError, match=r"its |it "):
             hear(data)
-
-
-@given(st.sampled_from(sorted(honest())), JSON)
-def test_any_value_of_any_member_is_refused_or_a_window(name: str, value: Any) -> None:
-    with contextlib.suppress(ValueError):
-        BOUNDS.window({**honest(), name: value})
 
 
 def test_a_proof_is_of_one_role_one_token_and_one_exchange() -> None:
@@ -113,10 +41,6 @@ def test_a_proof_is_of_one_role_one_token_and_one_exchange() -> None:
 
 
 def test_a_worker_decides_what_runs_and_what_is_read(tmp_path: Any) -> None:
-    from dataclasses import replace
-
-    from loadtest.core.traffic.plan import PayloadSource
-
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").write_text("x")
     (tmp_path / "out").write_text("x")
@@ -138,5 +62,35 @@ def test_a_worker_decides_what_runs_and_what_is_read(tmp_path: Any) -> None:
     root.check(plan_of((0.0, 1), end_s=1.0, target="mine:T"))
     EVERYTHING.check(plug_in)
     EVERYTHING.check(reads("out"))
+    (tmp_path / "in" / "folder").mkdir()
+    (tmp_path / "in" / "folder" / "b").write_text("x")
+    root.check(reads("in/folder"))
+    (tmp_path / "in" / "folder" / "link").symlink_to(tmp_path / "out")
+    with pytest.raises(SpecError, match="this worker reads no payload there"):
+        root.check(reads("in/folder"))
+    with pytest.raises(SpecError, match="this worker reads no payload there"):
+        EVERYTHING.check(replace(null, payload=PayloadSource("s3://bucket/key")))
     assert WorkerChoice.from_environment(root.environment()) == root
     assert WorkerChoice.from_environment({}) == nothing
+
+
+def test_a_worker_decides_whose_credentials_sign_and_where_to(tmp_path: Any) -> None:
+    (tmp_path / "ca.pem").write_text("x")
+
+    def plan(**options: str) -> Any:
+        made = plan_of((0.0, 1), end_s=1.0, target="sagemaker:ep")
+        return replace(made, target=replace(made.target, options=options))
+
+    nothing = WorkerChoice()
+    some = WorkerChoice(("a:B", "c:D"), str(tmp_path), ("load", "test"), ("https://vpce.example", "https://b.example"))
+    assert WorkerChoice.from_environment(some.environment()) == some
+    foreign = plan(profile="production", endpoint_url="https://u:pw@elsewhere.example", ca_file="/etc/passwd")
+    for choice in (nothing, some):
+        with pytest.raises(SpecError) as found:
+            choice.check(foreign)
+        paths = {problem.path for problem in found.value.problems}
+        assert paths == {"target.profile", "target.endpoint_url", "target.ca_file"}
+        assert "pw" not in str(found.value)
+    some.check(plan(profile="load", endpoint_url="https://vpce.example", ca_file=str(tmp_path / "ca.pem")))
+    nothing.check(plan(region="eu-west-1", endpoint_url="http://127.0.0.1:8080"))
+    EVERYTHING.check(foreign)

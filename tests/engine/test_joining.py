@@ -17,7 +17,7 @@ import pytest
 from engine_kit import plan_of
 
 from loadtest.core.judge.decision import Reason
-from loadtest.core.traffic.plan import PayloadSource, Plan
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
 from loadtest.engine.cluster.choice import EVERYTHING
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
 from loadtest.engine.parent.spawn import Run, start
@@ -172,21 +172,42 @@ def test_a_worker_that_allows_nothing_runs_no_plug_in(port: int) -> None:
         assert "runs no plug-in" in _said(worker)
 
 
-@pytest.mark.parametrize("lie", ["garbage bytes", "a version of a wrong type", "5e15 successes", "a window of NaN"])
+STRANGE = ("garbage bytes", "a version of a wrong type")
+LIES = (
+    "5e15 successes",
+    "a window of NaN",
+    "a level that there is not",
+    "latencies of more time than there was",
+    "an answer that nobody asked for",
+    "nothing with a seal",
+    "plan",
+)
+
+
+@pytest.mark.parametrize("lie", STRANGE + LIES)
 def test_one_bad_worker_is_sent_home_and_the_run_goes_on(lie: str, port: int) -> None:
-    run, news = _listening(replace(_plan(2), curve=plan_of((0.0, 4), end_s=3.0).curve), port)
-    stranger = lie in ("garbage bytes", "a version of a wrong type")
+    """A worker that lies takes part until it is found out, before the start or in the run; a stranger never does."""
+    plan = replace(_plan(2), curve=plan_of((0.0, 4), end_s=3.0).curve, target=TargetRef("null:"))
+    run, news = _listening(plan, port)
     with _worker(port, OTHER, lie) as bad:
-        # A worker that lies about what it measured takes part until then; a stranger never does.
         while len(news) < 2 and bad.poll() is None:
             time.sleep(0.01)
         with _worker(port), _worker(port):
             result = run.result(60)
     assert result.reason is Reason.CURVE_END
-    assert result.totals.ok < 1_000_000
+    assert 0 < result.totals.ok < 10_000_000
     lost = [worker for worker in result.workers if worker.lost]
-    if stranger:
+    if lie in STRANGE:
         assert not lost
     else:
         assert ["is refused" in worker.why for worker in lost] == [True]
         assert not result.trust.valid
+
+
+def test_listening_beyond_this_machine_needs_a_secret(port: int) -> None:
+    for env in ({}, {TOKEN_VARIABLE: "short"}):
+        with pytest.raises(SpecError, match=TOKEN_VARIABLE):
+            start(_plan(), listen=("0.0.0.0", port), env=env)
+    run = start(_plan(), listen=("0.0.0.0", port), env={TOKEN_VARIABLE: "the secret of this run"})
+    run.kill()
+    run.result(20)

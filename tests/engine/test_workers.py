@@ -27,6 +27,7 @@ from loadtest.engine.parent.spawn import Run, start
 from loadtest.errors import TargetError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
+PLAN = plan_of((0.0, 1), end_s=10.0)
 
 
 def _window(index: int, latencies_us: list[int]) -> Window:
@@ -37,7 +38,7 @@ def _window(index: int, latencies_us: list[int]) -> Window:
 
 
 def test_windows_close_when_every_living_worker_has_sent_them_and_merge_exactly() -> None:
-    roster = Roster()
+    roster = Roster(PLAN)
     for name in "abc":
         roster.join(name)
     parts = {name: _window(0, [1000 * k * (i + 1) for i in range(50)]) for k, name in enumerate("abc", 1)}
@@ -58,7 +59,7 @@ def test_windows_close_when_every_living_worker_has_sent_them_and_merge_exactly(
 
 
 def test_a_lost_worker_is_not_waited_for_and_marks_what_follows() -> None:
-    roster = Roster()
+    roster = Roster(PLAN)
     roster.join("a")
     lost = roster.join("b")
     roster.receive("a", _window(0, [1000]))
@@ -69,7 +70,7 @@ def test_a_lost_worker_is_not_waited_for_and_marks_what_follows() -> None:
 
 
 def test_a_window_without_the_part_of_a_worker_that_stalled_belongs_to_no_level() -> None:
-    roster = Roster()
+    roster = Roster(PLAN)
     for name in "ab":
         roster.join(name)
     for index in range(4):
@@ -80,7 +81,7 @@ def test_a_window_without_the_part_of_a_worker_that_stalled_belongs_to_no_level(
 
 
 def test_windows_belong_to_their_level_again_once_others_have_taken_over() -> None:
-    roster = Roster()
+    roster = Roster(PLAN)
     roster.join("a")
     lost = roster.join("b")
     for index in range(4):
@@ -90,7 +91,7 @@ def test_windows_belong_to_their_level_again_once_others_have_taken_over() -> No
 
 
 def test_whoever_leaves_before_the_start_leaves_no_gap() -> None:
-    roster = Roster()
+    roster = Roster(PLAN)
     for name in ("host-a_1", "host-b_2", "host-c_3"):
         roster.join(name)
     roster.leave("host-a_1")
@@ -98,7 +99,8 @@ def test_whoever_leaves_before_the_start_leaves_no_gap() -> None:
 
 
 def test_a_clock_offset_is_taken_from_the_shortest_exchange() -> None:
-    member = Roster().join("a")
+    member = Roster(PLAN).join("a")
+    member.asked |= {100.0, 200.0, 300.0}
     member.heard_clock(100.0, 107.5, 101.0)  # a second under way
     member.heard_clock(200.0, 207.0005, 200.001)
     member.heard_clock(300.0, 309.0, 302.0)

@@ -21,6 +21,7 @@ import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.stats.plateau import plateau_start
 
 __all__ = [
     "BestRate",
@@ -32,8 +33,6 @@ __all__ = [
     "model_latency_ms",
 ]
 
-FLAT_GAIN = 0.1  # of the single-user rate, per added user (S6)
-LEAST_NOISE = 0.02  # of a rate: service times that vary little make it steadier than a Poisson process, but not always
 SLACK_S = 1e-6  # window bounds are sums of floats
 
 
@@ -73,7 +72,7 @@ def best_rate(
     pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
     full = [found for piece in pieces for found in _rolling(piece, rate_window_s, threshold)]
     if full:
-        return _plateau_start(full, target_per_min)
+        return _chosen(full, target_per_min)
     by_level = (
         _Sums(list(part)) for piece in pieces for level, part in groupby(piece, lambda w: w.level) if level is not None
     )
@@ -82,26 +81,15 @@ def best_rate(
         for sums in by_level
         if (rate := sums.rate(0, len(sums.windows), estimated=True, threshold=threshold)) is not None
     ]
-    return _plateau_start(short, target_per_min) if short else None
+    return _chosen(short, target_per_min) if short else None
 
 
-def _plateau_start(found: Sequence[tuple[BestRate, float]], target_per_min: int | None) -> BestRate:
-    """Of rates with their mean users, in time order: the highest, or that of the fewest users that is as high.
-
-    As high: the difference is noise (a standard deviation of a Poisson count of as many, 2 % at least), and is less
-    than a tenth of what the users between them would bring, each as much as one alone (S6).
-    """
-    best, most = max(found, key=lambda each: each[0].per_min)
-    single = max((rate.per_min / users for rate, users in found if users), default=0.0)
-    noise = best.per_min * max(LEAST_NOISE, (best.per_min * (best.end_s - best.start_s) / 60) ** -0.5)
-    floor = target_per_min if target_per_min is not None and best.per_min >= target_per_min else 0
-    as_high = [
-        (users, place)
-        for place, (rate, users) in enumerate(found)
-        if best.per_min - rate.per_min <= min(noise, best.per_min - floor)
-        and best.per_min - rate.per_min < FLAT_GAIN * single * (most - users)
-    ]
-    return found[min(as_high)[1]][0] if as_high else best
+def _chosen(found: Sequence[tuple[BestRate, float]], target_per_min: int | None) -> BestRate:
+    """Of rates with their mean users: the plateau's beginning, or the highest if there is no plateau."""
+    reached = [each for each in found if target_per_min is not None and each[0].per_min >= target_per_min]
+    kept = reached or found
+    start = plateau_start([(users, rate.per_min) for rate, users in kept])
+    return max(kept, key=lambda each: each[0].per_min)[0] if start is None else kept[start][0]
 
 
 class _Sums:

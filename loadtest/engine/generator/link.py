@@ -9,7 +9,6 @@ originals.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ from typing import Any
 import gevent
 from gevent import monkey
 
-from loadtest.engine.messages import PARENT_KINDS, Lines, encode
+from loadtest.engine.messages import PARENT_KINDS, Lines, encode, failure
+from loadtest.errors import TargetError
 
 __all__ = ["STUCK_S", "Link"]
 
@@ -103,7 +103,6 @@ class Link:
 
     def _report_stuck(self, for_s: float) -> None:
         text = f"the event loop did not turn for {for_s:.0f} s: the target blocks it without yielding"
-        line = json.dumps({"kind": "failed", "fault": "target", "problems": [text]}).encode() + b"\n"
         _select([], [self._write_fd], [], 1.0)
-        os.write(self._write_fd, line)
+        os.write(self._write_fd, encode("failed", **failure(TargetError(text))))
         os._exit(71)

@@ -19,6 +19,7 @@ from loadtest.engine.messages import JOIN_S
 from loadtest.engine.parent.pool import WorkerPool
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.mock.process import MockProcess
+from loadtest.payload.s3 import local_payload
 
 __all__ = ["MOCK_ENV", "RunProcesses"]
 
@@ -52,8 +53,9 @@ class RunProcesses:
     def open(self, plan: Plan) -> GeneratorProcess:
         """Start what the plan needs; its workers follow when the master listens. Returns who tells of the run."""
         env = dict(self._env)
-        if plan.target.ref.split(":", 1)[0] == "mock":
-            mock = MockProcess(MockSettings.parse(plan.target.ref.partition(":")[2]))
+        plan = replace(plan, payload=self._stack.enter_context(local_payload(plan.payload, plan.target.options)))
+        if plan.target.is_mock:
+            mock = MockProcess(MockSettings.parse(plan.target.rest))
             mock.start()
             self._stack.callback(mock.stop)
             plan, env = replace(plan, target=_at_mock(plan.target, mock.url)), {**env, **MOCK_ENV}
