@@ -205,6 +205,56 @@ def test_a_ramp_is_cut_from_its_end() -> None:
     assert found.peak_per_min == found.per_min
 
 
+def rising(*levels: tuple[int, float], level_s: int = 60) -> list[Window]:
+    """(users, successes a second) of levels after each other."""
+    windows: list[Window] = []
+    for level, (users, per_s) in enumerate(levels):
+        for i in range(level_s):
+            index, ok = len(windows), int((i + 1) * per_s) - int(i * per_s)
+            windows.append(
+                flat_window(
+                    index=index,
+                    level=level,
+                    users=users,
+                    active=users,
+                    ok=ok,
+                )
+            )
+    return windows
+
+
+PLATEAU = ((1, 10.0), (2, 20.0), (4, 40.0), (8, 40.2), (16, 40.4), (32, 40.3))
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "level", "per_min"),
+    [
+        pytest.param(PLATEAU, {}, 2, 2400, id="its beginning"),
+        pytest.param(PLATEAU, {"target_per_min": 2410}, 3, 2412, id="where the target is reached"),
+        pytest.param(PLATEAU, {"target_per_min": 5000}, 2, 2400, id="a target that is never reached"),
+        pytest.param(PLATEAU[:3], {}, 2, 2400, id="none yet"),
+        pytest.param(((4, 40.0), (5, 49.0), (6, 57.0), (7, 64.0)), {}, 3, 3840, id="it bends"),
+        pytest.param(((50, 500.0), (51, 509.0)), {}, 1, 30540, id="rising by a little"),
+        pytest.param(((16, 40.4), (8, 40.3), (4, 40.2)), {}, 2, 2412, id="users that fall"),
+        pytest.param(((4, 40.0), (8, 46.0), (16, 46.2)), {}, 1, 2760, id="not before it"),
+    ],
+)
+def test_on_a_plateau_the_best_rate_is_its_beginning(
+    levels: tuple[tuple[int, float], ...], options: dict[str, Any], level: int, per_min: float
+) -> None:
+    """More users bring no more there, but wait longer: only the beginning's latency belongs to the rate."""
+    full = best_rate(rising(*levels), **options)
+    assert full is not None
+    assert (full.level, full.estimated) == (level, False)
+    assert full.per_min == pytest.approx(per_min, rel=0.02)
+
+
+def test_an_estimate_is_of_a_plateau_s_beginning_too() -> None:
+    short = best_rate(rising(*PLATEAU, level_s=10), rate_window_s=600.0)
+    assert short is not None
+    assert (short.per_min, short.level, short.estimated) == (2400, 2, True)
+
+
 @pytest.mark.parametrize(
     ("best", "reached", "sure"),
     [
