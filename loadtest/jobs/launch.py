@@ -51,9 +51,10 @@ class Launcher:
         pending ones are submitted in their order."""
         store = self._around.store
         for job in store.in_status(Status.IN_PROGRESS):
-            self._settle(job.name, Status.FAILED, LOST)
-            store.move(job.name, Status.FAILED, failure_reason=LOST)
-            self._around.events.log(execution_stream(job.name), LOST, store.now_s())
+            at_s = self._late_enough(job.name)
+            self._settle(job.name, Status.FAILED, LOST, at_s)
+            store.move(job.name, Status.FAILED, failure_reason=LOST, completed_s=at_s)
+            self._around.events.log(execution_stream(job.name), LOST, at_s)
         for job in store.in_status(Status.STOPPING):
             self._stopped(job.name)
         for job in store.in_status(Status.PENDING):
@@ -128,7 +129,7 @@ class Launcher:
         if signal.at_once:
             ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
         if ending.status is Status.FAILED:
-            self._settle(name, Status.FAILED, ending.failure_reason)
+            self._settle(name, Status.FAILED, ending.failure_reason, ending.completed_s)
         kept = self._around.store.move(
             name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s
         )
@@ -154,21 +155,34 @@ class Launcher:
         except Exception as problem:
             _LOG.exception("job %s broke", job.name)
             reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-            return Ending(Status.FAILED, self._around.store.now_s(), reason)
+            at_s = self._late_enough(job.name)
+            self._around.events.log(execution_stream(job.name), f"Job {job.name} FAILED: {reason}", at_s)
+            return Ending(Status.FAILED, at_s, reason)
 
     def _stopped(self, name: str, completed_s: float | None = None) -> None:
-        self._settle(name, Status.STOPPED, None)
-        self._around.store.move(name, Status.STOPPED, completed_s=completed_s)
-        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", self._around.store.now_s())
+        at_s = self._late_enough(name, completed_s)
+        self._settle(name, Status.STOPPED, None, at_s)
+        self._around.store.move(name, Status.STOPPED, completed_s=at_s)
+        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", at_s)
 
-    def _settle(self, name: str, status: Status, reason: str | None) -> None:
-        """Give the steps that have not ended an end."""
+    def _late_enough(self, name: str, time_s: float | None = None) -> float:
+        """`time_s`, None: now; but no sooner than what the job has told, whose virtual time may be ahead of it."""
+        job = self._around.store.get(name)
+        time_s = self._around.store.now_s() if time_s is None else time_s
+        return time_s if job is None else max(time_s, job.modified_s)
+
+    def _settle(self, name: str, status: Status, reason: str | None, at_s: float) -> None:
+        """Give the steps that have not ended an end. at_s: on the job's clock."""
         store = self._around.store
-        now_s = store.now_s()
         left = [step for step in store.steps(name) if not step.status.final]
         settled = [
-            replace(step, status=status, failure_reason=reason, ended_s=now_s if step.started_s is not None else None)
+            replace(
+                step,
+                status=status,
+                failure_reason=reason,
+                ended_s=None if step.started_s is None else max(at_s, step.started_s),
+            )
             for step in left
         ]
         if settled:
-            store.put_steps(name, settled)
+            store.put_steps(name, settled, at_s)
