@@ -31,7 +31,7 @@ from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
-from loadtest.emulator.percentiles import Distributions, teach_moto
+from loadtest.emulator.moto_cloudwatch import teach_moto
 from loadtest.errors import EngineError
 from loadtest.jobs.service import JobService, open_service
 from loadtest.wire.access import Access
@@ -132,10 +132,9 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        distributions = Distributions()
-        self._neighbour = neighbour = _neighbour(options, forward, distributions)
+        self._neighbour = neighbour = _neighbour(options, forward)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._cloudwatch = self._events(clients, distributions)
+        events = self._cloudwatch = self._events(clients)
         endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
         closing.callback(endpoints.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
@@ -171,12 +170,12 @@ class EmulatorServer:
         watch(self._server)
         closing.callback(self._stop_serving)
 
-    def _events(self, clients: InsideClients, distributions: Distributions) -> CloudWatch | None:
+    def _events(self, clients: InsideClients) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
         if not self._neighbour.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        events = CloudWatch(clients, distributions if isinstance(self._neighbour, Moto) else None)
+        events = CloudWatch(clients, taught=isinstance(self._neighbour, Moto))
         self._closing.callback(events.close)
         return events
 
@@ -206,12 +205,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Distributions) -> Neighbour:
+def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
         return Nobody()
-    return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
+    return Moto(options.account, when_loaded=teach_moto)
 
 
 def _service(

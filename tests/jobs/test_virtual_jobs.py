@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobkit import DATA, described, ended, job_request, steps_of
+from jobkit import DATA, Heard, described, ended, job_request, steps_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.jobs.service import JobService, open_service
@@ -143,6 +143,45 @@ def test_parallel_tests_share_the_virtual_time(leisurely: JobService, parallel: 
     leisurely.create_inference_recommendations_job(job_request("job", instances, **limits))
     job = ended(leisurely, "job")
     assert job["CompletionTime"] - job["CreationTime"] == pytest.approx(length_s, abs=5)
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_job_has_one_clock_in_every_answer(services: Services, tmp_path: Path, stop: bool) -> None:
+    """Five hours in virtual time, two tests side by side; and one that somebody stops by the wall's clock."""
+    heard = Heard()
+    fleet = tmp_path / "leisurely.yaml"
+    fleet.write_text("model: {cpu_ms: 20000}\n")
+    service = services(engine="sim", fleet_file=fleet, events=heard)
+    instances = ("ml.c5.large", "ml.m5.large", "ml.m5.xlarge")
+    phases = [{"InitialNumberOfUsers": 1, "SpawnRate": 0, "DurationInSeconds": 3600}] * 2
+    changes: Any = {"TrafficPattern": {"TrafficType": "PHASES", "Phases": phases}, "JobDurationInSeconds": 18_000}
+    changes["ResourceLimit"] = {"MaxParallelOfTests": 2}
+    service.create_inference_recommendations_job(job_request("job", instances, **changes))
+    modified = []
+    while (job := described(service, "job"))["Status"] not in ("COMPLETED", "STOPPED"):
+        modified.append(job["LastModifiedTime"])
+        if stop and job["Status"] == "IN_PROGRESS":
+            service.stop_inference_recommendations_job({"JobName": "job"})
+        time.sleep(0.002)
+    created, completed = job["CreationTime"], job["CompletionTime"]
+    modified.append(job["LastModifiedTime"])
+    assert modified == sorted(modified)
+    assert created <= modified[0]
+    assert modified[-1] == completed
+    for step in steps_of(service, "job"):
+        benchmark = step["InferenceBenchmark"]
+        if "InvocationStartTime" in benchmark:
+            assert created <= benchmark["InvocationStartTime"] <= benchmark["InvocationEndTime"] <= completed
+    for stream in {stream for stream, _, _ in heard.lines}:
+        times = [time_s for name, _, time_s in heard.lines if name == stream]
+        assert times == sorted(times)
+        assert created <= times[0] <= times[-1] <= completed
+    assert all(created <= point.time_s < completed for point in heard.points)
+    if not stop:
+        assert completed - created > 14_000
+        assert heard.lines[-1] == ("job/execution", "Job job COMPLETED", completed)
+    (item,) = service.list_inference_recommendations_jobs({})["InferenceRecommendationsJobs"]
+    assert (item["CompletionTime"], item["LastModifiedTime"]) == (completed, completed)
 
 
 def test_a_running_job_can_be_stopped_and_keeps_what_it_has(virtual: JobService) -> None:
