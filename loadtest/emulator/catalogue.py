@@ -34,7 +34,9 @@ class Catalogue:
         sagemaker = self._clients.client("sagemaker")
         try:
             if ":model-package/" in reference:
-                return _package_facts(sagemaker.describe_model_package(ModelPackageName=reference))
+                return _package_facts(
+                    sagemaker.describe_model_package(ModelPackageName=self._clients.arn_here(reference))
+                )
             model = sagemaker.describe_model(ModelName=reference)
             container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
                 iter(model.get("Containers") or ()), {}

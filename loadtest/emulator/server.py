@@ -32,6 +32,7 @@ from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
 from loadtest.emulator.moto_cloudwatch import teach_moto
+from loadtest.emulator.one_region import OneRegion
 from loadtest.errors import EngineError
 from loadtest.jobs.service import JobService, open_service
 from loadtest.wire.access import Access
@@ -154,7 +155,7 @@ class EmulatorServer:
             model.operation(name)  # loads the service model now, not within the first request
         access = Access(options.host, options.allow_origins, options.allow_hosts)
         self._server: Any = create_server(
-            Guard(application, access),
+            Guard(OneRegion(application, options.region), access),
             sockets=[sock],
             _dispatcher=Lanes(),
             connection_limit=_CONNECTIONS,

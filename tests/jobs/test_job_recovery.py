@@ -135,7 +135,7 @@ def test_what_a_lost_virtual_job_told_lies_before_its_end(services: Callable[...
     request = job_request("job-1")
     store.add(JobRow("job-1", "arn", request, "aws", ModelFacts(), now_s, now_s))
     store.move("job-1", Status.IN_PROGRESS)
-    ahead_s = now_s + 9000
+    ahead_s = round(now_s + 9000, 3)
     store.put_steps("job-1", [StepRow(0, "l", "e", "r", status=Status.IN_PROGRESS, started_s=ahead_s)], ahead_s)
     store.close()
     heard = Heard()
