@@ -28,7 +28,8 @@ _IN_HEADER = re.compile(
     r"(Credential=[^/,\s]{1,256}/[0-9]{8}/)([^/,\s]{1,64})(/(?P<service>[^/,\s]{1,64})/aws4_request)"
 )
 _IN_QUERY = re.compile(
-    r"(X-Amz-Credential=[^/&%]{1,256}(?:/|%2F)[0-9]{8}(?:/|%2F))([^/&%]{1,64})((?:/|%2F)(?P<service>[^/&%]{1,64})(?:/|%2F)aws4_request)",
+    r"(X-Amz-Credential=[^/&%]{1,256}(?:/|%2F)[0-9]{8}(?:/|%2F))([^/&%]{1,64})"
+    r"((?:/|%2F)(?P<service>[^/&%]{1,64})(?:/|%2F)aws4_request)",
     re.IGNORECASE,
 )
 _IN_HOST = re.compile(r"(\.)([a-z]{2}(?:-[a-z]+)+-[0-9])(\.(?:amazonaws\.com|api\.aws))", re.IGNORECASE)
