@@ -255,7 +255,8 @@ def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> No
     """The one test with processes: traffic runs, everyone can invoke the endpoint meanwhile, a stop is obeyed."""
     from urllib.request import Request, urlopen
 
-    service = open_service(engine="live", profile="relaxed")
+    heard = Heard()
+    service = open_service(engine="live", profile="relaxed", events=heard)
     try:
         phases = [{"InitialNumberOfUsers": 2, "SpawnRate": 0, "DurationInSeconds": 300}]
         traffic: dict[str, Any] = {"TrafficType": "PHASES", "Phases": phases}
@@ -281,5 +282,17 @@ def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> No
         assert run.reason is Reason.USER
         assert run.totals.ok >= 10
         assert service.endpoint_url(name) is None
+        created, completed = job["CreationTime"], job["CompletionTime"]
+        assert completed == job["LastModifiedTime"]
+        (step,) = steps_of(service, "live")
+        begun, ended_s = (step["InferenceBenchmark"][f"Invocation{each}Time"] for each in ("Start", "End"))
+        assert created <= begun < ended_s <= completed
+        times = [time_s for stream, _, time_s in heard.lines if stream.endswith(name)]
+        assert times == sorted(times)
+        assert created <= times[0] <= begun
+        assert ended_s == times[-1] <= completed
+        assert all(begun <= point.time_s < ended_s for point in heard.points)
+        counted = [point.values[0] for point in heard.points if point.name == "ClientInvocations"]
+        assert sum(counted) == run.totals.counts.completed
     finally:
         service.close()
