@@ -75,7 +75,11 @@ class InsideClients:
         client = self._session.client(
             service,
             endpoint_url="http://127.0.0.1",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+            config=Config(
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path"},
+                disable_request_compression=True,  # nothing is sent anywhere
+            ),
         )
         client.meta.events.register("before-send", self._answer)
         return client

@@ -349,3 +349,11 @@ def test_lines_of_others_have_cloudwatch_s_bounds(filled: EmulatorServer) -> Non
     event = {"timestamp": round((time.time() + 20_000) * 1000), "message": "from the future"}
     answer = logs.put_log_events(logGroupName="mine", logStreamName="s", logEvents=[event])
     assert answer["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 0}
+
+
+def test_a_request_that_its_client_compressed(filled: EmulatorServer) -> None:
+    """botocore does so from 10 KiB on."""
+    cloudwatch = connect(filled.url, "cloudwatch")
+    data = [{"MetricName": f"m{number}", "Value": 1.0} for number in range(400)]
+    cloudwatch.put_metric_data(Namespace="compressed", MetricData=data)
+    assert len(cloudwatch.list_metrics(Namespace="compressed")["Metrics"]) == 400
