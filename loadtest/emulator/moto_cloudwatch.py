@@ -14,6 +14,7 @@ gets them.
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,7 +80,8 @@ def put_metric_data(self: Any, namespace: str, metric_data: list[dict[str, Any]]
         before = len(self.metric_data)
         self.untaught_put_metric_data(namespace, metric_data)
         for datum, point in zip(self.metric_data[before:], points or (), strict=points is not None):
-            datum.pairs = tuple(zip(point.values, point.counts, strict=True))
+            if len(point.values) > 1:  # else its minimum and maximum say it
+                datum.distribution = array("d", point.values), array("d", point.counts)
 
 
 def get_filtered_metrics(self: Any, metric_name: str, namespace: str, dimensions: Any) -> list[Any]:
@@ -229,8 +231,8 @@ def _percentile(data: Sequence[Any], statistic: str) -> float | None:
     percent = percent_of(statistic)
     pairs: list[Pair] = []
     for datum in data:
-        if hasattr(datum, "pairs"):
-            pairs.extend(datum.pairs)
+        if hasattr(datum, "distribution"):
+            pairs.extend(zip(*datum.distribution, strict=True))
         elif hasattr(datum, "value"):
             pairs.append((datum.value, 1.0))
         elif datum.min == datum.max:
