@@ -36,8 +36,8 @@ class MetricPoint:
 class EventSink(Protocol):
     """Where events go. Called from several threads; `log` and `metric` must not raise.
 
-    log: one line of one stream; time_s: epoch seconds, within a stream never less than before. metric: one minute of one
-    metric.
+    log: one line of one stream; time_s: epoch seconds, never less than that of the stream's line before. metric: one
+    minute of one metric.
     """
 
     def log(self, stream: str, message: str, time_s: float) -> None: ...
