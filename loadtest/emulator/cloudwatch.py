@@ -119,9 +119,8 @@ class CloudWatch:
         latest_ms = sys.maxsize if self._taught else int((time.time() + _AHEAD_S) * 1000)
         streams: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for line in lines:
-            told_ms = self._told_ms[line.stream] = max(
-                min(line.time_ms, latest_ms), self._told_ms.get(line.stream, line.time_ms)
-            )
+            told_ms = max(min(line.time_ms, latest_ms), self._told_ms.get(line.stream, 0))
+            self._told_ms[line.stream] = told_ms
             streams[line.stream].append({"timestamp": told_ms, "message": line.message or " "})
         for stream, events in streams.items():
             try:

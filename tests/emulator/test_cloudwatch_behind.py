@@ -75,7 +75,9 @@ def test_an_upstream_gets_lines_that_it_takes_in_the_order_of_their_times(monkey
     for number, ahead_s in enumerate((0.0, 9000.0, 18_000.0, 6000.0, 18_000.0, -50.0)):
         sink.log("s", str(number), began_s + ahead_s)
         assert sink.settle()
+    sink.log("other", "the first of its stream", began_s + 18_000)
     sink.close()
+    assert upstream.events.pop()["timestamp"] <= (time.time() + 7200) * 1000
     assert [event["message"] for event in upstream.events] == list("012345")
     times_ms = [event["timestamp"] for event in upstream.events]
     assert times_ms == sorted(times_ms)
