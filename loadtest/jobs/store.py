@@ -19,10 +19,9 @@ from typing import Any, TypeVar
 
 from loadtest.errors import EngineError
 from loadtest.jobs.clock import SteadyClock
-from loadtest.jobs.redact import redacted
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow, Tag
-from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, order_of, step_values, where_of
-from loadtest.jobs.status import ACTIVE, SOURCES, Status
+from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, move_of, order_of, step_values, where_of
+from loadtest.jobs.status import ACTIVE, Status
 from loadtest.jobs.unpack import job_of, step_of
 
 __all__ = ["JobStore", "NameTaken", "QuotaReached", "StoreFailure"]
@@ -125,17 +124,9 @@ class JobStore:
 
         completed_s: when, on the job's own clock; None: now. It ends no sooner than it was last modified.
         """
-        sources = sorted(SOURCES[to])
-        at_ms = _ms(self.now_s() if completed_s is None else completed_s)
-        completed = "MAX(modified_ms, ?)" if to.final else "NULL"
-        reason = failure_reason and redacted(failure_reason)[:1024]
+        sql, values = move_of(name, to, _ms(self.now_s() if completed_s is None else completed_s), failure_reason)
         with self._transaction() as db:
-            found = db.execute(
-                f"UPDATE jobs SET status = ?, modified_ms = MAX(modified_ms, ?), completed_ms = {completed}, "
-                f"failure_reason = ? WHERE name = ? AND status IN ({', '.join('?' * len(sources))})",
-                (to, at_ms, *([at_ms] if to.final else []), reason, name, *sources),
-            )
-            return found.rowcount == 1
+            return db.execute(sql, values).rowcount == 1
 
     def active(self) -> int:
         """How many jobs count against the quota."""

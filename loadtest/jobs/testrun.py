@@ -92,7 +92,7 @@ def run_test(
                 limit_s = max(limit_s - (opened_s - started_s), bench.load.options.window_s)
             run = _run(bench, step, endpoint, course, limit_s)
             result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test))
-            finished = _finished(bench, test, step, endpoint, result, course.ended_s(result))
+            finished = _finished(bench, test, step, endpoint, result, course.now_s())
     except LoadtestError as problem:
         finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=course.now_s())
     except Exception as problem:
@@ -104,7 +104,7 @@ def run_test(
 
 
 class _Course:
-    """The instants of one test, epoch seconds of its job's clock.
+    """The instants of one test, epoch seconds of its job's clock. Windows are seen in their order.
 
     origin_s: of the run's start, from which its windows count; None: no window has come.
     """
@@ -113,22 +113,19 @@ class _Course:
         self.origin_s: float | None = None
         self._clock = clock
         self._started_s = started_s
+        self._seen_s = started_s
 
     def now_s(self) -> float:
-        """In virtual time nothing takes time but the traffic itself."""
-        return self._started_s if self._clock.virtual else max(self._started_s, self._clock.now_s())
+        """No sooner than the end of what was seen; in virtual time nothing takes time but the traffic itself."""
+        return self._seen_s if self._clock.virtual else max(self._seen_s, self._clock.now_s())
 
     def see(self, window: Window) -> float:
         """The origin, which the first window tells."""
         if self.origin_s is None:
             begun_s = self._started_s if self._clock.virtual else self._clock.now_s() - window.end_s
             self.origin_s = round(max(self._started_s, begun_s), 3)
+        self._seen_s = round(self.origin_s + window.end_s, 3)
         return self.origin_s
-
-    def ended_s(self, result: RunResult) -> float:
-        """Of a test with this result: no window lies after it."""
-        origin_s = self._started_s if self.origin_s is None else self.origin_s
-        return max(self.now_s(), round(origin_s + result.totals.length_s, 3))
 
 
 def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:

@@ -367,7 +367,9 @@ def test_tags(services: Services) -> None:
     assert service.owns(arn)
     assert service.owns(arn + "x")
     assert refusal(service.list_tags, {"ResourceArn": arn + "x"}).code == "ResourceNotFound"
-    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("us-east-1", "eu-west-1"), ""):
+    elsewhere = arn.replace("us-east-1", "eu-west-1")  # one server is one region
+    assert service.list_tags({"ResourceArn": elsewhere}) == service.list_tags({"ResourceArn": arn})
+    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("123456789012", "1" * 12), ""):
         assert not service.owns(other)
         assert refusal(service.list_tags, {"ResourceArn": other}).code == "ValidationException"
 
