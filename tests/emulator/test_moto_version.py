@@ -23,7 +23,7 @@ def test_the_declared_minimum() -> None:
 
 @pytest.mark.parametrize(
     ("version", "warned"),
-    [("5.1.0", True), ("5.2.3", True), ("5.2.4", False), ("5.2.10", False), ("6.0.0.dev1", False)],
+    [("5.1.0", True), ("5.2.4", True), ("5.2.5", False), ("5.2.10", False), ("6.0.0.dev1", False)],
 )
 def test_an_older_one_is_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, version: str, warned: bool
