@@ -27,8 +27,8 @@ __all__ = ["MOTO_OLDEST", "Moto", "Neighbour", "Nobody", "Upstream", "moto_is_in
 _log = logging.getLogger(__name__)
 
 MOTO_OLDEST = (5, 2, 5)
-"""As in pyproject.toml. Before it a request whose Authorization says nothing was answered by S3 (5.2.4), compressed ones
-(5.2.3) and CloudWatch's of today's botocore (5.1.11) with 500."""
+"""As in pyproject.toml. Older ones answer a request whose Authorization says nothing by S3 (5.2.4), and with 500 those
+that are compressed (5.2.3) or for CloudWatch in the protocol of today's botocore (5.1.11)."""
 
 _DEFAULT_ACCOUNT = "123456789012"
 # What moto does before a service's own code; botocore's description of the service is read by core/model.py.
