@@ -72,7 +72,14 @@ class JobRun:
         self._time = Timeline(surroundings.events, begin_s, now)
 
     def run(self) -> Ending:
-        """Blocks until every test has ended. Raises nothing but what is a fault of this program."""
+        """Blocks until every test has ended. A fault of this program is logged, and ends the job as FAILED."""
+        try:
+            return self._run()
+        except Exception as problem:
+            _LOG.exception("job %s broke", self._job.name)
+            return self._ended(Status.FAILED, f"InternalFailure: {type(problem).__name__}: {problem}")
+
+    def _run(self) -> Ending:
         job = self._job
         spec = parse_job(job.request, "relaxed" if job.profile == "relaxed" else "aws")
         tests, over_limit = self._tests(spec)

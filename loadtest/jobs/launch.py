@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from loadtest.jobs.events import execution_stream
 from loadtest.jobs.jobrun import Ending, JobRun, Surroundings
-from loadtest.jobs.rows import JobRow
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import StoreFailure
@@ -121,7 +120,7 @@ class Launcher:
         if not self._surely(lambda: store.move(name, Status.IN_PROGRESS)):
             self._surely(lambda: self._stopped(name))
             return
-        ending = self._ending(job, signal)
+        ending = JobRun(self._around, job, signal).run()
         self._surely(lambda: self._keep(name, ending, signal))
 
     def _keep(self, name: str, ending: Ending, signal: StopSignal) -> None:
@@ -148,16 +147,6 @@ class Launcher:
                     if self._changed.wait_for(lambda: self._closing, wait_s):
                         raise
                 wait_s = min(2 * wait_s, longest_s)
-
-    def _ending(self, job: JobRow, signal: StopSignal) -> Ending:
-        try:
-            return JobRun(self._around, job, signal).run()
-        except Exception as problem:
-            _LOG.exception("job %s broke", job.name)
-            reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-            at_s = self._late_enough(job.name)
-            self._around.events.log(execution_stream(job.name), f"Job {job.name} FAILED: {reason}", at_s)
-            return Ending(Status.FAILED, at_s, reason)
 
     def _stopped(self, name: str, completed_s: float | None = None) -> None:
         at_s = self._late_enough(name, completed_s)

@@ -13,6 +13,7 @@ from jobkit import DATA, Heard, described, ended, job_request, steps_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.jobs.service import JobService, open_service
+from loadtest.jobs.store import JobStore
 
 Services = Callable[..., JobService]
 
@@ -182,6 +183,25 @@ def test_a_job_has_one_clock_in_every_answer(services: Services, tmp_path: Path,
         assert heard.lines[-1] == ("job/execution", "Job job COMPLETED", completed)
     (item,) = service.list_inference_recommendations_jobs({})["InferenceRecommendationsJobs"]
     assert (item["CompletionTime"], item["LastModifiedTime"]) == (completed, completed)
+
+
+def test_a_fault_of_ours_costs_no_line(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    fleet = tmp_path / "leisurely.yaml"
+    fleet.write_text("model: {cpu_ms: 500}\n")
+    service = services(engine="sim", fleet_file=fleet, events=heard)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(JobStore, "put_run", broken)
+    service.create_inference_recommendations_job(job_request("job"))
+    job = ended(service, "job")
+    assert job["FailureReason"] == "InternalFailure: RuntimeError: no such thing"
+    assert any("Load test stopped" in text for _, text, _ in heard.lines)
+    stream, text, time_s = heard.lines[-1]
+    assert (stream, text) == ("job/execution", f"Job job FAILED: {job['FailureReason']}")
+    assert max(time_s for _, _, time_s in heard.lines) == time_s == job["CompletionTime"]
 
 
 def test_a_running_job_can_be_stopped_and_keeps_what_it_has(virtual: JobService) -> None:
