@@ -21,6 +21,7 @@ from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
@@ -35,6 +36,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
+from loadtest.export.exports import Exports
 from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
@@ -80,6 +82,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @file_flags
 @open_loop_flags
 @worker_flags
+@export_flags
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
@@ -103,13 +106,22 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
-        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
+        exports.begin(plan, labels_of(given, plan, _info(plan, spec), folder.path))
+        view = LiveView(plan, console=console, quiet=quiet or as_json)
+        result = _drive(plan, spec, folder, view, exports, listen, env)
+        exports.end(result)
+        return result
 
-    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
-    if as_json:
-        click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
-    else:
-        console.print(summary(result, path))
+    with Exports(exports_of(given)) as exports:
+        for url in [] if quiet else exports.urls:
+            console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
+        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+        if as_json:
+            click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
+        else:
+            console.print(summary(result, path))
+    for loss in exports.losses:
+        click.echo(loss, err=True)
     if missing:
         why = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         click.echo(f"not everything could be written to {path}: {why}", err=True)
@@ -180,6 +192,7 @@ def _drive(
     spec: JobSpec,
     folder: RunFolder,
     view: LiveView,
+    exports: Exports,
     listen: tuple[str, int] | None,
     env: Mapping[str, str],
 ) -> RunResult:
@@ -194,13 +207,21 @@ def _drive(
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
             folder.window(window)
+            exports.window(window, progress)
             view(window, progress)
 
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
         run = spawn.start(
-            plan, on_window=on_window, on_changes=on_changes, on_news=view.say, env=env, listen=listen, **labels
+            plan,
+            on_window=on_window,
+            on_changes=on_changes,
+            on_news=view.say,
+            on_ready=exports.facts,
+            env=env,
+            listen=listen,
+            **labels,
         )
         with _signals(run, view):
             return _wait(run)
