@@ -9,6 +9,7 @@ __all__ = ["Push"]
 
 LAST_S = 5.0  # that the last one may take
 AFTER_LOSS_S = 1.0  # if something was lost before
+ABORT_S = 1.0
 
 
 class Push:
@@ -42,9 +43,9 @@ class Push:
         hanging = self._thread.is_alive()
         self._abort()
         if hanging:
-            self._thread.join(1.0)
+            self._thread.join(ABORT_S)
         if self._thread.is_alive():
-            self._sent, self._lost = self._sent + 1, self._lost + 1
+            self._lost += 1
             self._why = self._why or f"no answer within {limit_s:g} s"
         if not self._lost:
             return ""
@@ -61,4 +62,5 @@ class Push:
             self._send()
         except Exception as problem:  # counted, and told at the end: an exporter never disturbs a run
             self._lost += 1
-            self._why = str(problem) or type(problem).__name__
+            why = problem.strerror if isinstance(problem, OSError) else str(problem)
+            self._why = self._why or why or type(problem).__name__

@@ -42,13 +42,15 @@ class OtlpSender:
 
     def __init__(self, source: Callable[[], Sequence[Metrics]]) -> None:
         self._source = source
+        self._words = _Words()
         self._exporter, self._resource = _settings(_exporter), _settings(_resource)
+        if self._words.text:
+            raise SpecError([Problem("--otlp", "", f"the OTEL_* variables cannot be used: {self._words.text}")])
         self.every_s = _settings(_every_s)
         wanted = os.environ.get(OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, "")
         self._delta = wanted.strip().upper() in ("DELTA", "LOWMEMORY")
         self._begun_ns: dict[Labels, int] = {}
         self._acknowledged: dict[Labels, tuple[Metrics, int]] = {}
-        self._why = _LastWords()
 
     def begin(self, labels: Labels) -> None:
         """A run begins now."""
@@ -60,9 +62,9 @@ class OtlpSender:
         if not runs:
             return
         stretches = [self._stretch(run, now_ns) for run in runs]
-        self._why.text = ""
+        self._words.text = ""
         if self._exporter.export(metrics_data(stretches, self._resource)) is not MetricExportResult.SUCCESS:
-            raise RuntimeError(masked(self._why.text) or "no answer in time")
+            raise RuntimeError(masked(self._words.text) or "no answer in time")
         # A delta that was lost is in the next one: counted from what the receiver has.
         self._acknowledged = {run.labels: (run, now_ns) for run in runs}
 
@@ -80,8 +82,8 @@ class OtlpSender:
         return Stretch(run.since(earlier), since_ns, now_ns, delta=True)
 
 
-class _LastWords(logging.Handler):
-    """Keeps what the SDK logs, which would be written across a terminal, as the reason for what is lost.
+class _Words(logging.Handler):
+    """Keeps the first that the SDK logs, which would be written across a terminal: the reason for what is lost.
 
     It stays: the SDK's threads may have a word to say while the process ends.
     """
@@ -93,7 +95,7 @@ class _LastWords(logging.Handler):
         log.handlers, log.propagate = [self], False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = _RETRY.sub("", record.getMessage())[:MOST_WORDS]
+        self.text = self.text or _RETRY.sub("", record.getMessage())[:MOST_WORDS]
 
 
 def _settings(make: Callable[[], Made]) -> Made:
