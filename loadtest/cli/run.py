@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any, cast, get_args
 
 import click
@@ -18,6 +17,7 @@ from rich.console import Console
 
 import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
+from loadtest.cli.attend import attended
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
@@ -35,22 +35,21 @@ from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
-from loadtest.errors import LoadtestError, Problem, SpecError
+from loadtest.errors import LoadtestError, Problem, SpecError, masked
 from loadtest.export.exports import Exports
 from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option
+from loadtest.report.busy import busy
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
-from loadtest.signals import heeded
 from loadtest.targets.reference import split_ref
 
 __all__ = ["command"]
 
 DEFAULT_DIR = "runs"
 Drive = Callable[[Plan, RunFolder], RunResult]
-
-LOOK_S = 0.2  # Python runs signal handlers between two looks
+Waiting = Callable[[str], AbstractContextManager[Any]]
 
 
 @click.command(name="run")
@@ -78,6 +77,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
+@click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @file_flags
 @open_loop_flags
@@ -95,27 +95,29 @@ def command(file: str, profile: str, **given: Any) -> None:
 
 def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> int:
     """Run it, print what came of it, return the exit code."""
-    as_json, quiet = given["as_json"], given["quiet"]
+    as_json, quiet, plain = given["as_json"], given["quiet"] or given["as_json"], given["plain"]
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow", soft_wrap=True)
     enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
-    if enough and not quiet:
+    if enough and not given["quiet"]:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
     listen = listen_of(given)
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
         exports.begin(plan, labels_of(given, plan, _info(plan, spec), folder.path))
-        view = LiveView(plan, console=console, quiet=quiet or as_json)
+        title = "  ".join(filter(None, [spec.name, masked(plan.target.ref)]))
+        view = LiveView(plan, console=console, quiet=quiet, plain=plain, title=title)
         result = _drive(plan, spec, folder, view, exports, listen, env)
         exports.end(result)
         return result
 
+    waiting = partial(busy, console, plain=quiet or plain)
     with Exports(exports_of(given)) as exports:
-        for url in [] if quiet else exports.urls:
+        for url in [] if given["quiet"] else exports.urls:
             console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
-        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, waiting)
         if as_json:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
         else:
@@ -172,9 +174,9 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
 
 
 def _run(
-    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
+    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive, waiting: Waiting
 ) -> tuple[RunResult, Path, Mapping[str, str]]:
-    """(the result, where its files are, those that could not be written and why)."""
+    """(the result, where its files are, those that could not be written and why). waiting: shows what takes long."""
     with _folder(plan, spec, output_dir) as folder:
         try:
             result = drive(plan, folder)
@@ -183,7 +185,8 @@ def _run(
             raise
         if confirm is not None:
             result = confirmed(result, confirm, folder.path, drive)
-        path = folder.finish(result)
+        with waiting("writing the run folder"):
+            path = folder.finish(result)
         return result, path, dict(folder.missing)
 
 
@@ -223,38 +226,8 @@ def _drive(
             listen=listen,
             **labels,
         )
-        with _signals(run, view):
-            return _wait(run)
-
-
-def _wait(run: spawn.Run) -> RunResult:
-    while True:
-        try:
-            return run.result(LOOK_S)
-        except TimeoutError:
-            continue
-
-
-@contextmanager
-def _signals(run: spawn.Run, view: LiveView) -> Iterator[None]:
-    """The first signal ends the run in order, the second at once."""
-    seen = 0
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 1:
-            view.say("stopping: requests in flight are finished first; once more to end at once")
-            run.stop()
-        else:
-            run.kill()
-
-    before = {number: signal.signal(number, handle) for number in heeded("SIGINT", "SIGTERM", "SIGHUP")}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        view.status = lambda: run.status
+        return attended(run, view.say)
 
 
 def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
