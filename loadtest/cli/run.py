@@ -88,7 +88,8 @@ def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
     job, spec = load_job(file, cast(Profile, profile), **permissions(given))
     with ExitStack() as scratch:
-        plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
+        plain = given["plain"] or given["quiet"]
+        plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None, plain)
         code = _run_plan(plan, job, spec, given)
     raise SystemExit(code)
 
@@ -131,7 +132,7 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     return code or (EXIT_NOT_WRITTEN if missing else 0)
 
 
-def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool) -> Plan:
+def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool, plain: bool) -> Plan:
     """The plan with the job's own sample payload, if it has one, no other was given, and the target would read it."""
     if plan.payload.path is not None or spec.sample_payload_url is None or plan.target.ref.startswith(("mock", "null")):
         return plan
@@ -142,7 +143,8 @@ def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool
 
     # Only now: whoever is killed leaves it behind.
     folder = Path(scratch.enter_context(TemporaryDirectory(prefix="loadtest-")))
-    path = fetch_archive(spec.sample_payload_url, folder, plan.target.options)
+    with busy(Console(stderr=True), "fetching the job's sample payload", plain=plain):
+        path = fetch_archive(spec.sample_payload_url, folder, plan.target.options)
     return replace(plan, payload=replace(plan.payload, path=str(path)))
 
 

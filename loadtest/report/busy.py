@@ -24,7 +24,7 @@ LEAVE_S = 2.0  # that the end waits for a terminal that takes nothing
 def busy(console: Console, text: str, *, plain: bool = False) -> Iterator[Callable[[str], None]]:
     """Inside, `text` is shown with a clock if it takes longer than a moment; what is given changes the text.
 
-    plain: show nothing, as where there is no terminal. Nothing else may print on the console meanwhile.
+    plain: show nothing, as where there is no terminal. What is printed on `console` meanwhile stands above the line.
     """
     shown = [text]
     if plain or not console.is_terminal or console.is_dumb_terminal:

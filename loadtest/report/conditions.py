@@ -68,7 +68,7 @@ def _flat(near: Any) -> tuple[str, float, str, Text]:
         return "flat", 0.0, "cyan", Text(f"{measured} measured, 3 are needed")
     # Empty while each user brings as much as the first, full where it may be flat.
     share = min(1.0, max(0.0, (1 - gain) / (1 - GAIN)))
-    text = f"an added user brings {max(0, round(100 * gain))} % of a first one's rate, flat at {round(100 * GAIN)} %"
+    text = f"added users bring {max(0, round(100 * gain))} % of the first; {round(100 * GAIN)} % is flat"
     return "flat", share, _heat(share), Text(text)
 
 

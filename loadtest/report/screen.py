@@ -5,6 +5,7 @@ Lines that fit, for any size: a terminal that is too low loses the chart first, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -183,11 +184,15 @@ def _figures(run: RunSoFar) -> list[tuple[str, str]]:
 def _sparklines(run: RunSoFar, width: int, glyphs: Glyphs) -> list[Text]:
     margin, columns = _margin(run.plan), _columns(run.plan, width)
     rates, p95s = run.track.rates_per_s(columns), run.track.p95s_ms(columns)
+    threshold = run.plan.stop.latency
+    limit_ms = math.inf if threshold is None or threshold.percentile != 0.95 else threshold.limit_ms
     lines = []
     for name, values, style, shown in (("req/s", rates, "cyan", number), ("p95 ms", p95s, "magenta", milliseconds)):
         top = max((value for value in values if value is not None), default=None)
         most = "" if top is None else f"highest {shown(round(top, 1)):>{FIGURES - 9}}"
-        line = Text.assemble((name.rjust(margin), "dim"), "  ", (glyphs.sparkline(values), style))
+        line = Text.assemble((name.rjust(margin), "dim"), "  ")
+        for mark, value in zip(glyphs.sparkline(values), values, strict=True):
+            line.append(mark, "red" if name == "p95 ms" and value is not None and value > limit_ms else style)
         line.pad_right(max(margin + columns + 4 - line.cell_len, 0))
         lines.append(line.append(most, style="dim"))
     return lines
