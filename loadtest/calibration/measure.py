@@ -40,7 +40,8 @@ def measure(
     """Measure every path for `seconds` together; processes take some more to start.
 
     on_path: called before a path is measured; on_ceiling: with each result as it is there. Raises EngineError if a
-    generator or the mock cannot be started or nothing could be measured; a path that is left out (TLS without the `openssl` program) is named in the result.
+    generator or the mock cannot be started or nothing could be measured; a path that is left out (TLS without the
+    `openssl` program) is named in the result.
     """
     ceilings: list[Ceiling] = []
     not_measured: dict[str, str] = {}

@@ -24,7 +24,9 @@ __all__ = ["Moment", "screen_lines"]
 
 WIDEST = 120  # more would only move the figures apart
 FIGURES = 22  # columns of the figures beside the chart
-LEAST_CHART, MOST_CHART = 3, 10  # rows
+LEAST_CHART, GOOD_CHART, MOST_CHART = 3, 5, 10  # rows
+BESIDE = 5  # rows of the chart besides its own: heading, axis, sparklines
+GAPS = 3  # empty rows between the parts
 GAUGE, NARROW = 20, 76  # columns of a gauge; of a terminal that has room for less
 LOWEST = 14  # rows below which there is no chart
 STYLES = {"met": "green", "not met": "bold red", "undecided": "yellow"}
@@ -56,13 +58,13 @@ def screen_lines(run: RunSoFar, moment: Moment, width: int, height: int, glyphs:
         body = [Text("  ".join(" ".join(text.split()) for _, text in _figures(run)))]
         body += _sparklines(run, width, glyphs)
         return _fit([*head, *body, *conditions, *trust, *messages], width, height, glyphs)
-    table = _levels(run.levels, max(2, room - 6 - LEAST_CHART))
-    rows = min(MOST_CHART, room - len(table) - 6)
-    gaps = min(3, max(0, room - len(table) - 6 - rows))
-    if gaps < 3 and rows > 5:  # air is worth more than the sixth row
-        rows, gaps = max(5, rows - 3 + gaps), 3
+    table = _levels(run.levels, max(2, room - BESIDE - LEAST_CHART - GAPS))
+    spare = room - len(table) - BESIDE
+    # Air is worth more than the sixth row of the chart, and less than the fifth.
+    rows = min(MOST_CHART, max(spare - GAPS, min(spare, GOOD_CHART), LEAST_CHART))
+    gaps = min(GAPS, max(0, spare - rows))
     blank = [Text()]
-    parts = [head, _chart(run, width, max(rows, LEAST_CHART), glyphs), table, [*conditions, *trust, *messages]]
+    parts = [head, _chart(run, width, rows, glyphs), table, [*conditions, *trust, *messages]]
     lines: list[Text] = []
     for i, part in enumerate(parts):
         lines += (blank if 0 < i <= gaps else []) + part
