@@ -109,7 +109,8 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
         exports.begin(plan, labels_of(given, plan, _info(plan, spec), folder.path))
         title = "  ".join(filter(None, [spec.name, masked(plan.target.ref)]))
-        view = LiveView(plan, console=console, quiet=quiet, plain=plain, title=title)
+        shown = {"quiet": quiet, "plain": plain, "title": title, "elsewhere": listen is not None}
+        view = LiveView(plan, console=console, **shown)
         result = _drive(plan, spec, folder, view, exports, listen, env)
         exports.end(result)
         return result

@@ -34,7 +34,8 @@ class LiveView:
     """Shows windows as they come; a context manager, and callable as an engine's `on_window`.
 
     console: where to; None: stderr, so that stdout stays free for the result. quiet: show nothing. plain: lines, also
-    on a terminal. title: of the run. status: what the engine does (its `Status`), asked when the screen is drawn.
+    on a terminal. title: of the run. elsewhere: its load generators are started by others. status: what the engine
+    does (its `Status`), asked when the screen is drawn.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LiveView:
         quiet: bool = False,
         plain: bool = False,
         title: str = "",
+        elsewhere: bool = False,
         status: Callable[[], str] = lambda: "",
     ) -> None:
         self._plan = plan
@@ -54,6 +56,7 @@ class LiveView:
         self._run = RunSoFar(plan)
         self._errors = 0
         self._title = title or plan.target.ref
+        self._starting = f"{'waiting for' if elsewhere else 'starting'} {plural(plan.workers, 'load generator')}"
         self.status = status
         self._phase = ""
         self._phase_since_s = time.monotonic()
@@ -136,7 +139,7 @@ class LiveView:
             return f"draining: {left} in flight, {number(self._plan.options.drain_s)} s at most"
         if last is not None or status == "running":
             return ""
-        return f"starting {plural(self._plan.workers, 'load generator')}"
+        return self._starting
 
     def _line(self, window: Window) -> str:
         """Elapsed and planned time, users, and the window's rate and latencies; errors since the start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,12 @@ def test_what_is_going_on(plan: Plan, windows: list[Window], status: str, window
         if window is not None:
             view(windows[window], PROGRESS)
         out.wait_for(phase)
+
+
+def test_generators_that_others_start_are_waited_for(plan: Plan) -> None:
+    out = Terminal()
+    with LiveView(replace(plan, workers=4), console=terminal_console(out), elsewhere=True):
+        out.wait_for("waiting for 4 load generators  0:00")
 
 
 def test_a_terminal_that_takes_nothing_delays_no_window_and_the_end_only_for_a_moment(
