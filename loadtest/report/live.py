@@ -75,7 +75,7 @@ class LiveView:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._is_screen:
+        if not self._thread.is_alive():
             return
         self._over.set()
         self._changed.set()
@@ -119,6 +119,9 @@ class LiveView:
                 self._over.wait(DRAW_LEAST_S)
                 self._changed.wait(DRAW_EVERY_S)
                 self._changed.clear()
+        except Exception as problem:  # said below: a picture costs nobody the run, nor the rest of its news
+            self._messages.append(f"no picture ({type(problem).__name__}: {problem}); lines follow")
+            self._is_screen = False
         finally:
             live.stop()
         for message in self._messages:

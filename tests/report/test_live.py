@@ -137,6 +137,16 @@ def test_what_is_going_on(plan: Plan, windows: list[Window], status: str, window
         out.wait_for(phase)
 
 
+def test_without_a_picture_lines_follow(plan: Plan, windows: list[Window], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "screen_lines", lambda *given: 1 / 0)
+    out = Terminal()
+    with LiveView(plan, console=terminal_console(out)) as view:
+        out.wait_for("no picture (ZeroDivisionError: division by zero); lines follow\n")
+        for window in windows[:6]:
+            view(window, PROGRESS)
+    assert out.getvalue().partition("lines follow\n")[2].splitlines() == lines(plan, windows[:6], PROGRESS)
+
+
 def test_generators_that_others_start_are_waited_for(plan: Plan) -> None:
     out = Terminal()
     with LiveView(replace(plan, workers=4), console=terminal_console(out), elsewhere=True):
