@@ -86,7 +86,7 @@ def test_the_words_name_the_figure_and_what_helps() -> None:
     ],
 )
 def test_hiccups_and_persistence(marks, expected) -> None:
-    assert persists(mark == "x" for mark in marks) == expected
+    assert persists([mark == "x" for mark in marks]) == expected
 
 
 @pytest.mark.parametrize(

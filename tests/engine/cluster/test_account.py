@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from windows import flat_frame
 from loadtest.core.measure.distribution import Distribution
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import Kind, Opening, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.engine.cluster.account import Account
 from loadtest.engine.cluster.window_check import WindowBounds
@@ -85,6 +86,7 @@ def test_honest_figures_agree_at_any_latency(latency_ns: int) -> None:
         {"clock_step_s": math.inf},
         {"p95_ms": math.inf},
         {"p95_ms": -1.0},
+        {"max_ms": -1.0},
         {"p95_ms": 1.0},
         {"p95_ms": None},
         {"max_ms": 1.0},
@@ -159,6 +161,50 @@ def test_garbage_is_refused_and_nothing_else(data: Any) -> None:
 def test_any_value_of_any_member_is_refused_or_a_window(name: str, value: Any) -> None:
     with contextlib.suppress(ValueError):
         BOUNDS.window({**honest(), name: value})
+
+
+OUTCOMES = st.builds(
+    Outcome,
+    st.sampled_from(Kind),
+    st.sampled_from([0, 200, 503]),
+    st.integers(0, 10**6),
+    st.just(0),
+    st.integers(0, 10**9),
+    st.integers(-(10**9), 10**9) | st.integers(0, 4 * 10**12),
+    st.none() | st.integers(0, 10**7),
+    st.text(max_size=20),
+    st.booleans(),
+    st.none() | st.lists(st.integers(0, 10**9), max_size=3).map(tuple),
+    st.none()
+    | st.builds(Opening, *[st.integers(0, 10**9)] * 3, st.just(("1:2 refused",)), st.booleans(), st.just("x")),
+)
+
+
+@given(st.lists(OUTCOMES, max_size=60), st.booleans())
+def test_whatever_a_recorder_saw_is_believed(outcomes: list[Outcome], open_loop: bool) -> None:
+    recorder = Recorder(threshold_ns=5_000_000)
+    for outcome in outcomes:
+        if open_loop:
+            recorder.record_response(outcome, outcome.done_ns + 1_000)
+        else:
+            recorder.record(outcome)
+    told = recorder.take(flat_frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
+    assert BOUNDS.window(json.loads(json.dumps(told))).to_dict() == told
+
+
+def test_a_wall_clock_that_was_set_back_is_no_lie() -> None:
+    """Latencies below 0 count as 1 us, and are counted."""
+    recorder = Recorder()
+    for latency_ns in (-5_000_000, -1, 4_000):
+        recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, latency_ns))
+    told = recorder.take(flat_frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
+    assert told["latency_sum_s"] < 0
+    BOUNDS.window(told)
+    for latency_ns in (-5_000_000, -1):
+        recorder.record(Outcome(Kind.OK, 200, 1, 0, 0, latency_ns))
+    told = recorder.take(flat_frame(3, 3.0, 4.0, 0, 4, 4, 4.0)).to_dict()
+    assert told["p95_ms"] < 0
+    BOUNDS.window(told)
 
 
 def test_more_requests_than_the_users_had_time_for() -> None:
