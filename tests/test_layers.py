@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-PACKAGE = ROOT / "loadtest"
+PACKAGE, TESTS = ROOT / "loadtest", ROOT / "tests"
 
 # Room -> (rooms that it may import, third-party packages), from the ground floor up; a room may import itself. A room
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
@@ -278,6 +278,18 @@ def test_no_circle_between_modules() -> None:
     assert _circles(_edges()) == []
     planted = {"core/measure/histogram.py": "\nfrom loadtest.core.measure.counters import merged\n"}
     assert _circles(_edges(planted)) != [], "the test can fail"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in TESTS.rglob("test_*.py")}), ids=str)
+def test_tests_lie_where_what_they_test_lies(folder: Path) -> None:
+    place = folder.relative_to(TESTS)
+    assert (PACKAGE / place).is_dir() or place == Path("emulator/sdk"), f"there is no loadtest/{place}"
+
+
+def test_no_test_imports_another() -> None:
+    for path in TESTS.rglob("*.py"):
+        for module, _, _ in _imports(path.read_text()):
+            assert not module.split(".")[-1].startswith("test_"), f"{path} imports {module}: put it into tests/kit"
 
 
 def too_long(source: str) -> list[str]:
