@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from loadtest.core.judge.stop.errors import TargetDown
-from loadtest.core.judge.stop.flat import GAIN
 from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.stats.plateau import GAIN
 from loadtest.report.glyphs import Glyphs
 from loadtest.report.sofar import RunSoFar
 from loadtest.report.words import duration, number, percent, plural
