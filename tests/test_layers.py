@@ -22,6 +22,7 @@ AWS = {"boto3", "botocore"}
 ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "version": (set(), set()),
+    "cache": (set(), set()),
     "loopback": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
@@ -51,14 +52,14 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "version", "python", "endpoint", "mock", "targets", "engine", "engine.cluster", *CORE},
         set(),
     ),
-    "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
+    "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
     "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
         {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
     ),
-    "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
+    "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
@@ -81,6 +82,8 @@ LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py"}
 # Inside a room, some packages are for these modules alone.
 ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
+    "jinja2": {"report/html/render.py"},
+    "vl_convert": {"report/html/library.py"},
     "boto3": {
         "targets/boto.py",
         "payload/s3.py",
@@ -203,6 +206,10 @@ def test_imports_point_downward(path: Path) -> None:
         ("emulator/app.py", "from loadtest.cli import main"),
         ("emulator/app.py", "import click"),
         ("report/folder.py", "from loadtest.engine.sim import simulate"),
+        ("report/html/page.py", "import vl_convert"),
+        ("report/terminal.py", "import jinja2"),
+        ("engine/generator/session.py", "from loadtest.report.html.page import page_of"),
+        ("cache.py", "from loadtest.errors import Problem"),
         ("api.py", "import click"),
         ("testing.py", "import boto3"),
         ("cli/run.py", "import gevent"),
@@ -292,9 +299,12 @@ def test_nothing_imports_the_child_and_only_patched_modules_import_each_other() 
                 assert own in PATCHED, f"{_name(path)} is not of a patched process, it imports {module}"
 
 
-@pytest.mark.parametrize("statement", ["import loadtest", "import loadtest.api", "import loadtest.cli"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import loadtest", "import loadtest.api", "import loadtest.cli", "import loadtest.cli.run, loadtest.cli.report"],
+)
 def test_a_fresh_import_loads_nothing_heavy(statement: str) -> None:
-    heavy = ("gevent", "locust", "boto3", "botocore", "moto")
+    heavy = ("gevent", "locust", "boto3", "botocore", "moto", "jinja2", "vl_convert")
     code = f"import sys; {statement}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -23,6 +23,7 @@ from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
+from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
@@ -77,6 +78,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
 @file_flags
 @open_loop_flags
 @worker_flags
@@ -106,6 +108,8 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
         return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
 
     result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+    if not given["no_report"] and path.is_dir():
+        missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
@@ -161,7 +165,7 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
 
 def _run(
     plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
-) -> tuple[RunResult, Path, Mapping[str, str]]:
+) -> tuple[RunResult, Path, dict[str, str]]:
     """(the result, where its files are, those that could not be written and why)."""
     with _folder(plan, spec, output_dir) as folder:
         try:

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
+from loadtest.core.stats.student import Z_975, student
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelRate", "RateHistory", "level_rates"]
+__all__ = ["LevelRate", "RateHistory", "batch_error", "level_rates", "rate_interval"]
 
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
@@ -78,18 +80,12 @@ class _Stretch:
         total, total_s = int(ok.sum()), float(length_s.sum())
         if len(ok) < ENOUGH_WINDOWS or self.completed < ENOUGH_REQUESTS or not total_s:
             return None
-        per_s = total / total_s
-        batches = min(BATCHES, len(ok))
-        starts = np.arange(batches) * len(ok) // batches
-        counts, lengths = np.add.reduceat(ok, starts), np.add.reduceat(length_s, starts)
-        spread = float(((counts - per_s * lengths) ** 2).sum()) * len(starts) / (len(starts) - 1)
-        # Counting cannot be finer than one request, however regular they come.
-        error = max(spread**0.5, 1.0) / total_s
+        error_per_s, freedom = batch_error(ok, length_s)
         return LevelRate(
             users=float(np.sum(self.user_s[skip:])) / total_s,
-            per_s=per_s,
-            error_per_s=error,
-            freedom=len(starts) - 1,
+            per_s=total / total_s,
+            error_per_s=error_per_s,
+            freedom=freedom,
             latency_s=float(np.sum(self.latency_s[skip:])) / total if total else 0.0,
             error_ratio=self.failed / self.completed,
             ok=total,
@@ -141,6 +137,31 @@ class RateHistory:
                 return before
         self._stretch = _Stretch(level, self._window_s)
         return self._stretch
+
+
+def batch_error(ok: NDArray[np.int64], length_s: NDArray[np.float64]) -> tuple[float, int]:
+    """(standard error of the throughput per second, degrees of freedom) of consecutive windows, at least two of them.
+
+    ok, length_s: successes and length of each, shape (n,).
+    """
+    total_s = float(length_s.sum())
+    per_s = int(ok.sum()) / total_s
+    batches = min(BATCHES, len(ok))
+    starts = np.arange(batches) * len(ok) // batches
+    counts, lengths = np.add.reduceat(ok, starts), np.add.reduceat(length_s, starts)
+    spread = float(((counts - per_s * lengths) ** 2).sum()) * batches / (batches - 1)
+    # Counting cannot be finer than one request, however regular they come.
+    return max(spread**0.5, 1.0) / total_s, batches - 1
+
+
+def rate_interval(windows: Sequence[Window]) -> tuple[float, float] | None:
+    """95 % interval of the mean throughput of a level's windows, successes a second; None: fewer than two windows."""
+    if len(windows) < 2:
+        return None
+    ok, length_s = np.array([w.ok for w in windows]), np.array([w.length_s for w in windows])
+    error_per_s, freedom = batch_error(ok, length_s)
+    per_s, margin = int(ok.sum()) / float(length_s.sum()), student(Z_975, freedom) * error_per_s
+    return max(0.0, per_s - margin), per_s + margin
 
 
 def level_rates(plan: Plan, windows: Iterable[Window]) -> tuple[LevelRate, ...]:

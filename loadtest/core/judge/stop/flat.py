@@ -14,8 +14,8 @@ peak and fires too. k is the smallest that shows it: two flat steps if the throu
 The uncertainty is that of batch means (`stats/rates.py`). Constant users (SpawnRate 0) have no second level, so
 they are never flat; neither is anything with fewer than 100 requests a level, or that the generator limited.
 
-Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978); Welch (1947) for the degrees of freedom;
-Hill, CACM algorithm 396 (1970), Abramowitz and Stegun 26.7.5 for Student's t. No clock, no state.
+Sources: docs/decisions.md S6; Denning and Buzen, operational analysis (1978); Welch (1947) for the degrees of freedom.
+No clock, no state.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 from loadtest.core.judge.decision import Decision, Reason
 from loadtest.core.stats.rates import LevelRate
 from loadtest.core.stats.scaling import scaling_facts
+from loadtest.core.stats.student import Z_99, Z_975, student
 
 __all__ = ["FlatRule", "Plateau"]
 
@@ -37,8 +38,6 @@ ERROR_RISE = 0.01
 LEAST_STEPS = 2
 MOST_STEPS = 12
 FALL = 0.05
-Z_975 = 1.959963984540054
-Z_99 = 2.3263478740408408
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _flat(rates: Sequence[LevelRate], single: float) -> Plateau | None:
     shares = [(rate.users - mean) / spread for rate in rates]
     slope = sum(share * rate.per_s for share, rate in zip(shares, rates, strict=True))
     parts = [((share * rate.error_per_s) ** 2, rate.freedom) for share, rate in zip(shares, rates, strict=True)]
-    high = slope + _student(Z_975, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
+    high = slope + student(Z_975, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
     if slope >= GAIN * single or high >= GAIN * single:
         return None
     return Plateau("flat", len(rates) - 1, slope / single, high / single)
@@ -130,7 +129,7 @@ def _falling(rates: Sequence[LevelRate], single: float) -> Plateau | None:
         return None
     fall = top.per_s - last.per_s
     parts = [(rate.error_per_s**2, rate.freedom) for rate in (top, last)]
-    margin = _student(Z_99, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
+    margin = student(Z_99, _freedom(parts)) * math.sqrt(sum(variance for variance, _ in parts))
     if fall < FALL * top.per_s or fall <= margin:
         return None
     added = last.users - top.users
@@ -141,16 +140,3 @@ def _freedom(parts: Sequence[tuple[float, int]]) -> float:
     """Degrees of freedom of a sum of estimated variances (Welch and Satterthwaite)."""
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(variance**2 / freedom for variance, freedom in parts) if total else math.inf
-
-
-def _student(z: float, freedom: float) -> float:
-    """Student's t quantile of the normal quantile z: exact for two degrees, an expansion above (1 % off at three)."""
-    if freedom < 3:
-        share = math.erf(z / math.sqrt(2))
-        return share * math.sqrt(2 / (1 - share**2))
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return z + sum(term / freedom ** (i + 1) for i, term in enumerate(terms))
