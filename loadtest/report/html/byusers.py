@@ -47,9 +47,18 @@ def user_charts(result: RunResult, table: Table) -> tuple[list[Chart], str]:
     data = {"levels": _levels(result, drawn), **_fit(result)}
     beyond = [_shade(knee, max(level.users for level in levels))] if knee else []
     charts = [
-        _throughput(result, drawn, knee, data, table, beyond),
-        _latency(result, drawn, knee, data, table, beyond),
-        _in_flight(drawn, data, table, beyond),
+        _throughput(
+            result, drawn, knee, data, table.only("level", "users", "req/s", "95 % interval", "ok", "errors"), beyond
+        ),
+        _latency(
+            result,
+            drawn,
+            knee,
+            data,
+            table.only("level", "users", "P50 ms", "P95 ms", "P99 ms", *table.head[12:]),
+            beyond,
+        ),
+        _in_flight(drawn, data, table.only("level", "users", "in flight"), beyond),
     ]
     return charts, note
 

@@ -55,6 +55,14 @@ class Table:
     note: str = ""
     words: Sequence[int] = (0,)
 
+    def only(self, *names: str, most: int = 60) -> Table:
+        """Some columns, those of `names` that it has, of at most about `most` rows."""
+        places = [i for i, name in enumerate(self.head) if name in names]
+        step = -(-len(self.rows) // most) or 1
+        rows = [[row[i] for i in places] for row in self.rows[::step]]
+        note = f"One row in {step} is shown." if step > 1 else self.note
+        return Table([self.head[i] for i in places], rows, note)
+
 
 @dataclass(frozen=True, slots=True)
 class Series:

@@ -81,7 +81,16 @@ def generator_charts(result: RunResult, found: Sequence[Bucket], table: Table) -
         f"{1000 * LIMITS.loop_lag_s:.0f} ms is marked."
     )
     return [
-        _chart("cpu", "Generator's processor time", cpu, "share of a core", "cpu", ".1%", LIMITS.cpu, table),
+        _chart(
+            "cpu",
+            "Generator's processor time",
+            cpu,
+            "share of a core",
+            "cpu",
+            ".1%",
+            LIMITS.cpu,
+            table.only("from", "to", "generator CPU"),
+        ),
         _chart(
             "loop-lag", "Generator's event loop", lag, "ms late", "loop lag", ",.3~f", 1000 * LIMITS.loop_lag_s, table
         ),

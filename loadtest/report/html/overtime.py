@@ -50,14 +50,15 @@ def time_charts(
     kinds = [kind for kind, _ in Counter({k: n for b in found for k, n in b.counts.errors.items() if n}).most_common()]
     kinds = list(dict.fromkeys([k for k in result.totals.counts.errors if k in kinds] + kinds))
     data = {"time": _time(result, found, kinds), "events": _events(events)}
+    when = ("from", "to")
     charts = [
-        _users(result, found, data, table),
-        _throughput(found, data, table),
-        *([_errors(result, kinds, data, table)] if kinds else []),
-        _latency(result, found, data, table),
+        _users(result, found, data, table.only(*when, "users", "in flight")),
+        _throughput(found, data, table.only(*when, "ok/s")),
+        *([_errors(result, kinds, data, table.only(*when, "errors"))] if kinds else []),
+        _latency(result, found, data, table.only(*when, "P50 ms", "P95 ms", "P99 ms")),
     ]
     if cells := heat_cells(result.windows):
-        charts.append(heat_chart(cells, data, table, X, event_marks()))
+        charts.append(heat_chart(cells, data, table.only(*when, "P50 ms", "P95 ms", "P99 ms"), X, event_marks()))
     return charts, joined
 
 

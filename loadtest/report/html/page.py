@@ -17,7 +17,7 @@ from loadtest.report.html.fronts import front_chart, recommendations_table
 from loadtest.report.html.generator import generator_charts, lateness_chart
 from loadtest.report.html.happenings import happenings
 from loadtest.report.html.overtime import events_table, time_charts, time_table
-from loadtest.report.html.repeat import command_line
+from loadtest.report.html.repeat import anonymous, command_line
 from loadtest.report.html.sentences import Sentence, sentences
 from loadtest.report.html.spread import spread_charts
 from loadtest.report.html.tables import errors_table, figure, levels_table, trust_table, workers_table
@@ -164,7 +164,7 @@ def _facts(result: RunResult) -> list[tuple[str, str]]:
         ("Took", duration(result.totals.length_s)),
         ("Version", f"loadtest {environment.get('loadtest', VERSION)}"),
     ]
-    return [(name, text) for name, text in rows if text]
+    return [(name, anonymous(text)) for name, text in rows if text]
 
 
 def _date(at: float) -> str:
@@ -209,7 +209,7 @@ def _schedule(result: RunResult) -> str:
 
 
 def _versions(result: RunResult) -> Table:
-    rows = [[cell(name), cell(value)] for name, value in result.environment.items()]
+    rows = [[cell(name), cell(anonymous(str(value)))] for name, value in result.environment.items()]
     return Table(["what", "version or value"], rows, words=(0, 1))
 
 
@@ -222,7 +222,7 @@ def _texts(result: RunResult) -> list[tuple[str, str]]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return anonymous(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def _short(effective: Mapping[str, Any]) -> dict[str, Any]:

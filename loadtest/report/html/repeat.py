@@ -12,7 +12,7 @@ from loadtest.core.request.spec import RunOptions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import NOT_KEPT, Plan
 
-__all__ = ["command_line"]
+__all__ = ["anonymous", "command_line"]
 
 _USER = re.compile(r"//[^/@\s]+@")  # an address may have a name and a password in it
 
@@ -22,11 +22,16 @@ def command_line(result: RunResult) -> str:
 
     A header that was given and not kept is named, not shown.
     """
-    plan = result.plan
+    plan = Plan.from_dict(result.plan.shown())  # as files have it: of a run that has just ended, more is known
     words = ["loadtest", "run", "job.json", *_words(plan)]
     private = [_name(name) for name, value in plan.target.options.items() if value == NOT_KEPT]
     comment = f"  # and {', '.join(private)}: given, and not kept" if private else ""
-    return _USER.sub("//", shlex.join(words)) + comment
+    return anonymous(shlex.join(words)) + comment
+
+
+def anonymous(text: str) -> str:
+    """`text` without the name and password that an address in it has."""
+    return _USER.sub("//", text)
 
 
 def _words(plan: Plan) -> Iterator[str]:
