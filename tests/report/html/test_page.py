@@ -111,7 +111,7 @@ def test_charts_of_other_kinds(stored: Callable[[str], RunResult]) -> None:
         RunOptions(spawn="per-minute", latency_clock="client", rate_window_s=10),
     ],
 )
-@pytest.mark.parametrize("arrivals", [None, Arrivals(12.5, 30, "poisson", 7)])
+@pytest.mark.parametrize("arrivals", [None, Arrivals(12.5, 30.0, "poisson", 7)])
 def test_the_command_runs_the_same_plan(
     finish: Callable[..., RunResult], tmp_path: Path, options: RunOptions, arrivals: Arrivals | None
 ) -> None:
