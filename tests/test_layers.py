@@ -60,12 +60,13 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
+    "web": ({"errors", "loopback", "report", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
+            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", "web", *CORE),
         },
         {"click", "rich"},
     ),
@@ -210,6 +211,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("report/terminal.py", "import jinja2"),
         ("engine/generator/session.py", "from loadtest.report.html.page import page_of"),
         ("cache.py", "from loadtest.errors import Problem"),
+        ("web/live.py", "from loadtest.engine.parent import spawn"),
         ("api.py", "import click"),
         ("testing.py", "import boto3"),
         ("cli/run.py", "import gevent"),
@@ -304,7 +306,7 @@ def test_nothing_imports_the_child_and_only_patched_modules_import_each_other() 
     ["import loadtest", "import loadtest.api", "import loadtest.cli", "import loadtest.cli.run, loadtest.cli.report"],
 )
 def test_a_fresh_import_loads_nothing_heavy(statement: str) -> None:
-    heavy = ("gevent", "locust", "boto3", "botocore", "moto", "jinja2", "vl_convert")
+    heavy = ("gevent", "locust", "boto3", "botocore", "moto", "jinja2", "vl_convert", "waitress")
     code = f"import sys; {statement}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 from rich.console import Console
@@ -25,6 +25,7 @@ from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.target_flags import target_flags, target_options
+from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
@@ -43,6 +44,9 @@ from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
 from loadtest.signals import heeded
 from loadtest.targets.reference import split_ref
+
+if TYPE_CHECKING:
+    from loadtest.web.live import LivePage
 
 __all__ = ["command"]
 
@@ -79,6 +83,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@web_flag
 @file_flags
 @open_loop_flags
 @worker_flags
@@ -104,12 +109,18 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     listen = listen_of(given)
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
-    def drive(plan: Plan, folder: RunFolder) -> RunResult:
-        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
+    with live_page(web_of(given), plan, spec.name or "load test") as page:
 
-    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
-    if not given["no_report"] and path.is_dir():
-        missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
+        def drive(driven: Plan, folder: RunFolder) -> RunResult:
+            view = LiveView(driven, console=console, quiet=quiet or as_json)
+            # A confirmation is another run, after the one that the page is of.
+            return _drive(driven, spec, folder, view, listen, env, page if driven is plan else None)
+
+        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+        if not given["no_report"] and path.is_dir():
+            missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
+        if page is not None:
+            finish_live(page, result, path / REPORT)
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
@@ -186,6 +197,7 @@ def _drive(
     view: LiveView,
     listen: tuple[str, int] | None,
     env: Mapping[str, str],
+    page: LivePage | None,
 ) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
     labels: dict[str, Any] = {
@@ -199,13 +211,22 @@ def _drive(
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
             folder.window(window)
             view(window, progress)
+            if page is not None:
+                page.window(window, progress)
 
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
 
+        def on_news(text: str) -> None:
+            view.say(text)
+            if page is not None:
+                page.say(text)
+
         run = spawn.start(
-            plan, on_window=on_window, on_changes=on_changes, on_news=view.say, env=env, listen=listen, **labels
+            plan, on_window=on_window, on_changes=on_changes, on_news=on_news, env=env, listen=listen, **labels
         )
+        if page is not None:
+            page.started(run.stop)
         with _signals(run, view):
             return _wait(run)
 

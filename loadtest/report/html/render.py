@@ -20,12 +20,24 @@ import jinja2
 
 from loadtest.core.plain import plain
 from loadtest.core.result.result import RunResult
+from loadtest.core.traffic.plan import Plan
 from loadtest.report.html.chart import Chart
 from loadtest.report.html.library import NoLibrary, script
+from loadtest.report.html.live import live_charts
 from loadtest.report.html.page import Page, page_of
 from loadtest.report.html.palette import color
 
-__all__ = ["render", "write_report"]
+__all__ = ["render", "render_live", "write_report"]
+
+LIVE_TILES = (
+    ("at", "Time", ""),
+    ("users", "Users", "running"),
+    ("rate", "Rate", "successes a second"),
+    ("p95", "P95", "of the last window"),
+    ("ok", "Successes", "so far"),
+    ("errors", "Errors", "none"),
+    ("cpu", "Generator", "of a core"),
+)
 
 
 def write_report(path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0) -> str:
@@ -47,19 +59,11 @@ def write_report(path: str | os.PathLike[str], results: Sequence[RunResult], cre
 
 def render(page: Page) -> tuple[str, str]:
     """(the HTML, "" or why it has no charts)."""
-    library, why = "", ""
-    try:
-        library = _inline(script())
-    except NoLibrary as problem:
-        why = str(problem)
+    library, why = _library()
     ours = _inline(_asset("page.js"))
-    policy = (
-        f"default-src 'none'; script-src {_digest(library)} {_digest(ours)}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    html = _template().render(
+    html = _template("page.html").render(
         page=page,
-        policy=policy,
+        policy=_policy(library, ours),
         style=_asset("page.css"),
         library=library,
         script=ours,
@@ -69,7 +73,42 @@ def render(page: Page) -> tuple[str, str]:
     return html, why
 
 
-def _template() -> jinja2.Template:
+def render_live(plan: Plan, title: str) -> tuple[str, str]:
+    """(the HTML of a run that goes on, "" or why it has no charts). Its data come from where it comes from."""
+    library, why = _library()
+    ours = _inline(_asset("live.js"))
+    charts = live_charts(plan)
+    html = _template("live.html").render(
+        title=title,
+        policy=_policy(library, ours, "connect-src 'self'"),
+        style=_asset("page.css"),
+        library=library,
+        script=ours,
+        why=why,
+        charts=charts if library else [],
+        tiles=LIVE_TILES,
+        data=_data([["", charts if library else []]]),
+    )
+    return html, why
+
+
+def _library() -> tuple[str, str]:
+    """(the chart library, "" or why there is none)."""
+    try:
+        return _inline(script()), ""
+    except NoLibrary as problem:
+        return "", str(problem)
+
+
+def _policy(library: str, ours: str, more: str = "") -> str:
+    scripts = " ".join(_digest(each) for each in (library, ours) if each)
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        f"form-action 'none'; {more}"
+    ).rstrip("; ")
+
+
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -78,7 +117,7 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"tone": color, "look": _look, "value": _value}
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _asset(name: str) -> str:
