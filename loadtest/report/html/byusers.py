@@ -20,7 +20,7 @@ from loadtest.report.workload import knee_of
 
 __all__ = ["intervals_of", "user_charts"]
 
-X = x_axis("users", "users")
+X = x_axis("users", "users", axis={"tickMinStep": 1})
 MOST_LEVELS = 300
 CURVE_POINTS = 80
 
@@ -43,12 +43,18 @@ def user_charts(result: RunResult, table: Table) -> tuple[list[Chart], str]:
     step = -(-len(levels) // MOST_LEVELS)
     drawn = levels[::step] if step > 1 else levels
     note = f"{len(drawn)} of {len(levels)} levels are drawn; levels.csv has every one" if step > 1 else ""
-    knee = _knee(result)
-    data = {"levels": _levels(result, drawn), **_fit(result)}
+    knee, rates = _knee(result), level_rates(result.plan, result.windows)
+    data = {"levels": _levels(result, drawn), **_fit(result, rates)}
     beyond = [_shade(knee, max(level.users for level in levels))] if knee else []
     charts = [
         _throughput(
-            result, drawn, knee, data, table.only("level", "users", "req/s", "95 % interval", "ok", "errors"), beyond
+            result,
+            drawn,
+            knee,
+            rates,
+            data,
+            table.only("level", "users", "req/s", "95 % interval", "ok", "errors"),
+            beyond,
         ),
         _latency(
             result,
@@ -96,8 +102,7 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _fit(result: RunResult) -> dict[str, Columns]:
-    rates = level_rates(result.plan, result.windows)
+def _fit(result: RunResult, rates: Sequence[LevelRate]) -> dict[str, Columns]:
     if not rates:
         return {}
     last = max(rate.users for rate in rates)
@@ -165,11 +170,12 @@ def _throughput(
     result: RunResult,
     levels: Sequence[LevelResult],
     knee: float | None,
+    rates: Sequence[LevelRate],
     data: Mapping[str, Columns],
     table: Table,
     beyond: Sequence[Spec],
 ) -> Chart:
-    title, rates = "successes a second", level_rates(result.plan, result.windows)
+    title = "successes a second"
     series = [Series("throughput", 0), *([Series("USL fit", 1)] if "usl" in data else [])]
     tips = {
         "level": ("", ""),

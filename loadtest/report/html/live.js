@@ -8,7 +8,7 @@
     Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3)).toString();
   const axis = { labelColor: "var(--axis)", titleColor: "var(--axis)", gridColor: "var(--grid)", domainColor: "var(--line)",
     tickColor: "var(--line)", labelFontSize: 11.5, titleFontSize: 12, titleFontWeight: 500, titlePadding: 8 };
-  const config = { background: null, font: "system-ui, sans-serif", view: { stroke: null }, axis, axisX: { grid: false } };
+  const config = { aria: false, background: null, font: "system-ui, sans-serif", view: { stroke: null }, axis, axisX: { grid: false } };
   let rows = [], levels = [], views = {}, over = false, drawing = false, dirty = false;
 
   const walk = (node, visit) => {

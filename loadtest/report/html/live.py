@@ -141,7 +141,7 @@ def _percentiles() -> list[Series]:
 
 
 def _curve() -> Chart:
-    x, series = x_axis("users", "users"), [Series("throughput", 0, False)]
+    x, series = x_axis("users", "users", axis={"tickMinStep": 1}), [Series("throughput", 0, False)]
     here: Spec = {
         "data": {"name": "levels"},
         "transform": [{"filter": "datum.here"}],

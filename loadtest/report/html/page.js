@@ -4,7 +4,8 @@
 (() => {
   const groups = JSON.parse(document.getElementById("data").textContent);
   const config = {
-    background: null, font: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", padding: 2,
+    // The figure says what the picture shows: nothing inside it speaks.
+    aria: false, background: null, font: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", padding: 2,
     view: { stroke: null },
     axis: { labelColor: "var(--axis)", titleColor: "var(--axis)", gridColor: "var(--grid)", domainColor: "var(--line)",
       tickColor: "var(--line)", labelFontSize: 11.5, titleFontSize: 12, titleFontWeight: 500, titlePadding: 8, labelFlush: true },
@@ -65,7 +66,6 @@
       });
       this.view = made.view;
       this.plot.querySelectorAll("svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
-      this.plot.querySelectorAll("[role]").forEach((node) => { node.removeAttribute("role"); node.removeAttribute("aria-roledescription"); });
       if (this.chart.x) this.brush(made.view);
       this.figure.dataset.drawn = "1";
     }
