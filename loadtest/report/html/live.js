@@ -36,7 +36,12 @@
           const name = chart.x === "users" ? "levels" : "time";
           await views[chart.name].data(name, data[name].map((row) => ({ ...row }))).runAsync();
         }
-        get(`chart-${chart.name}`).dataset.drawn = "1";
+        const figure = get(`chart-${chart.name}`);
+        // The brush's own marks would speak; the figure's label says it better.
+        figure.querySelectorAll("svg [role], svg [aria-roledescription]").forEach((node) => {
+          node.removeAttribute("role"); node.removeAttribute("aria-roledescription");
+        });
+        figure.dataset.drawn = "1";
       }
     } while (dirty);
     drawing = false;

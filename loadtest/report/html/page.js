@@ -65,9 +65,16 @@
         tooltip: { disableDefaultStyle: true },
       });
       this.view = made.view;
-      this.plot.querySelectorAll("svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+      this.quiet();
       if (this.chart.x) this.brush(made.view);
       this.figure.dataset.drawn = "1";
+    }
+    // The brush's own marks speak all the same; the figure's label and caption say it better.
+    quiet() {
+      this.plot.querySelectorAll("svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+      this.plot.querySelectorAll("[role], [aria-roledescription]").forEach((node) => {
+        node.removeAttribute("role"); node.removeAttribute("aria-roledescription");
+      });
     }
     brush(view) {
       try {
@@ -84,7 +91,7 @@
     toggle(box) {
       this.hidden = this.hidden.filter((name) => name !== box.value);
       if (!box.checked) this.hidden.push(box.value);
-      this.turn = this.turn.then(() => this.view.signal("hidden", this.hidden).runAsync());
+      this.turn = this.turn.then(() => this.view.signal("hidden", this.hidden).runAsync()).then(() => this.quiet());
     }
   }
 
