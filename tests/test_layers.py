@@ -56,11 +56,11 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
-        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
+        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "web", "wire", *CORE},
         {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
-    "web": ({"errors", "loopback", "report", *CORE}, {"waitress"}),
+    "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (

@@ -32,8 +32,10 @@ from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
 from loadtest.emulator.percentiles import Distributions, teach_moto
+from loadtest.emulator.ui import Ui
 from loadtest.errors import EngineError
 from loadtest.jobs.service import JobService, open_service
+from loadtest.jobs.watching import Onlooker
 from loadtest.wire.access import Access
 
 __all__ = ["EmulatorOptions", "EmulatorServer"]
@@ -138,7 +140,10 @@ class EmulatorServer:
         events = self._cloudwatch = self._events(clients, distributions)
         endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
         closing.callback(endpoints.close)
-        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
+        pages = Ui()
+        closing.callback(pages.close)
+        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints, pages)
+        pages.read_from(service)
         endpoints.follow(service.fleet)
         closing.callback(service.close)
         application = Application(
@@ -150,6 +155,7 @@ class EmulatorServer:
             account=options.account,
             events=events,
             additions=instant_recommendations(service.fleet, Catalogue(clients).model),
+            pages=pages,
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request
@@ -215,7 +221,11 @@ def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Dist
 
 
 def _service(
-    options: EmulatorOptions, clients: InsideClients | None, events: CloudWatch | None, endpoints: Endpoints
+    options: EmulatorOptions,
+    clients: InsideClients | None,
+    events: CloudWatch | None,
+    endpoints: Endpoints,
+    watcher: Onlooker,
 ) -> JobService:
     catalogue = Catalogue(clients) if clients is not None else None
     return open_service(
@@ -231,6 +241,7 @@ def _service(
         model_reader=catalogue.model if catalogue else None,
         endpoint_reader=endpoints.read,
         events=events,
+        watcher=watcher,
     )
 
 

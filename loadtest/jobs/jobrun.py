@@ -27,6 +27,7 @@ from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
 from loadtest.jobs.testrun import Bench, load_of, run_test
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["Ending", "JobRun", "PayloadReader", "Surroundings"]
 
@@ -47,6 +48,7 @@ class Surroundings:
     engine: LoadEngine
     events: EventSink
     payload_reader: PayloadReader | None = None
+    watcher: Onlooker = NoOnlooker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class JobRun:
                 engine=around.engine,
                 events=around.events,
                 signal=self._signal,
+                watcher=around.watcher,
             )
             one = _One(self, bench)
             pairs = list(zip(tests, steps, strict=True))
@@ -130,6 +133,7 @@ class JobRun:
         if result is not None:
             store.put_run(self._job.name, step.index, result.to_dict())
         self._keep(finished)
+        self._around.watcher.ended(self._job.name, step.index)
         self._say(f"Benchmark {step.label} {finished.status.value}", finished.ended_s)
         return finished
 

@@ -33,6 +33,7 @@ from loadtest.jobs.shapes import described, list_item, step_item
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore, NameTaken, QuotaReached
 from loadtest.jobs.tags import checked_keys, checked_tags, tag_list
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["ApiError", "EngineName", "JobService", "open_service"]
 
@@ -176,6 +177,13 @@ class JobService:
         found = self._store.run(job_name, index)
         return None if found is None else RunResult.from_dict(found)
 
+    def tests_of(self, job_name: str) -> list[dict[str, Any]]:
+        """index, label and status of each test of a job, in their order; [] if there is none."""
+        return [
+            {"index": step.index, "label": step.label, "status": step.status.value}
+            for step in self._store.steps(job_name)
+        ]
+
     def endpoint_url(self, name: str) -> str | None:
         """Base URL of the live mock endpoint of that name, while its test runs; None: there is none."""
         return self.fleet.url(name)
@@ -220,6 +228,7 @@ def open_service(
     model_reader: ModelReader | None = None,
     endpoint_reader: EndpointReader | None = None,
     events: EventSink | None = None,
+    watcher: Onlooker | None = None,
 ) -> JobService:
     """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
 
@@ -228,6 +237,7 @@ def open_service(
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
     payload_reader: bytes of a SamplePayloadUrl (raises OSError or LoadtestError if there are none); None: a built-in
         body is sent. model_reader: what is known of a model. endpoint_reader: where an existing endpoint is.
+    watcher: who looks on while tests run; None: nobody.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):
@@ -240,6 +250,7 @@ def open_service(
         engine=engine,
         events=events or NoEvents(),
         payload_reader=payload_reader,
+        watcher=NoOnlooker() if watcher is None else watcher,
     )
     launcher = Launcher(surroundings)
     service = JobService(store, launcher, fleet, JobArns(region, account), profile, quota, model_reader)

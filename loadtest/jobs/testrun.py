@@ -32,6 +32,7 @@ from loadtest.jobs.rows import StepRow
 from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["Bench", "Load", "load_of", "run_test"]
 
@@ -62,6 +63,7 @@ class Bench:
     engine: LoadEngine
     events: EventSink
     signal: StopSignal
+    watcher: Onlooker = NoOnlooker()
 
 
 def load_of(spec: JobSpec, fleet: Fleet) -> Load:
@@ -148,12 +150,15 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
         options=bench.load.options,
         limit_s=limit_s,
     )
+    watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
+    show = watcher.begins(bench.job_name, step.index, step.label, plan)
     if isinstance(bench.events, NoEvents):  # a minute's percentiles are not worth computing for nobody
-        return bench.engine.run(plan, lambda window: None, bench.signal)
+        return bench.engine.run(plan, show, bench.signal)
     variant = str(step.endpoint.get("VariantName", "AllTraffic"))
     meters: list[Meter] = []
 
     def meter(window: Window) -> None:
+        show(window)
         if not meters:
             begin_s = started_s if bench.engine.virtual else time.time() - window.end_s
             target = (bench.job_name, step.endpoint_name, variant)

@@ -3,8 +3,8 @@
     GET  /              the page                        GET /events     its server-sent events
     GET  /report.html   the report, once there is one   POST /stop?token=...    ends the run in order
 
-Who asks by another name than this server's is refused (a page elsewhere may make a browser resolve its own name to this
-address), and stopping takes the secret that is in the printed address alone.
+Pages of other sites, and names that are not this server's, are refused (`wire.access`); stopping takes the secret that
+is in the printed address alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.loopback import is_loopback
-from loadtest.report.html.live import LiveRun
 from loadtest.report.html.render import render_live
-from loadtest.web.broadcast import Broadcast
+from loadtest.web.feed import Feed
 from loadtest.web.server import WebServer
+from loadtest.wire.access import Access
 
 __all__ = ["LivePage"]
 
@@ -40,16 +38,15 @@ class LivePage:
     """
 
     def __init__(self, plan: Plan, title: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._run = LiveRun(plan)
-        self._progress: Mapping[str, Any] = {}
+        self._feed = Feed(plan)
         self._token = secrets.token_urlsafe(16)
         self._stop: Callable[[], object] | None = None
         self._report: Path | None = None
         self._fetched = threading.Semaphore(0)
-        self._host = host
+        self._access = Access(host)
         self._html, self.why = render_live(plan, title)
-        self._broadcast = Broadcast(lambda: self._run.history(self._progress))
         self._server = WebServer(self._application, host, port)
+        self.window, self.say = self._feed.window, self._feed.say
 
     @property
     def url(self) -> str:
@@ -61,32 +58,19 @@ class LivePage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._broadcast.end()
+        self._feed.end()
         self._server.close()
 
     def started(self, stop: Callable[[], object]) -> None:
         """The run is there. stop: asks it to end in order."""
         self._stop = stop
 
-    def window(self, window: Window, progress: Mapping[str, Any]) -> None:
-        """Show a window."""
-
-        def make() -> Any:
-            self._progress = progress
-            return self._run.window(window, progress)
-
-        self._broadcast.send("window", make)
-
-    def say(self, text: str) -> None:
-        """Show a line: a warning, a worker that joined."""
-        self._broadcast.send("line", lambda: text)
-
     def finish(self, sentences: Sequence[str], report: Path | None) -> None:
         """The run is over. sentences: of its result. report: its page, None: there is none. Returns once every browser
         that was watching has it, or did not ask for it in time."""
         self._report, self._stop = report, None
-        watching = self._broadcast.readers
-        self._broadcast.send("done", lambda: {"sentences": list(sentences), "report": report is not None})
+        watching = self._feed.readers
+        self._feed.done(sentences, report=report is not None)
         until = time.monotonic() + FETCH_S
         if report is not None:
             for _ in range(watching):
@@ -94,11 +78,14 @@ class LivePage:
 
     def _application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if not self._is_own_name(environ.get("HTTP_HOST", "")):
-            return _send(start_response, ("403 Forbidden", "text/plain", b"not this server's name\n"))
+        names = ("host", "origin", "referer", "sec-fetch-site")
+        keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
+        headers = {name: str(environ[key]) for name, key in keys.items() if key in environ}
+        if (refused := self._access.refusal(headers, method=method)) is not None:
+            return _send(start_response, (f"{refused.status} Refused", "text/plain", refused.text.encode()))
         if (method, path) == ("GET", "/events"):
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
-            return self._broadcast.read()
+            return self._feed.read()
         if (method, path) == ("GET", "/report.html") and self._report is not None:
             return self._sent(_send(start_response, ("200 OK", "text/html; charset=utf-8", self._report.read_bytes())))
         return _send(start_response, self._answer(method, path, environ.get("QUERY_STRING", "")))
@@ -119,12 +106,6 @@ class LivePage:
     def _sent(self, body: Iterable[bytes]) -> Iterator[bytes]:
         yield from body
         self._fetched.release()
-
-    def _is_own_name(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        name = name.strip("[]")
-        # Bound to every address, it goes by names that it cannot know; the token still guards what acts.
-        return is_loopback(name) or name == self._host or self._host in ("0.0.0.0", "::")
 
 
 def _send(start_response: Callable[..., Any], answer: Answer) -> Iterable[bytes]:

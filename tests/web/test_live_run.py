@@ -88,9 +88,10 @@ def test_a_reader_that_does_not_read_is_let_go_of() -> None:
     assert list(reader) == [], "its stream ends, and a browser connects again"
 
 
-def _asked(page: LivePage, method: str, path: str, query: str = "", host: str = "127.0.0.1:1") -> str:
+def _asked(page: LivePage, method: str, path: str, query: str = "", host: str = "127.0.0.1:1", origin: str = "") -> str:
     said: list[str] = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": host}
+    environ |= {"HTTP_ORIGIN": origin} if origin else {}
     list(page._application(environ, lambda status, headers: said.append(status)))
     return said[0]
 
@@ -105,8 +106,9 @@ def test_who_may_see_and_who_may_stop(plan: Plan) -> None:
         assert _asked(page, "POST", "/stop") == "403 Forbidden"
         assert _asked(page, "POST", "/stop", "token=guess") == "403 Forbidden"
         assert _asked(page, "GET", "/stop", token) == "404 Not Found", "a link or an image cannot press it"
-        assert _asked(page, "POST", "/stop", token, host="evil.example:80") == "403 Forbidden"
-        assert _asked(page, "GET", "/", host="evil.example") == "403 Forbidden"
+        assert _asked(page, "POST", "/stop", token, host="evil.example:80") == "403 Refused"
+        assert _asked(page, "GET", "/", host="evil.example") == "403 Refused"
+        assert _asked(page, "POST", "/stop", token, origin="http://evil.example") == "403 Refused"
         assert _asked(page, "GET", "/report.html") == "404 Not Found"
         assert stopped == []
         assert _asked(page, "POST", "/stop", token, host="localhost:9") == "202 Accepted"

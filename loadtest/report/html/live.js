@@ -92,7 +92,7 @@
     lines.append(each);
   };
 
-  const events = new EventSource("/events");
+  const events = new EventSource("events");
   events.onopen = () => { if (!over) put("state", "running"); };
   events.onerror = () => { if (!over) put("state", "connection lost; the run goes on"); };
   events.addEventListener("history", (event) => { rows = []; take(JSON.parse(event.data)); });
@@ -100,15 +100,15 @@
   events.addEventListener("line", (event) => line(JSON.parse(event.data)));
   events.addEventListener("done", (event) => {
     const told = JSON.parse(event.data);
-    over = true; events.close(); put("state", "finished"); get("stop").disabled = true;
+    over = true; events.close(); put("state", "finished"); if (get("stop")) get("stop").disabled = true;
     get("over").hidden = false;
     get("over").replaceChildren(...told.sentences.map((text) => { const p = document.createElement("p"); p.textContent = text; return p; }));
-    if (told.report) location.replace("/report.html");
+    if (told.report) location.replace("report.html");
   });
-  get("stop").addEventListener("click", async () => {
+  if (get("stop")) get("stop").addEventListener("click", async () => {
     get("stop").disabled = true;
     const token = new URLSearchParams(location.search).get("token") || "";
-    const answer = await fetch(`/stop?token=${encodeURIComponent(token)}`, { method: "POST" });
+    const answer = await fetch(`stop?token=${encodeURIComponent(token)}`, { method: "POST" });
     put("state", answer.ok ? "stopping: requests in flight are finished first" : await answer.text());
     if (!answer.ok) get("stop").disabled = false;
   });

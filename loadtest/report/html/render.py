@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from loadtest.report.html.live import live_charts
 from loadtest.report.html.page import Page, page_of
 from loadtest.report.html.palette import color
 
-__all__ = ["render", "render_live", "write_report"]
+__all__ = ["render", "render_jobs", "render_live", "write_report"]
 
 LIVE_TILES = (
     ("at", "Time", ""),
@@ -73,15 +73,40 @@ def render(page: Page) -> tuple[str, str]:
     return html, why
 
 
-def render_live(plan: Plan, title: str) -> tuple[str, str]:
-    """(the HTML of a run that goes on, "" or why it has no charts). Its data come from where it comes from."""
+def render_jobs(
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    status: str = "",
+    why: str = "",
+    more: Sequence[tuple[str, str]] = (),
+) -> str:
+    """The HTML of a list of jobs, or of one job's tests. rows: name, href ("": no link), kind, status. more: links."""
+    ours = _inline(_asset("jobs.js"))
+    return _template("jobs.html").render(
+        title=title,
+        policy=_policy(ours, more="connect-src 'self'"),
+        style=_asset("page.css"),
+        script=ours,
+        rows=rows,
+        status=status,
+        why=why,
+        more=more,
+    )
+
+
+def render_live(plan: Plan, title: str, *, stop: bool = True) -> tuple[str, str]:
+    """(the HTML of a run that goes on, "" or why it has no charts). Its data come from where it comes from.
+
+    stop: it has a button for that.
+    """
     library, why = _library()
     ours = _inline(_asset("live.js"))
     charts = live_charts(plan)
     html = _template("live.html").render(
         title=title,
-        policy=_policy(library, ours, "connect-src 'self'"),
+        policy=_policy(library, ours, more="connect-src 'self'"),
         style=_asset("page.css"),
+        stop=stop,
         library=library,
         script=ours,
         why=why,
@@ -100,12 +125,14 @@ def _library() -> tuple[str, str]:
         return "", str(problem)
 
 
-def _policy(library: str, ours: str, more: str = "") -> str:
-    scripts = " ".join(_digest(each) for each in (library, ours) if each)
-    return (
-        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-        f"form-action 'none'; {more}"
-    ).rstrip("; ")
+def _policy(*scripts: str, more: str = "") -> str:
+    """What the page may do: run these scripts, and `more`."""
+    allowed = " ".join(_digest(script) for script in scripts if script)
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return f"{policy}; {more}" if more else policy
 
 
 def _template(name: str) -> jinja2.Template:
