@@ -46,7 +46,7 @@ def test_a_window_tells_where_the_run_is(plan: Plan) -> None:
         flat_window(0, level=0, users=2, running=2, ok=10, errors={"timeout": 2}), {"max_invocations": 0.25}
     )
     assert told["totals"] == {"ok": 10, "errors": 2, "kinds": {"timeout": 2}}
-    assert told["levels"] == [{"users": 2, "level": "level 0, 2 users", "throughput": 10.0, "here": True}]
+    assert told["levels"] == [{"users": 2, "level": "level 0 (2 users)", "throughput": 10.0, "here": True}]
     assert told["progress"] == {"max_invocations": 0.25}
     json.dumps(told, allow_nan=False)
 

@@ -15,7 +15,7 @@ from loadtest.core.stats.scaling import operating_point, usl, usl_band
 from loadtest.report.html.chart import Chart, Columns, Series, Spec, Table, hover, layered, lines, x_axis, y_axis
 from loadtest.report.html.overtime import threshold_rule
 from loadtest.report.html.palette import color
-from loadtest.report.words import level_users, milliseconds, number, plural
+from loadtest.report.words import level_name, milliseconds, number, plural
 from loadtest.report.workload import knee_of
 
 __all__ = ["intervals_of", "user_charts"]
@@ -82,7 +82,7 @@ def _levels(result: RunResult, levels: Sequence[LevelResult]) -> Columns:
     judged = [verdicts.get(level.level) for level in levels]
     return {
         "users": [level.users for level in levels],
-        "level": [f"level {level.level}, {level_users(level.plan)} users" for level in levels],
+        "level": [level_name(level.plan) for level in levels],
         "throughput": [_round(level.throughput_per_s) for level in levels],
         "low": [_round(pair and pair[0]) for pair in bounds],
         "high": [_round(pair and pair[1]) for pair in bounds],

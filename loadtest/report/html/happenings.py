@@ -13,7 +13,7 @@ from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Level
-from loadtest.report.words import evidence_words, level_users, plural
+from loadtest.report.words import evidence_words, level_name, plural
 
 __all__ = ["Happening", "happenings"]
 
@@ -50,14 +50,10 @@ def _sentence(event: Event, levels: tuple[Level, ...]) -> str:
     facts = event.facts
     if event.kind == "verdict":
         level = facts.get("level")
-        where = "the rolling minute" if level is None else _level(levels[level])
+        where = "the rolling minute" if level is None else level_name(levels[level])
         return f"Latency threshold at {where}: {facts.get('answer')}"
     told = {name: value for name, value in facts.items() if name not in ("rule", "usl")}
     return f"Stop withheld, the generator set the pace: {facts.get('rule')}; {'; '.join(evidence_words(told))}"
-
-
-def _level(level: Level) -> str:
-    return f"level {level.index} ({level_users(level)} {'user' if level.users == 1 else 'users'})"
 
 
 def _lost(result: RunResult) -> Iterator[Happening]:

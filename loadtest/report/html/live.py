@@ -17,7 +17,7 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.report.html.buckets import Bucket, buckets
 from loadtest.report.html.chart import Chart, Series, Spec, Table, hover, layered, lines, x_axis
 from loadtest.report.html.overtime import X, threshold_rule
-from loadtest.report.words import clock, level_users
+from loadtest.report.words import clock, level_name
 
 __all__ = ["LiveRun", "Row", "live_charts"]
 
@@ -40,7 +40,7 @@ class LiveRun:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._levels = {level.index: _Level(level.users, level_users(level)) for level in plan_levels(plan)}
+        self._levels = {level.index: _Level(level.users, level_name(level)) for level in plan_levels(plan)}
         self._old: list[Row] = []
         self._recent: deque[Window] = deque()
         self._totals = {"ok": 0, "errors": 0}
@@ -95,7 +95,7 @@ class LiveRun:
         levels = [
             {
                 "users": level.users,
-                "level": f"level {i}, {level.name} users",
+                "level": level.name,
                 "throughput": round(level.ok / level.length_s, 2),
                 "here": i == window.level,
             }

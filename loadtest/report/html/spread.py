@@ -12,7 +12,7 @@ from loadtest.core.measure.histogram import Histogram
 from loadtest.core.result.result import RunResult
 from loadtest.report.html.chart import Chart, Columns, Series, Table, cell, hover, layered, lines, x_axis
 from loadtest.report.html.overtime import threshold_rule
-from loadtest.report.words import level_users, milliseconds
+from loadtest.report.words import level_name, milliseconds
 
 __all__ = ["spread_charts"]
 
@@ -53,10 +53,7 @@ def _levels(result: RunResult, whole: Histogram) -> Chart:
     if len(levels) > MOST_LEVELS:
         places = sorted({round(i * (len(levels) - 1) / (MOST_LEVELS - 1)) for i in range(MOST_LEVELS)})
         chosen = [levels[i] for i in places]
-    each = {
-        f"{level_users(level.plan)} users (level {level.level})": Histogram.decode(level.latencies.client.encoded)
-        for level in chosen
-    }
+    each = {level_name(level.plan): Histogram.decode(level.latencies.client.encoded) for level in chosen}
     lead = (
         "All successes of the run, and of each level"
         if chosen is levels
