@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.core.measure.window import Window
+from loadtest.core.request.findings import shown
 from loadtest.core.request.parse import parse_job
+from loadtest.core.request.s3 import s3_object
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
@@ -27,11 +29,13 @@ from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.targets.reference import OPTIONS
 
-__all__ = ["Job", "Run", "parse", "plan", "run", "simulate", "start"]
+__all__ = ["Job", "ReadJob", "Run", "parse", "plan", "plan_job", "read_job", "run", "simulate", "start"]
 
 Job = Mapping[str, Any] | JobSpec | str | os.PathLike[str]
 
+SAMPLE_PAYLOAD = "InputConfig.ContainerConfig.PayloadConfig.SamplePayloadUrl"
 DEFAULT_CONTENT_TYPE = "application/json"
 _ONE_USER = TrafficCurve((Step(0.0, 1),), 1.0)  # of a Default job, where arrivals take the place of users
 
@@ -42,7 +46,7 @@ def parse(job: Job, *, profile: Profile = "relaxed") -> JobSpec:
     profile: "aws" refuses what the service or its documents refuse; "relaxed" lets through, as warnings, the bounds
     that only protect AWS's own capacity. Raises SpecError with every problem.
     """
-    return _read(job, profile)[0]
+    return read_job(job, profile=profile).spec
 
 
 def plan(
@@ -62,7 +66,8 @@ def plan(
     """The load test of a job, ready to run.
 
     target: what to send the traffic to, as `TargetRef.ref`; None: the scenario's, else the job's own endpoint.
-    payload: a file, folder or archive of request bodies; None: the scenario's, else one small JSON document.
+    payload: a file, folder or archive of request bodies, or `s3://BUCKET/KEY` of an archive; None: the scenario's, else
+        the job's SamplePayloadUrl where the target reads what it is sent, else one small JSON document.
     content_type: None: the scenario's, else the job's first SupportedContentTypes, else application/json.
     options: how ambiguous fields are read and how it is measured; None: the scenario's.
     arrivals: an open workload in place of the job's traffic, with at most `in_flight_limit` requests at once; None: the
@@ -71,8 +76,81 @@ def plan(
         targets by reference, and a folder that its payload may lie in.
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
-    named = [*allow_plugins, *filter(None, [_ref_of(target)])]
-    spec, scenario = _read(job, profile, named, payload_root)
+    own = _own({"target": target, "payload": payload})
+    read = read_job(job, profile=profile, plugins=allow_plugins, payload_root=payload_root, own=own)
+    return plan_job(
+        read,
+        target=target,
+        payload=payload,
+        content_type=content_type,
+        options=options,
+        workers=workers,
+        arrivals=arrivals,
+        in_flight_limit=in_flight_limit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJob:
+    """A job that was read once: the checked request, and what a scenario file adds to it."""
+
+    spec: JobSpec
+    scenario: ScenarioOptions = ScenarioOptions()
+
+    def target(self, given: str | None = None, options: Mapping[str, Any] | None = None) -> TargetRef | None:
+        """Where the traffic goes: to `given`, else the scenario's target, else the job's own endpoint; None: nowhere.
+
+        options: of the target, before the scenario's.
+        """
+        ref = given or self.scenario.target or next((f"sagemaker:{name}" for name in self.spec.endpoints), None)
+        return None if ref is None else TargetRef(ref, {**self.scenario.target_options, **(options or {})})
+
+    def payload(self, target: TargetRef, given: str | None = None, content_type: str | None = None) -> PayloadSource:
+        """What is sent to `target`: `given`, else the scenario's payload, else the job's sample payload, if it is read.
+
+        Raises SpecError if the sample payload names no object.
+        """
+        path = given or self.scenario.payload_path
+        if path is None and self.spec.sample_payload_url is not None and target.sends_payload:
+            found = s3_object(self.spec.sample_payload_url)
+            if found is None:
+                rule, advice = "names no object in S3", "write s3://BUCKET/KEY, or download it and give --payload"
+                raise SpecError([Problem(SAMPLE_PAYLOAD, shown(self.spec.sample_payload_url), rule, advice)])
+            path = f"s3://{found[0]}/{found[1]}"
+        kind = content_type or self.scenario.content_type or self.spec.content_type or DEFAULT_CONTENT_TYPE
+        return PayloadSource(path, kind)
+
+
+def read_job(
+    job: Job,
+    *,
+    profile: Profile = "relaxed",
+    plugins: Collection[str] = (),
+    payload_root: str = "",
+    own: Collection[str] = (),
+) -> ReadJob:
+    """Read and check a job. plugins, payload_root, own: as for `load_job`. Raises SpecError with every problem."""
+    if isinstance(job, JobSpec):
+        return ReadJob(job)
+    if isinstance(job, (str, os.PathLike)):
+        file, spec = load_job(os.fspath(job), profile, plugins=plugins, payload_root=payload_root, own=own)
+        return ReadJob(spec, file.loadtest)
+    return ReadJob(parse_job(job, profile))
+
+
+def plan_job(
+    job: ReadJob,
+    *,
+    target: str | TargetRef | None = None,
+    payload: str | os.PathLike[str] | None = None,
+    content_type: str | None = None,
+    options: RunOptions | None = None,
+    workers: int = 1,
+    arrivals: Arrivals | None = None,
+    in_flight_limit: int | None = None,
+) -> Plan:
+    """The load test of a job that was read; the one place where its target and its payload are chosen. See `plan`."""
+    spec = job.spec
     if spec.traffic is None and arrivals is None:
         raise SpecError(
             [
@@ -84,17 +162,17 @@ def plan(
                 )
             ]
         )
-    chosen = scenario.options if options is None else options
+    chosen = job.scenario.options if options is None else options
     ratio = chosen.max_error_ratio
-    path = payload if payload is not None else scenario.payload_path
+    ref = target if isinstance(target, TargetRef) else job.target(target)
+    if ref is None:
+        advice = "give one, such as sagemaker:my-endpoint, http://127.0.0.1:8080/invocations or mock:servers=4"
+        raise SpecError([Problem("target", "", "the job names no endpoint, and instances are not provisioned", advice)])
     made = Plan(
         curve=_ONE_USER if spec.traffic is None else curve_of(spec.traffic, chosen),
         stop=spec.stop if ratio is None else replace(spec.stop, max_error_ratio=ratio),
-        target=_target(target, spec, scenario),
-        payload=PayloadSource(
-            path=None if path is None else os.fspath(path),
-            content_type=content_type or scenario.content_type or spec.content_type or DEFAULT_CONTENT_TYPE,
-        ),
+        target=ref,
+        payload=job.payload(ref, None if payload is None else os.fspath(payload), content_type),
         options=chosen,
         limit_s=spec.duration_s,
         workers=workers,
@@ -114,9 +192,9 @@ def start(
     on_window: called with each window, on a thread of the run's. choices: as for `plan`.
     Raises what `plan` raises; what fails later is raised by `Run.result`.
     """
-    spec, _ = _read(job, profile, _allowed(choices), choices.get("payload_root", ""))
+    read, plan = _planned(job, profile, choices)
     call = None if on_window is None else (lambda window, _progress: on_window(window))
-    return spawn.start(plan(job, profile=profile, **choices), on_window=call, job=dict(spec.request), label=spec.name)
+    return spawn.start(plan, on_window=call, job=dict(read.spec.request), label=read.spec.name)
 
 
 def run(job: Job, **choices: Any) -> RunResult:
@@ -131,36 +209,18 @@ def simulate(
 
     Arguments and errors as for `start`; SpecError if the target is not a mock.
     """
-    spec, _ = _read(job, profile, _allowed(choices), choices.get("payload_root", ""))
-    labels = {"job": dict(spec.request), "label": spec.name}
-    return sim.simulate(plan(job, profile=profile, **choices), on_window=on_window, **labels)
+    read, plan = _planned(job, profile, choices)
+    return sim.simulate(plan, on_window=on_window, job=dict(read.spec.request), label=read.spec.name)
 
 
-def _allowed(choices: Mapping[str, Any]) -> list[str]:
-    """Plug-ins that a job file may name: those that the caller names itself."""
-    return [*choices.get("allow_plugins", ()), *filter(None, [_ref_of(choices.get("target"))])]
+def _planned(job: Job, profile: Profile, choices: Mapping[str, Any]) -> tuple[ReadJob, Plan]:
+    chosen = dict(choices)
+    plugins, root = chosen.pop("allow_plugins", ()), chosen.pop("payload_root", "")
+    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=_own(chosen))
+    return read, plan_job(read, **chosen)
 
 
-def _ref_of(target: str | TargetRef | None) -> str | None:
-    return target.ref if isinstance(target, TargetRef) else target
-
-
-def _read(
-    job: Job, profile: Profile, plugins: Collection[str] = (), payload_root: str = ""
-) -> tuple[JobSpec, ScenarioOptions]:
-    if isinstance(job, JobSpec):
-        return job, ScenarioOptions()
-    if isinstance(job, (str, os.PathLike)):
-        file, spec = load_job(os.fspath(job), profile, plugins=plugins, payload_root=payload_root)
-        return spec, file.loadtest
-    return parse_job(job, profile), ScenarioOptions()
-
-
-def _target(target: str | TargetRef | None, spec: JobSpec, scenario: ScenarioOptions) -> TargetRef:
-    if isinstance(target, TargetRef):
-        return target
-    ref = target or scenario.target or next((f"sagemaker:{name}" for name in spec.endpoints), None)
-    if ref is None:
-        advice = "give one, such as sagemaker:my-endpoint, http://127.0.0.1:8080/invocations or mock:servers=4"
-        raise SpecError([Problem("target", "", "the job names no endpoint, and instances are not provisioned", advice)])
-    return TargetRef(ref, scenario.target_options)
+def _own(choices: Mapping[str, Any]) -> list[str]:
+    """What the caller chooses itself, so that a job file does not: a `TargetRef` brings its options."""
+    own = [name for name in ("target", "payload") if choices.get(name) is not None]
+    return [*own, *OPTIONS] if isinstance(choices.get("target"), TargetRef) else own

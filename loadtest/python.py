@@ -1,9 +1,10 @@
 """How a Python process of ours is started: with our own package, and with nothing from the working folder by accident.
 
 `python -m` puts the working folder, and PYTHONPATH any other, before the standard library: a file there that is called
-random.py, json.py or loadtest.py would take the place of the module of that name. So a child is started with `-P`, is
-told where this very package lies, and searches what its parent can import only after everything else: a plug-in
-target, `package.module:Name`, is found in the working folder all the same.
+random.py, json.py or loadtest.py would take the place of the module of that name, and one called brotli.py of a module
+that a library would like to have and does without. So a child is started with `-P`, is told where this very package
+lies, and searches what its parent can import only after everything else. The working folder is no place to search
+until a plug-in target, `package.module:Name`, is asked for (`search_working_folder`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["child_environment", "python_command"]
+__all__ = ["child_environment", "python_command", "search_working_folder"]
 
 _ROOT = str(Path(__file__).parent)
 _BOOT = """
@@ -52,8 +53,14 @@ _INHERITED = (
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """The command of a child that runs `module` of this package, as `python -m` would."""
-    paths = os.pathsep.join([*(path for path in sys.path if path), os.getcwd()])
+    paths = os.pathsep.join(path for path in sys.path if path)
     return [sys.executable, "-P", "-c", _BOOT, _ROOT, paths, module, *arguments]
+
+
+def search_working_folder() -> None:
+    """From now on modules are found in the working folder, too, after everywhere else: a plug-in and its own."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def child_environment(extra: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, str]:

@@ -34,9 +34,12 @@ def recommender(**options: Any) -> Iterator[EmulatorServer]:
     options: of loadtest.emulator.server.EmulatorOptions. The address is the server's `url`. moto keeps its state per
     process, so it is emptied before and after: two of these at once in one process share it.
     """
-    from loadtest.emulator.server import EmulatorOptions, EmulatorServer
+    from loadtest.emulator.extra import emulator_server
 
-    server = EmulatorServer(EmulatorOptions(**{"port": 0, "engine": "sim", **options}))
+    emulator = emulator_server()
+    server: EmulatorServer = emulator.EmulatorServer(
+        emulator.EmulatorOptions(**{"port": 0, "engine": "sim", **options})
+    )
     try:
         server.forget_neighbour()
         server.start()

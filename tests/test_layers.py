@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-PACKAGE = Path(__file__).parent.parent / "loadtest"
+PACKAGE = ROOT / "loadtest"
 
 # Room -> (rooms that it may import, third-party packages), from the ground floor up; a room may import itself. A room
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
@@ -24,6 +25,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "version": (set(), set()),
     "cache": (set(), set()),
     "loopback": (set(), set()),
+    "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "core": ({"errors"}, NUMBERS),
@@ -34,39 +36,39 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
-    "endpoint": ({"errors"}, set()),
-    "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
+    "endpoint": ({"errors", "core.request"}, set()),
+    "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "version", "targets", "engine", "engine.generator", *CORE},
-        {"gevent", "locust"},
+        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
         {"errors", "payload", "targets", "engine", "engine.cluster", "engine.parent", *CORE},
         {"gevent", "locust"},
     ),
     "engine.parent": (
-        {"errors", "version", "python", "endpoint", "mock", "targets", "engine", "engine.cluster", *CORE},
+        {"errors", "version", "python", "endpoint", "mock", "payload", "targets", "engine", "engine.cluster", *CORE},
         set(),
     ),
     "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "web", "wire", *CORE},
-        {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
+        {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", "web", *CORE),
+            *("engine", "engine.parent", "jobfile", "mock", "report", "targets", "web", *CORE),
         },
         {"click", "rich"},
     ),
@@ -74,7 +76,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
 SPLIT = ("core", "engine", "targets")
 # Modules of a patched process: nothing of the parent's side may import them.
 PATCHED_NAMES = (
-    *("cluster.master", "cluster.runners", "cluster.worker", "generator.arrival_swarm", "generator.child"),
+    *("cluster.door", "cluster.master", "cluster.post", "cluster.runners", "cluster.worker"),
+    *("generator.arrival_swarm", "generator.child"),
     *("generator.generator", "generator.link", "generator.probe", "generator.session", "generator.swarm"),
     "generator.timer",
 )
@@ -85,6 +88,7 @@ ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
     "jinja2": {"report/html/render.py"},
     "vl_convert": {"report/html/library.py"},
+    "zmq": {"engine/cluster/runners.py"},
     "boto3": {
         "targets/boto.py",
         "payload/s3.py",
@@ -97,6 +101,7 @@ GEVENT_IN_ENGINE = {f"engine/{name.replace('.', '/')}.py" for name in PATCHED_NA
 CORE_FORBIDDEN = {"time", "socket", "threading", "os", "subprocess", "asyncio", "random", "select"}
 PURE = {"core", "wire", "endpoint"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines
 
 
 def _imports(source: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
@@ -217,6 +222,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),
+        ("folders.py", "from loadtest.loopback import is_loopback"),
         ("core/plain.py", "from .measure import window"),
     ],
 )
@@ -273,6 +279,29 @@ def test_no_circle_between_modules() -> None:
     assert _circles(_edges()) == []
     planted = {"core/measure/histogram.py": "\nfrom loadtest.core.measure.counters import merged\n"}
     assert _circles(_edges(planted)) != [], "the test can fail"
+
+
+def too_long(source: str) -> list[str]:
+    """What of a file is longer than one can take in: itself, or a function (with its docstring)."""
+    lines = len(source.splitlines())
+    found = [f"{lines} lines"] if lines > LONGEST_FILE else []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            found += [f"{node.name}: {lines} lines"] if lines > LONGEST_FUNCTION else []
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_no_file_and_no_function_is_longer_than_one_can_take_in(path: Path) -> None:
+    assert too_long(path.read_text()) == []
+
+
+def test_too_long_is_found() -> None:
+    assert too_long("x = 1\n" * 300) == []
+    assert too_long("x = 1\n" * 301) == ["301 lines"]
+    assert too_long("def f():\n" + "    x = 1\n" * 59) == []
+    assert too_long("class C:\n    async def f():\n" + "        x = 1\n" * 60) == ["f: 61 lines"]
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=_name)

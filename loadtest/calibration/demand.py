@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadtest.calibration.fit import Demand
 from loadtest.core.request.spec import StopConditions
 from loadtest.core.traffic.arrivals import Arrivals
+from loadtest.core.traffic.plan import TargetRef
 from loadtest.endpoint.latency import LatencyModel
 from loadtest.endpoint.samples import read_samples
 from loadtest.endpoint.settings import MockSettings
@@ -14,7 +15,7 @@ __all__ = ["demand_of"]
 
 
 def demand_of(
-    target: str | None, peak_users: int, stop: StopConditions, arrivals: Arrivals | None = None
+    target: TargetRef | None, peak_users: int, stop: StopConditions, arrivals: Arrivals | None = None
 ) -> Demand | None:
     """The demand of a job on `target`; None: nothing says.
 
@@ -24,8 +25,8 @@ def demand_of(
     """
     if arrivals is not None:
         return Demand(arrivals.rate_per_s, "--rate", estimate=False)
-    if target is not None and target.startswith("mock:"):
-        per_s = _mock_per_s(target, peak_users)
+    if target is not None and target.is_mock:
+        per_s = _mock_per_s(target.rest, peak_users)
         if per_s is not None:
             return Demand(per_s, "the mock's service time")
     if stop.max_invocations_per_min is not None:
@@ -33,9 +34,9 @@ def demand_of(
     return None
 
 
-def _mock_per_s(target: str, peak_users: int) -> float | None:
+def _mock_per_s(mock: str, peak_users: int) -> float | None:
     try:
-        settings = MockSettings.parse(target)
+        settings = MockSettings.parse(mock)
         samples = read_samples(settings.samples) if settings.samples else ()
     except SpecError:
         return None  # whoever opens the target says what is wrong with it

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.window import Window
+from loadtest.core.traffic.plan import TargetRef
 
 __all__ = ["SCHEMA_VERSION", "Calibration", "Ceiling", "Demand", "Fit", "PathName", "ceiling_of", "fit", "path_of"]
 
@@ -112,10 +113,9 @@ def fit(ceiling: Ceiling, demand: Demand, workers: int, cores: int) -> Fit:
     return Fit(needed <= min(workers, cores), needed if needed <= cores else None)
 
 
-def path_of(target: str, endpoint_url: str | None = None) -> PathName | None:
+def path_of(target: TargetRef) -> PathName | None:
     """Which ceiling a target's traffic is under; None: one that is not calibrated (boto3, plug-ins)."""
-    scheme = target.partition(":")[0]
-    if scheme == "sagemaker":
-        return "http" if (endpoint_url or "").startswith("http://") else "https"
+    if target.scheme == "sagemaker":
+        return "http" if TargetRef(str(target.options.get("endpoint_url") or "")).scheme == "http" else "https"
     known: Mapping[str, PathName] = {"null": "null", "mock": "http", "http": "http", "https": "https"}
-    return known.get(scheme)
+    return known.get(target.scheme)

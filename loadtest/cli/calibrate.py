@@ -61,10 +61,10 @@ def fit_line(
 ) -> str | None:
     """Whether this machine is enough for a job, by its calibration; None: not known (no calibration, no estimate)."""
     calibration = calibration_store.load()
-    demand = demand_of(None if target is None else target.ref, peak_users, stop, arrivals)
+    demand = demand_of(target, peak_users, stop, arrivals)
     if calibration is None or demand is None:
         return None
-    path = "https" if target is None else path_of(target.ref, target.options.get("endpoint_url"))
+    path = "https" if target is None else path_of(target)
     ceiling = None if path is None else calibration.ceiling(path)
     if ceiling is None:
         return None

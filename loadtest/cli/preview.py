@@ -8,13 +8,12 @@ from typing import Any, cast, get_args
 
 import click
 
+import loadtest.api as api
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions, SpawnReading, Stairs, StairsReading
 from loadtest.core.traffic.chart import draw
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
-from loadtest.core.traffic.plan import TargetRef
-from loadtest.jobfile.jobfile import JobFile, load_job
 
 __all__ = ["command"]
 
@@ -47,15 +46,16 @@ def command(
     file: str, as_json: bool, profile: str, stairs_duration: str | None, spawn: str | None, **given: Any
 ) -> None:
     """Show the traffic, the tests and the readings of a job FILE (JSON or YAML) without running it."""
-    job, spec = load_job(file, cast(Profile, profile), **permissions(given))
+    job = api.read_job(file, profile=cast(Profile, profile), **permissions(given))
+    spec = job.spec
     given = {"stairs_duration": stairs_duration, "spawn": spawn}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    options = dataclasses.replace(job.loadtest.options, **chosen)
+    options = dataclasses.replace(job.scenario.options, **chosen)
     curve = None if spec.traffic is None else curve_of(spec.traffic, options)
     if as_json:
         click.echo(json.dumps(_summary(spec, curve, options, profile), indent=2))
     else:
-        click.echo("\n".join([*_text(spec, curve, options), *_machine(job, spec, curve)]))
+        click.echo("\n".join([*_text(spec, curve, options), *_machine(job, curve)]))
 
 
 def _summary(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions, profile: str) -> dict[str, Any]:
@@ -95,13 +95,11 @@ def _text(spec: JobSpec, curve: TrafficCurve | None, options: RunOptions) -> lis
     return lines
 
 
-def _machine(job: JobFile, spec: JobSpec, curve: TrafficCurve | None) -> list[str]:
+def _machine(job: api.ReadJob, curve: TrafficCurve | None) -> list[str]:
     """Whether this machine is enough for the traffic, where that can be said."""
     if curve is None:
         return []
-    ref = job.loadtest.target or next((f"sagemaker:{name}" for name in spec.endpoints), None)
-    target = None if ref is None else TargetRef(ref, job.loadtest.target_options)
-    line = fit_line(target, curve.peak, spec.stop)
+    line = fit_line(job.target(), curve.peak, job.spec.stop)
     return ["", f"machine {line}"] if line else []
 
 

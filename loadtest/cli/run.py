@@ -6,10 +6,9 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -33,17 +32,15 @@ from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOption
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.unused import unused_members
-from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
-from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
 from loadtest.signals import heeded
-from loadtest.targets.reference import split_ref
 
 if TYPE_CHECKING:
     from loadtest.web.live import LivePage
@@ -90,15 +87,13 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
-    job, spec = load_job(file, cast(Profile, profile), **permissions(given))
-    with ExitStack() as scratch:
-        plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
-        code = _run_plan(plan, job, spec, given)
-    raise SystemExit(code)
+    job = api.read_job(file, profile=cast(Profile, profile), **permissions(given))
+    raise SystemExit(_run_plan(_plan(job, given), job, given))
 
 
-def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> int:
+def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     """Run it, print what came of it, return the exit code."""
+    spec = job.spec
     as_json, quiet = given["as_json"], given["quiet"]
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
@@ -128,26 +123,11 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     if missing:
         why = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         click.echo(f"not everything could be written to {path}: {why}", err=True)
-    code = exit_code(result, gate=given["gate"] or job.loadtest.gate, strict=given["strict"])
+    code = exit_code(result, gate=given["gate"] or job.scenario.gate, strict=given["strict"])
     return code or (EXIT_NOT_WRITTEN if missing else 0)
 
 
-def _with_samples(plan: Plan, spec: JobSpec, scratch: ExitStack, listening: bool) -> Plan:
-    """The plan with the job's own sample payload, if it has one, no other was given, and the target would read it."""
-    if plan.payload.path is not None or spec.sample_payload_url is None or plan.target.ref.startswith(("mock", "null")):
-        return plan
-    if listening:
-        rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
-        raise SpecError([Problem("--listen", spec.sample_payload_url, rule, "fetch it on each and give --payload")])
-    from loadtest.payload.s3 import fetch_archive
-
-    # Only now: whoever is killed leaves it behind.
-    folder = Path(scratch.enter_context(TemporaryDirectory(prefix="loadtest-")))
-    path = fetch_archive(spec.sample_payload_url, folder, plan.target.options)
-    return replace(plan, payload=replace(plan.payload, path=str(path)))
-
-
-def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
+def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
     """The plan of the file, with what the command line says instead."""
     if given["target"] and given["endpoint_name"]:
         problem = Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")
@@ -156,17 +136,14 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
     flags_of = {name: f"--{name.removesuffix('_s').replace('_', '-')}" for name in names}
     if problems := [p for name in names if (p := check_option(name, given[name], flags_of[name])) is not None]:
         raise SpecError(problems)  # the same bounds as in a job file
-    options = replace(job.loadtest.options, **{name: given[name] for name in names})
+    options = replace(job.scenario.options, **{name: given[name] for name in names})
     flags = {name: value for name, value in given.items() if name.startswith("option_")}
     ref = f"sagemaker:{given['endpoint_name']}" if given["endpoint_name"] else given["target"]
-    if ref is None:
-        ref = job.loadtest.target or next((f"sagemaker:{name}" for name in spec.endpoints), None)
-    target = ref and TargetRef(ref, {**job.loadtest.target_options, **target_options(flags)})
-    return api.plan(
-        spec,
-        target=target,
-        payload=given["payload"] or job.loadtest.payload_path,
-        content_type=given["content_type"] or job.loadtest.content_type,
+    return api.plan_job(
+        job,
+        target=job.target(ref, target_options(flags)),
+        payload=given["payload"],
+        content_type=given["content_type"],
         options=options,
         workers=workers_of(given),
         arrivals=arrivals_of(given, options.seed),
@@ -285,9 +262,8 @@ def _holds_something(path: Path) -> bool:
 def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     """What the traffic went to, and what the job asked for that one target cannot stand for."""
     info: dict[str, Any] = {"target": plan.target.ref, "payload": plan.payload.path or "one small JSON document"}
-    scheme, name = split_ref(plan.target.ref)
-    if scheme in ("sagemaker", "boto3"):
-        info["endpoint_name"] = name
+    if plan.target.scheme in ("sagemaker", "boto3"):
+        info["endpoint_name"] = plan.target.rest
     info["not_used"] = [asdict(each) for each in unused_members(spec.request, info.get("endpoint_name"))]
     if spec.configurations:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]

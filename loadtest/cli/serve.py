@@ -86,9 +86,10 @@ def command(
     """
     _check(upstream, account)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    from loadtest.emulator.server import EmulatorOptions, EmulatorServer
+    from loadtest.emulator.extra import emulator_server
 
-    options = EmulatorOptions(
+    emulator = emulator_server()
+    options = emulator.EmulatorOptions(
         host=host,
         port=port,
         engine=engine,
@@ -110,7 +111,7 @@ def command(
             fg="yellow",
             err=True,
         )
-    _serve(EmulatorServer(options))
+    _serve(emulator.EmulatorServer(options))
 
 
 def _serve(server: EmulatorServer) -> None:

@@ -61,7 +61,13 @@ def live_page(address: tuple[str, int] | None, plan: Plan, title: str) -> Iterat
         yield None
         return
     # Only here: a run without it starts without a server, templates and charts.
-    from loadtest.web.live import LivePage
+    try:
+        from loadtest.web.live import LivePage
+    except ModuleNotFoundError as problem:
+        advice = "pip install 'loadtest[report]'"
+        raise SpecError(
+            [Problem("--web", "", f"needs a package that is not installed: {problem.name}", advice)]
+        ) from None
 
     with LivePage(plan, title, *address) as page:
         click.echo(f"live page: {page.url}", err=True)

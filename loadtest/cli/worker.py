@@ -11,6 +11,7 @@ import click
 
 from loadtest.cli.worker_flags import token_env, token_flag
 from loadtest.engine.cluster.choice import WorkerChoice
+from loadtest.engine.messages import failure_text
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.signals import heeded
@@ -27,24 +28,31 @@ __all__ = ["command"]
     type=click.Path(exists=True, file_okay=False),
     help="The run may send files below this folder.  [default: none, only the built-in body]",
 )
+@click.option("--allow-profile", "profiles", multiple=True, help="A profile of this machine's that may sign for it.")
+@click.option(
+    "--allow-endpoint-url",
+    "endpoint_urls",
+    multiple=True,
+    help="Where signed requests may go besides AWS's own addresses and loopback.",
+)
 @token_flag
 def command(
-    master_host: str, master_port: int, plugins: tuple[str, ...], payload_root: str | None, token_file: Path | None
+    master_host: str, master_port: int, payload_root: str | None, token_file: Path | None, **allowed: tuple[str, ...]
 ) -> None:
     """Join the run at --master-host and --master-port as one of its load generators, until it is over.
 
     It waits up to ten minutes for the run, as the run waits for it.
 
     The plan comes from the master; credentials, payload files and plug-ins are this machine's own, and what of them
-    the run may use is said here. Both sides show that they know the same secret before a plan is sent. What follows
-    is neither encrypted nor authenticated: use it in a trusted network only.
+    the run may use is said here. Both sides show that they know the same secret before a plan is sent, and seal what
+    they say by it. Nothing is encrypted: use it in a network whose listeners you trust.
     """
     try:
         socket.getaddrinfo(master_host, master_port)
     except (OSError, UnicodeError) as problem:
         raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
     env = token_env(token_file, master_host, "--master-host")
-    choice = WorkerChoice(plugins, payload_root or "")
+    choice = WorkerChoice(payload_root=payload_root or "", **allowed)
     worker = GeneratorProcess("worker", master_host, str(master_port), env={**env, **choice.environment()})
     asked = 0
 
@@ -59,12 +67,12 @@ def command(
     for number in heeded("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(number, end)
     click.echo(f"waiting for a run at {master_host}:{master_port}", err=True)
-    problems: list[str] = []
+    why = ""
     for message in worker.messages():
         if message is not None and message["kind"] == "failed":
-            problems = list(message["problems"])
+            why = failure_text(message)
     code = worker.close()
     if asked:
         raise SystemExit(130)
-    if problems or code:
-        raise EngineError("; ".join(problems) or "\n".join(worker.log) or f"the worker ended with code {code}")
+    if why or code:
+        raise EngineError(why or "\n".join(worker.log) or f"the worker ended with code {code}")

@@ -9,17 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from loadtest.engine.cluster.handshake import LEAST_TOKEN, TOKEN_VARIABLE
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
 from loadtest.errors import Problem, SpecError
-from loadtest.loopback import is_loopback
 
 __all__ = ["listen_of", "token_env", "token_flag", "worker_flags", "workers_of"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_SAME = (
-    f"put the same secret of at least {LEAST_TOKEN} characters into {TOKEN_VARIABLE} or --token-file on every machine"
-)
 
 
 def token_flag(command: Command) -> Command:
@@ -74,9 +69,5 @@ def token_env(token_file: Path | None, host: str, flag: str) -> dict[str, str]:
         except (OSError, ValueError) as problem:
             why = problem.strerror if isinstance(problem, OSError) else "it is no text"
             raise SpecError([Problem(where, str(token_file), f"cannot be read: {why}")]) from None
-    if text and len(text) < LEAST_TOKEN:
-        raise SpecError([Problem(where, "", f"has fewer than {LEAST_TOKEN} characters", _SAME)])
-    if not text and not is_loopback(host):
-        rule = "whoever reaches it could take part, and there is no secret to tell them by"
-        raise SpecError([Problem(flag, host, rule, _SAME)])
+    check_token(text, host, flag, where)
     return {TOKEN_VARIABLE: text} if text else {}

@@ -9,18 +9,19 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from loadtest.core.request.s3 import s3_object
 from loadtest.emulator.clients import InsideClients
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["Catalogue"]
+__all__ = ["ModelCatalogue"]
 
 _log = logging.getLogger(__name__)
 
 
-class Catalogue:
+class ModelCatalogue:
     """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
 
     def __init__(self, clients: InsideClients) -> None:
@@ -53,13 +54,15 @@ class Catalogue:
 
         Raises SpecError if it cannot be read.
         """
-        bucket, key = _bucket_and_key(url)
+        found = s3_object(url)
         url = redacted(url)
+        if found is None:
+            raise SpecError([Problem("SamplePayloadUrl", url, "names no object in S3", "write s3://BUCKET/KEY")])
         host = urlsplit(url).hostname or ""
         if urlsplit(url).scheme != "s3" and (is_own(host) or is_link_local(host)):
             raise SpecError([Problem("SamplePayloadUrl", url, "names this machine or its network, not S3")])
         try:
-            answer = self._clients.client("s3").get_object(Bucket=bucket, Key=key)
+            answer = self._clients.client("s3").get_object(Bucket=found[0], Key=found[1])
             content: bytes = answer["Body"].read()
         except (ClientError, BotoCoreError) as problem:
             raise SpecError(
@@ -81,16 +84,3 @@ def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
         content_types=tuple(specification.get("SupportedContentTypes") or ()),
         instance_types=tuple(specification.get("SupportedRealtimeInferenceInstanceTypes") or ()),
     )
-
-
-def _bucket_and_key(url: str) -> tuple[str, str]:
-    """s3://bucket/key, https://bucket.s3.region.amazonaws.com/key, or https://host/bucket/key."""
-    parts = urlsplit(url)
-    path = parts.path.lstrip("/")
-    if parts.scheme == "s3":
-        return parts.netloc, path
-    head, dot, _ = parts.netloc.partition(".s3")
-    if dot:
-        return head, path
-    bucket, _, key = path.partition("/")
-    return bucket, key

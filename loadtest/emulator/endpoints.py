@@ -17,7 +17,8 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from loadtest.core.request.spec import Serverless
-from loadtest.emulator.catalogue import Catalogue
+from loadtest.core.traffic.plan import TargetRef
+from loadtest.emulator.catalogue import ModelCatalogue
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
@@ -106,8 +107,9 @@ class Endpoints:
 
     def _mock_url(self, name: str, fleet: Fleet, target: str | None) -> str | None:
         stand_in = fleet.file.endpoints.get(name)
-        if stand_in is not None and stand_in.target is not None and stand_in.target.startswith("mock:"):
-            return self._served((name, ""), lambda: MockSettings.parse(str(stand_in.target)))
+        ref = TargetRef(stand_in.target or "") if stand_in is not None else None
+        if ref is not None and ref.is_mock:
+            return self._served((name, ""), lambda: MockSettings.parse(ref.rest))
         with self._lock:
             variants = self._variants.get(name)
         if variants is None:
@@ -166,7 +168,7 @@ class Endpoints:
         """What is known of a model, and its environment."""
         if name is None or self._clients is None:
             return ModelFacts(), {}
-        facts = Catalogue(self._clients).model(name) or ModelFacts()
+        facts = ModelCatalogue(self._clients).model(name) or ModelFacts()
         try:
             model = self._clients.client("sagemaker").describe_model(ModelName=name)
         except ClientError:

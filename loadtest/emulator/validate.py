@@ -204,16 +204,17 @@ def _itself(value: Any) -> Any:
     return value
 
 
+# Letters, separators, numbers and the underscore: the classes of Unicode in the patterns here (of tags), which `re` has
+# under other names: \w, and the separators one by one.
+_JAVA_CLASSES = r"\p{L}\p{Z}\p{N}_"
+_PYTHON_CLASSES = "\\w \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
 @cache
 def _compiled(pattern: str) -> Callable[[str], bool]:
     r"""Does a text match a Java pattern as a whole? \d, \w and \s are ASCII there, \p{..} is Unicode."""
-    if r"\p" in pattern:
-        # The standard library's `re` has no \p{..}.
-        import regex
-
-        unicode_classes = regex.compile(pattern)
-        return lambda text: unicode_classes.fullmatch(text) is not None
-    compiled = re.compile(pattern, re.ASCII)
+    translated = pattern.replace(_JAVA_CLASSES, _PYTHON_CLASSES)
+    compiled = re.compile(translated, 0 if translated != pattern else re.ASCII)
     return lambda text: compiled.fullmatch(text) is not None
 
 

@@ -10,17 +10,21 @@ from loadtest.errors import Problem, SpecError
 __all__ = ["MAX_SAMPLES", "read_samples"]
 
 MAX_SAMPLES = 10_000_000
+MAX_BYTES = 1 << 28
 
 
 def read_samples(path: str | Path) -> tuple[float, ...]:
     """Latencies in ms, one a line; blank lines and what follows a `#` are skipped.
 
-    Raises SpecError if the file cannot be read, holds no value, more than MAX_SAMPLES, or one that is not a finite
-    number of at least 0 (up to ten such lines are named).
+    Raises SpecError if it is no regular file, cannot be read, holds no value, more than MAX_SAMPLES, or one that is
+    not a finite number of at least 0 (up to ten such lines are named).
     """
     values: list[float] = []
     problems: list[Problem] = []
     try:
+        # A pipe or a device might never end.
+        if Path(path).stat().st_size > MAX_BYTES or not Path(path).is_file():
+            raise ValueError(f"it is no regular file of at most {MAX_BYTES >> 20} MiB")
         with open(path, encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
                 text = line.partition("#")[0].strip()
@@ -33,7 +37,7 @@ def read_samples(path: str | Path) -> tuple[float, ...]:
                     values.append(value)
                 if len(problems) == 10 or len(values) > MAX_SAMPLES:
                     break
-    except (OSError, UnicodeDecodeError) as problem:
+    except (OSError, ValueError) as problem:
         problems.append(Problem(str(path), "", f"the samples cannot be read: {problem}"))
     if len(values) > MAX_SAMPLES:
         problems.append(Problem(str(path), "", f"has more than {MAX_SAMPLES} values"))

@@ -12,18 +12,28 @@ child -> parent     listening a master waits for workers on this port
                     starts   users started and stopped since the last such message: the schedule's audit
                     stopping the decision: reason and evidence; requests in flight are being drained
                     done     all is over; totals that no window holds; the workers again
-                    failed   it cannot go on: fault "spec", "target" or "engine", and why
+                    failed   it cannot go on: whose fault it is, and the problems, each with its members (`failure`)
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 
-__all__ = ["CHILD_KINDS", "JOIN_S", "PARENT_KINDS", "Lines", "encode"]
+__all__ = [
+    "CHILD_KINDS",
+    "JOIN_S",
+    "PARENT_KINDS",
+    "MessageLines",
+    "encode",
+    "failure",
+    "failure_text",
+    "heard_failure",
+]
 
 JOIN_S = 600.0  # so long do a run and workers that somebody starts elsewhere wait for each other
 
@@ -36,7 +46,29 @@ def encode(kind: str, **members: Any) -> bytes:
     return json.dumps({"kind": kind, **members}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-class Lines:
+def failure(problem: Exception) -> dict[str, Any]:
+    """Members of the message `failed` that tells of an exception."""
+    if isinstance(problem, SpecError):
+        return {"fault": "spec", "problems": [asdict(each) for each in problem.problems]}
+    text = str(problem) if isinstance(problem, LoadtestError) else f"{type(problem).__name__}: {problem}"
+    fault = "target" if isinstance(problem, TargetError) else "engine"
+    return {"fault": fault, "problems": [asdict(Problem("", "", text))]}
+
+
+def heard_failure(message: Mapping[str, Any]) -> LoadtestError:
+    """The exception that a message `failed` tells of, as its sender had it."""
+    problems = [Problem(**each) for each in message["problems"]]
+    if message["fault"] == "spec":
+        return SpecError(problems)
+    return (TargetError if message["fault"] == "target" else EngineError)("; ".join(each.rule for each in problems))
+
+
+def failure_text(message: Mapping[str, Any]) -> str:
+    """What a message `failed` says, on one line."""
+    return "; ".join(str(heard_failure(message)).splitlines())
+
+
+class MessageLines:
     """Splits received bytes into messages, however they were cut on the way.
 
     kinds: the message kinds that may come this way.

@@ -75,10 +75,10 @@ def simulate(
 
 def server_of(target: TargetRef) -> Server:
     """The model of a `mock:` reference. Raises SpecError if it is another one, or wrong."""
-    if not target.ref.startswith("mock:"):
+    if not target.is_mock:
         rule = "only the model of a mock endpoint can be run in virtual time"
         raise SpecError([Problem("target", target.ref, rule, "give mock:servers=4,service_ms=20 or the like")])
-    settings = MockSettings.parse(target.ref)
+    settings = MockSettings.parse(target.rest)
     return LatencyModel(settings, read_samples(settings.samples) if settings.samples else ()).arrive
 
 

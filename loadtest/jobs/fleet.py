@@ -131,9 +131,10 @@ class Fleet:
         stand_in, url = self._stand_in(subject)
         if stand_in.target is not None or url is not None:
             ref = stand_in.target or f"{url}/endpoints/{subject.endpoint_name}/invocations"
-            if not self._live and not ref.startswith("mock:"):
+            target = TargetRef(ref, stand_in.options)
+            if not self._live and not target.is_mock:
                 raise TargetError(f"{ref} is real: it can only be tested in real time, not with the engine sim")
-            return OpenEndpoint(TargetRef(ref, stand_in.options), instances=stand_in.instance_count)
+            return OpenEndpoint(target, instances=stand_in.instance_count)
         instance_type = stand_in.instance_type or subject.instance_type
         behaviour = self.behaviour(facts, instance_type, subject.serverless, subject.environment)
         # From the label, not the random endpoint name: the same job gives the same figures in virtual time.

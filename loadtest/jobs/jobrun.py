@@ -16,6 +16,7 @@ from typing import Any
 
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest
+from loadtest.core.result.description import hardware, model_configuration
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
@@ -26,10 +27,10 @@ from loadtest.jobs.search import default_tests
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
-from loadtest.jobs.testrun import Bench, load_of, run_test
+from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
-__all__ = ["Ending", "JobRun", "PayloadReader", "Surroundings"]
+__all__ = ["Ending", "JobContext", "JobRun", "PayloadReader"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent."""
 
     store: JobStore
@@ -63,7 +64,7 @@ class Ending:
 class JobRun:
     """Runs the tests of one job. The job's own status is its caller's business."""
 
-    def __init__(self, surroundings: Surroundings, job: JobRow, signal: StopSignal) -> None:
+    def __init__(self, surroundings: JobContext, job: JobRow, signal: StopSignal) -> None:
         self._around = surroundings
         self._job = job
         self._signal = signal
@@ -92,7 +93,7 @@ class JobRun:
                 self._around.store.put_steps(job.name, failed)
                 return self._ended(Status.FAILED, reason)
             fleet, around = self._around.fleet, self._around
-            bench = Bench(
+            bench = BenchmarkContext(
                 job_name=job.name,
                 spec=spec,
                 facts=job.facts,
@@ -116,7 +117,7 @@ class JobRun:
         """The store's clock."""
         return self._around.store.now_s()
 
-    def begin(self, bench: Bench, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
+    def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
         store, started_s = self._around.store, self._begin_s + at_s
         duration_s = bench.spec.duration_s
@@ -209,7 +210,7 @@ class JobRun:
 @dataclass(frozen=True, slots=True)
 class _One:
     job: JobRun
-    bench: Bench
+    bench: BenchmarkContext
 
     def __call__(self, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         return self.job.begin(self.bench, test, step, at_s)
@@ -259,15 +260,11 @@ def _hardware(configuration: EndpointConfiguration | None) -> dict[str, Any]:
     if configuration is None:
         return {}
     serverless = configuration.serverless
-    if serverless is None:
-        return {"InstanceType": configuration.instance_type}
-    return {"ServerlessConfig": {"MemorySizeInMB": serverless.memory_mb, "MaxConcurrency": serverless.max_concurrency}}
+    sizes = None if serverless is None else (serverless.memory_mb, serverless.max_concurrency)
+    return hardware(configuration.instance_type, sizes)
 
 
 def _model(test: LoadTest) -> dict[str, Any]:
     configuration = test.configuration
-    parameters = [{"Key": name, "ValueType": "string", "Value": value} for name, value in test.environment]
-    model: dict[str, Any] = {"EnvironmentParameters": parameters}
-    if configuration is not None and configuration.inference_specification is not None:
-        model["InferenceSpecificationName"] = configuration.inference_specification
-    return model
+    specification = None if configuration is None else configuration.inference_specification
+    return model_configuration(dict(test.environment), specification)

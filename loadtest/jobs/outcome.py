@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.request.spec import Serverless
+from loadtest.core.result import description
 from loadtest.core.result.metrics import (
     cost_per_hour,
     cost_per_inference,
@@ -80,11 +80,8 @@ def recommendation_metrics(
     """
     count = 1 if serverless is not None else initial_instance_count(figures.per_min, target_per_min)
     invocations = max_invocations_per_min(figures.per_min, count)
-    metrics: dict[str, Any] = {
-        **costs(figures, instance_type, serverless, prices, count),
-        "MaxInvocations": invocations,
-        "ModelLatency": whole_ms(figures.latency_ms),
-    }
+    priced = costs(figures, instance_type, serverless, prices, count)
+    metrics = description.recommendation_metrics(invocations, figures.latency_ms, priced)
     if behaviour is not None:
         cpu_percent = behaviour.cpu_percent(figures.per_min)
         if cpu_percent is not None:
@@ -116,8 +113,3 @@ def costs(
             return {}
         per_hour = cost_per_hour(price, count)
     return {"CostPerHour": per_hour, "CostPerInference": cost_per_inference(per_hour, invocations)}
-
-
-def whole_ms(latency_ms: float) -> int:
-    """ModelLatency is an integer: rounded up, so that it is never better than measured; a met threshold stays met."""
-    return math.ceil(round(latency_ms, 6))

@@ -8,10 +8,10 @@ guide, interpret results; R1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.core.stats import plateau
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.jobs.fleet_file import FleetFile, SearchPlan
 from loadtest.jobs.models import ModelFacts
@@ -20,7 +20,6 @@ from loadtest.jobs.ranking import MAX_RECOMMENDATIONS
 __all__ = ["default_tests", "plateau_start", "search_curve", "search_options", "search_stop"]
 
 MAX_ERROR_RATIO = 0.01  # "or when 1 % of InvokeEndpoint calls fail"
-FLAT_GAIN = 0.10  # of the single-user rate, per added user: S6's limit of a throughput gain
 
 
 def default_tests(spec: JobSpec, facts: ModelFacts, file: FleetFile) -> tuple[LoadTest, ...]:
@@ -72,20 +71,14 @@ def search_options(plan: SearchPlan, options: RunOptions = RunOptions()) -> RunO
 def plateau_start(levels: Sequence[LevelResult]) -> LevelResult | None:
     """The level at which the invocations curve first begins to level out.
 
-    That is the first one whose successor brings, per added user, less than 10 % of what a single user brings; the last
-    good one if there is none. Levels that were hardly reached or had more than 1 % failures are no results.
-    None: there is no such level.
+    That is where the plateau begins (`core.stats.plateau`); the last good one if there is none. Levels that were hardly
+    reached or had more than 1 % failures are no results. None: there is no such level.
     """
     good = [level for level in levels if _usable(level)]
     if not good:
         return None
-    single_user_per_s = (good[0].throughput_per_s or 0.0) / good[0].users
-    for level, following in pairwise(good):
-        added = following.users - level.users
-        gain_per_s = ((following.throughput_per_s or 0.0) - (level.throughput_per_s or 0.0)) / added
-        if gain_per_s < FLAT_GAIN * single_user_per_s:
-            return level
-    return good[-1]
+    start = plateau.plateau_start([(level.users, level.throughput_per_s or 0.0) for level in good])
+    return good[-1 if start is None else start]
 
 
 def _usable(level: LevelResult) -> bool:

@@ -21,7 +21,7 @@ from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
 from loadtest.jobs.events import EventSink, NoEvents
 from loadtest.jobs.fleet import EndpointReader, Fleet
-from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
 from loadtest.jobs.models import ModelReader, check_facts, facts_of
@@ -244,7 +244,7 @@ def open_service(
         engine = SimEngine() if engine == "sim" else LiveEngine()
     fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, endpoint_reader=endpoint_reader)
     store = JobStore(state)
-    surroundings = Surroundings(
+    surroundings = JobContext(
         store=store,
         fleet=fleet,
         engine=engine,

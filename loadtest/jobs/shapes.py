@@ -7,43 +7,41 @@ API_InferenceRecommendationsJobStep.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from loadtest.core.result.description import Benchmark, Description, Performance, rendered
 from loadtest.jobs.ranking import ranked
 from loadtest.jobs.rows import JobRow, StepRow
 from loadtest.jobs.status import Status
 
 __all__ = ["described", "list_item", "step_item"]
 
-MAX_ENDPOINT_PERFORMANCES = 1
-
 
 def described(job: JobRow, steps: Sequence[StepRow]) -> dict[str, Any]:
     """DescribeInferenceRecommendationsJob's answer. Results appear when the job has ended, however it did (R8)."""
-    request = job.request
-    answer = _present(
-        JobName=job.name,
-        JobDescription=request.get("JobDescription"),
-        JobType=request["JobType"],
-        JobArn=job.arn,
-        RoleArn=request["RoleArn"],
-        Status=job.status.value,
-        CreationTime=job.created_s,
-        CompletionTime=job.completed_s,
-        LastModifiedTime=job.modified_s,
-        FailureReason=job.failure_reason,
-        InputConfig=request["InputConfig"],
-        StoppingConditions=request.get("StoppingConditions"),
+    shown = steps if job.status.final else ()
+    return rendered(
+        Description(
+            name=job.name,
+            arn=job.arn,
+            status=job.status.value,
+            request=job.request,
+            created_s=job.created_s,
+            modified_s=job.modified_s,
+            completed_s=job.completed_s,
+            failure_reason=job.failure_reason,
+            recommendations=[
+                Benchmark(step.recommendation_id, step.metrics, step.endpoint, step.model, step.started_s, step.ended_s)
+                for step in ranked(shown)
+            ],
+            performances=[
+                Performance(step.endpoint_name, step.endpoint_metrics)
+                for step in shown
+                if step.endpoint_metrics is not None
+            ],
+        )
     )
-    if job.status.final:
-        recommendations = [_recommendation(step) for step in ranked(steps)]
-        performances = [_performance(step) for step in steps if step.endpoint_metrics is not None]
-        if recommendations:
-            answer["InferenceRecommendations"] = recommendations
-        if performances:
-            answer["EndpointPerformances"] = performances[:MAX_ENDPOINT_PERFORMANCES]
-    return answer
 
 
 def list_item(job: JobRow) -> dict[str, Any]:
@@ -78,23 +76,6 @@ def step_item(job_name: str, step: StepRow) -> dict[str, Any]:
     )
     benchmark["ModelConfiguration"] = dict(step.model)
     return {"StepType": "BENCHMARK", "JobName": job_name, "Status": step.status.value, "InferenceBenchmark": benchmark}
-
-
-def _recommendation(step: StepRow) -> dict[str, Any]:
-    recommendation = _present(
-        RecommendationId=step.recommendation_id,
-        Metrics=step.metrics,
-        EndpointConfiguration=step.endpoint,
-        InvocationStartTime=step.started_s,
-        InvocationEndTime=step.ended_s,
-    )
-    recommendation["ModelConfiguration"] = dict(step.model)
-    return recommendation
-
-
-def _performance(step: StepRow) -> dict[str, Any]:
-    metrics: Mapping[str, Any] = step.endpoint_metrics or {}
-    return {"Metrics": dict(metrics), "EndpointInfo": {"EndpointName": step.endpoint_name}}
 
 
 def _present(**members: Any) -> dict[str, Any]:

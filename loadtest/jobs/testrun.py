@@ -11,6 +11,7 @@ from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.core.result.description import inference_metrics
 from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
@@ -26,7 +27,6 @@ from loadtest.jobs.outcome import (
     figures_of,
     recommendation_metrics,
     step_status_of,
-    whole_ms,
 )
 from loadtest.jobs.rows import StepRow
 from loadtest.jobs.search import search_curve, search_options, search_stop
@@ -34,7 +34,7 @@ from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
-__all__ = ["Bench", "Load", "load_of", "run_test"]
+__all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
 
 _LOG = logging.getLogger(__name__)
 SHUT_DOWN = "The service was shut down while the load test ran"
@@ -51,7 +51,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchmarkContext:
     """What every test of a job needs besides the test itself."""
 
     job_name: str
@@ -76,7 +76,7 @@ def load_of(spec: JobSpec, fleet: Fleet) -> Load:
 
 
 def run_test(
-    bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
@@ -113,7 +113,7 @@ def run_test(
 
 
 class _Log:
-    def __init__(self, bench: Bench, endpoint_name: str) -> None:
+    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
         self._events = bench.events
         self._stream = endpoint_stream(bench.job_name, endpoint_name)
 
@@ -121,7 +121,7 @@ class _Log:
         self._events.log(self._stream, text, time_s)
 
 
-def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:
+def _info(bench: BenchmarkContext, test: LoadTest) -> dict[str, Any]:
     """What a report says of the test besides its label."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
@@ -141,7 +141,9 @@ def _subject(test: LoadTest, step: StepRow) -> Subject:
     )
 
 
-def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None) -> RunResult:
+def _run(
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
         stop=bench.load.stop,
@@ -173,7 +175,7 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
 
 
 def _finished(
-    bench: Bench, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
     figures = figures_of(result, search=bench.load.search)
     status = step_status_of(result, figures, search=bench.load.search)
@@ -184,7 +186,7 @@ def _finished(
     if figures is None or status is Status.FAILED:
         return finished
     if test.configuration is None:
-        metrics = {"MaxInvocations": int(figures.per_min), "ModelLatency": whole_ms(figures.latency_ms)}
+        metrics = inference_metrics(figures.per_min, figures.latency_ms)
         return replace(finished, endpoint_metrics=metrics, per_instance_per_min=figures.per_min / endpoint.instances)
     serverless: Serverless | None = test.configuration.serverless
     target = bench.load.stop.max_invocations_per_min

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS
+from loadtest.core.result.description import (
+    Benchmark,
+    Description,
+    Performance,
+    hardware,
+    inference_metrics,
+    model_configuration,
+    recommendation_metrics,
+    rendered,
+)
 from loadtest.core.result.metrics import (
     cost_per_hour,
     cost_per_inference,
@@ -22,8 +32,8 @@ from loadtest.core.result.result import RunResult
 
 __all__ = ["describe"]
 
-ECHOED = ("JobName", "JobDescription", "JobType", "RoleArn", "InputConfig", "StoppingConditions")
 ACCOUNT, REGION = "000000000000", "us-east-1"  # of a job that never was in an account
+NO_REQUEST = {"JobType": "Advanced", "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/none", "InputConfig": {}}
 MAX_REASON = 1024  # FailureReason
 MAX_RECOMMENDATIONS = 10
 WORD = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
@@ -39,29 +49,24 @@ def describe(results: Sequence[RunResult], created_at: float) -> dict[str, Any]:
     name = str(job.get("JobName") or "loadtest")
     ended_at = max(_started(result, created_at) + result.totals.length_s for result in results)
     status = _status(results)
-    response: dict[str, Any] = {
-        "JobName": name,
-        "JobType": "Advanced",
-        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/none",
-        "InputConfig": {},
-        **{member: job[member] for member in ECHOED if job.get(member) is not None},
-        "JobArn": _arn(job, name),
-        "Status": status,
-        "CreationTime": created_at,
-        "LastModifiedTime": ended_at,
-        "CompletionTime": ended_at,
-    }
-    if status == "FAILED":
-        response["FailureReason"] = _failure(results)[:MAX_REASON]
     usable = [result for result in results if result.best is not None and result.best.per_min >= 1]
-    if recommendations := _recommendations(usable, name, created_at):
-        response["InferenceRecommendations"] = recommendations
-    if unused := first.info.get("not_used"):
-        # Not of the API: as in a job file, what is ours stands under a name of its own.
-        response["Loadtest"] = {"NotUsed": unused}
-    if performances := [_performance(result) for result in usable if _endpoint(result) is not None]:
-        response["EndpointPerformances"] = performances[:1]
-    return response
+    unused = first.info.get("not_used")
+    return rendered(
+        Description(
+            name=name,
+            arn=_arn(job, name),
+            status=status,
+            request={**NO_REQUEST, **{member: value for member, value in job.items() if value is not None}},
+            created_s=created_at,
+            modified_s=ended_at,
+            completed_s=ended_at,
+            failure_reason=_failure(results)[:MAX_REASON] if status == "FAILED" else None,
+            recommendations=_recommendations(usable, name, created_at),
+            performances=list(_performances(usable)),
+            # Not of the API: as in a job file, what is ours stands under a name of its own.
+            own={"NotUsed": unused} if unused else None,
+        )
+    )
 
 
 def _status(results: Sequence[RunResult]) -> str:
@@ -104,44 +109,33 @@ def _endpoint(result: RunResult) -> str | None:
     return None
 
 
-def _recommendations(results: Sequence[RunResult], name: str, created_at: float) -> list[dict[str, Any]]:
+def _recommendations(results: Sequence[RunResult], name: str, created_at: float) -> list[Benchmark]:
     """The most expensive inference first, the cheapest last (R7); those of unknown cost before all."""
     found = [_recommendation(result, name, created_at) for result in results if _endpoint(result) is None]
-    found.sort(key=lambda entry: -entry["Metrics"].get("CostPerInference", float("inf")))
+    found.sort(key=lambda each: -(each.metrics or {}).get("CostPerInference", float("inf")))
     return found[-MAX_RECOMMENDATIONS:]
 
 
-def _recommendation(result: RunResult, name: str, created_at: float) -> dict[str, Any]:
+def _recommendation(result: RunResult, name: str, created_at: float) -> Benchmark:
     started_at = _started(result, created_at)
     seed = f"{name} {result.label} {result.plan.digest()} {started_at}".encode()
     endpoint = f"sm-epc-{uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4)}"
     info = result.info
     metrics, count = _metrics(result)
-    configuration: dict[str, Any] = {"EndpointName": endpoint, "VariantName": endpoint}
-    if serverless := info.get("serverless"):
-        configuration["ServerlessConfig"] = {
-            "MemorySizeInMB": serverless["memory_mb"],
-            "MaxConcurrency": serverless["max_concurrency"],
-        }
-    else:
-        configuration["InitialInstanceCount"] = count
-        if info.get("instance_type"):
-            configuration["InstanceType"] = info["instance_type"]
-    model: dict[str, Any] = {
-        "EnvironmentParameters": [
-            {"Key": key, "ValueType": "string", "Value": value} for key, value in info.get("environment", {}).items()
-        ]
-    }
-    if info.get("inference_specification"):
-        model["InferenceSpecificationName"] = info["inference_specification"]
-    return {
-        "RecommendationId": f"{name}/{_word(seed)}",
-        "InvocationStartTime": started_at,
-        "InvocationEndTime": started_at + result.totals.length_s,
-        "Metrics": metrics,
-        "EndpointConfiguration": configuration,
-        "ModelConfiguration": model,
-    }
+    serverless = info.get("serverless")
+    sizes = None if serverless is None else (serverless["memory_mb"], serverless["max_concurrency"])
+    return Benchmark(
+        recommendation_id=f"{name}/{_word(seed)}",
+        metrics=metrics,
+        endpoint={
+            "EndpointName": endpoint,
+            "VariantName": endpoint,
+            **hardware(info.get("instance_type"), sizes, count),
+        },
+        model=model_configuration(info.get("environment", {}), info.get("inference_specification")),
+        started_s=started_at,
+        ended_s=started_at + result.totals.length_s,
+    )
 
 
 def _word(seed: bytes) -> str:
@@ -155,18 +149,17 @@ def _metrics(result: RunResult) -> tuple[dict[str, Any], int]:
     target = None if (result.job or {}).get("JobType") == "Default" else result.plan.stop.max_invocations_per_min
     count = initial_instance_count(result.best.per_min, target)
     per_min = max_invocations_per_min(result.best.per_min, count)
-    metrics: dict[str, Any] = {"MaxInvocations": per_min}
-    if result.model_latency_ms is not None:
-        metrics["ModelLatency"] = round(result.model_latency_ms)
     price = result.info.get("price_per_hour_usd")
+    costs: dict[str, float] = {}
     if price is not None:
-        metrics["CostPerHour"] = cost_per_hour(price, count)
-        metrics["CostPerInference"] = cost_per_inference(metrics["CostPerHour"], per_min)
-    return metrics, count
+        costs["CostPerHour"] = cost_per_hour(price, count)
+        costs["CostPerInference"] = cost_per_inference(costs["CostPerHour"], per_min)
+    return recommendation_metrics(per_min, result.model_latency_ms, costs), count
 
 
-def _performance(result: RunResult) -> dict[str, Any]:
-    """Of an existing endpoint: what it does as it stands, so no instance count applies."""
-    assert result.best is not None
-    metrics = {"MaxInvocations": int(result.best.per_min), "ModelLatency": round(result.model_latency_ms or 0)}
-    return {"Metrics": metrics, "EndpointInfo": {"EndpointName": _endpoint(result)}}
+def _performances(results: Sequence[RunResult]) -> Iterator[Performance]:
+    """Of existing endpoints; one whose latency nobody knows has none."""
+    for result in results:
+        name, latency_ms = _endpoint(result), result.model_latency_ms
+        if name is not None and result.best is not None and latency_ms is not None:
+            yield Performance(name, inference_metrics(result.best.per_min, latency_ms))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from rich import box
 from rich.table import Table
@@ -14,6 +13,7 @@ from loadtest.core.measure.totals import Totals
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.result import RunResult
+from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.report.words import duration, milliseconds, number, plural
 
@@ -21,7 +21,6 @@ __all__ = ["confirmation_lines", "knee_of", "latency_table", "rate_words", "work
 
 STYLES = {"held": "bold green", "not held": "bold red", "undecided": "bold yellow"}
 MIN_OK = 100  # completions that a level's throughput rests on
-KNEE_GAIN = 0.10  # of what as many more users would bring if the endpoint had room for them
 
 
 def rate_words(arrivals: Arrivals) -> str:
@@ -65,17 +64,11 @@ def worker_lines(workers: Sequence[Worker]) -> Iterator[Text]:
 def knee_of(levels: Sequence[LevelResult]) -> LevelResult | None:
     """The level above which users only queue; None: the load never got past one.
 
-    From there on, throughput per added user is below 10 % of what each user brought at that level.
+    The plateau begins there, by the rule of `core.stats.plateau`.
     """
     solid = [level for level in levels if level.throughput_per_s and level.ok >= MIN_OK and level.windows]
-    knee: LevelResult | None = None
-    for before, after in pairwise(solid):
-        if after.users <= before.users:
-            continue
-        before_per_s, after_per_s = before.throughput_per_s or 0.0, after.throughput_per_s or 0.0
-        flat = after_per_s - before_per_s < KNEE_GAIN * (before_per_s / before.users) * (after.users - before.users)
-        knee = (knee or before) if flat else None
-    return knee
+    start = plateau_start([(level.users, level.throughput_per_s or 0.0) for level in solid])
+    return None if start is None else solid[start]
 
 
 def latency_table(totals: Totals) -> Table:

@@ -13,8 +13,9 @@ from typing import Any, get_origin, get_type_hints
 
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import SpecError, TargetError
+from loadtest.python import search_working_folder
 from loadtest.targets.base import Payload, Target
-from loadtest.targets.reference import GROUP, OBJECT, check_target_ref, split_ref
+from loadtest.targets.reference import GROUP, OBJECT, check_target_ref
 
 __all__ = ["check_target_ref", "open_target"]
 
@@ -31,9 +32,9 @@ def open_target(ref: TargetRef, *, peak_users: int) -> Target:
     somebody else has to start first.
     """
     check_target_ref(ref)
-    scheme, rest = split_ref(ref.ref)
+    scheme, rest = ref.scheme, ref.rest
     options = {name: value for name, value in ref.options.items() if value is not None}
-    if scheme == "mock":
+    if ref.is_mock:
         raise TargetError(f"{ref.ref}: the mock endpoint has not been started; open the address that it serves")
     if scheme == "null":
         return _null()
@@ -83,6 +84,7 @@ def _object(ref: str) -> object:
     if not OBJECT.fullmatch(ref):
         raise TargetError(f"{ref}: there is no such entry point of {GROUP} in this process")
     module, _, path = ref.partition(":")
+    search_working_folder()
     found: object = importlib.import_module(module)
     for name in path.split("."):
         found = getattr(found, name)

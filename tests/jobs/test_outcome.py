@@ -23,7 +23,7 @@ from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.fleet_file import FleetFile
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.models import ModelFacts, facts_of
-from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of, whole_ms
+from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
 from loadtest.jobs.prices import Prices
 from loadtest.jobs.ranking import ranked
 from loadtest.jobs.rows import StepRow
@@ -84,11 +84,6 @@ def test_serverless_costs_by_memory_and_time() -> None:
     assert metrics["CostPerHour"] == pytest.approx(metrics["CostPerInference"] * 36_000, rel=1e-6)
     assert metrics["ModelSetupTime"] == 1_500_000
     assert "CpuUtilization" not in metrics
-
-
-@pytest.mark.parametrize(("ms", "told"), [(100.0, 100), (99.2, 100), (100.0000000001, 100), (0.4, 1), (20.001, 21)])
-def test_latency_is_rounded_up_to_whole_milliseconds(ms: float, told: int) -> None:
-    assert whole_ms(ms) == told
 
 
 def result(reason: Reason, *, ok: int = 100, latency_ms: float = 20.0, threshold_ms: int | None = None) -> RunResult:

@@ -17,6 +17,10 @@ from botocore.parsers import JSONParser
 from loadtest.core.judge.decision import Reason
 from loadtest.core.result.metrics import cost_per_inference
 from loadtest.core.result.result import RunResult
+from loadtest.jobs import outcome
+from loadtest.jobs.instances import Catalogue
+from loadtest.jobs.outcome import figures_of
+from loadtest.jobs.prices import Prices
 from loadtest.report.describe import describe
 
 CREATED_AT = 1_760_000_000.0
@@ -75,7 +79,7 @@ def test_the_recommendation(result: RunResult) -> None:
     assert entry["EndpointConfiguration"]["InitialInstanceCount"] == -(-10_000 // per_instance) == 2
     metrics = entry["Metrics"]
     assert metrics["MaxInvocations"] == 2 * per_instance
-    assert metrics["ModelLatency"] == 24
+    assert metrics["ModelLatency"] == 25  # 24.0 and a bit: never better than measured
     assert metrics["CostPerHour"] == pytest.approx(0.408)
     assert metrics["CostPerInference"] == cost_per_inference(metrics["CostPerHour"], metrics["MaxInvocations"])
     assert re.fullmatch(r"bert-nightly/\w{8}", entry["RecommendationId"])
@@ -114,7 +118,7 @@ def test_an_existing_endpoint_has_a_performance_and_no_recommendation(result: Ru
     assert result.best is not None
     assert response["EndpointPerformances"] == [
         {
-            "Metrics": {"MaxInvocations": int(result.best.per_min), "ModelLatency": 24},
+            "Metrics": {"MaxInvocations": int(result.best.per_min), "ModelLatency": 25},
             "EndpointInfo": {"EndpointName": "mine"},
         }
     ]
@@ -179,3 +183,29 @@ def test_without_a_rate_that_held_the_conditions_nothing_is_recommended(result: 
 def test_the_threshold_is_the_latency_once_it_ended_the_test(finish: Callable[..., RunResult]) -> None:
     (entry,) = describe([finish(Reason.LATENCY)], CREATED_AT)["InferenceRecommendations"]
     assert entry["Metrics"]["ModelLatency"] == 100
+
+
+@pytest.mark.parametrize(("ms", "told"), [(50.303, 51), (50.9, 51), (50.0, 50), (50.0000000001, 50), (0.4, 1)])
+def test_a_report_and_the_emulator_tell_the_same_latency(result: RunResult, ms: float, told: int) -> None:
+    measured = replace(result, latency=replace(result.latency, reported_ms=ms, measured_ms=ms))
+    (recommended,) = describe([measured], CREATED_AT)["InferenceRecommendations"]
+    existing = replace(measured, info={"endpoint_name": "mine"})
+    (performance,) = describe([existing], CREATED_AT)["EndpointPerformances"]
+    figures = figures_of(measured, search=False)
+    assert figures is not None
+    served, _ = outcome.recommendation_metrics(
+        figures,
+        instance_type="ml.c5.xlarge",
+        serverless=None,
+        behaviour=None,
+        prices=Prices.built_in(Catalogue.built_in()),
+        target_per_min=None,
+    )
+    assert [m["ModelLatency"] for m in (recommended["Metrics"], performance["Metrics"], served)] == [told] * 3
+
+
+def test_an_endpoint_whose_latency_nobody_knows_has_no_performance(result: RunResult, shape: Shape) -> None:
+    unknown_ms = replace(result, latency=replace(result.latency, reported_ms=None), info={"endpoint_name": "mine"})
+    response = describe([unknown_ms], CREATED_AT)
+    assert "EndpointPerformances" not in response
+    assert unknown(response, shape) == []

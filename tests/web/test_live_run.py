@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -150,3 +151,15 @@ def test_an_open_run_has_no_users(plan: Plan) -> None:
     opened = open_plan(plan, Arrivals(10.0, 30.0))
     assert names(opened) == ["users", "throughput", "errors", "latency"]
     assert "running" not in LiveRun(opened).window(flat_window(0, users=100, ok=3), {})["rows"][0]
+
+
+def test_without_its_server_it_says_what_to_install(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    from loadtest.cli.web import live_page
+
+    for name in [name for name in sys.modules if name.startswith("loadtest.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "waitress", None)
+    with pytest.raises(SpecError, match=r"pip install 'loadtest\[report\]'"), live_page(("127.0.0.1", 0), plan, "t"):
+        pass
+    with live_page(None, plan, "t") as page:
+        assert page is None

@@ -13,7 +13,18 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from loadtest.core.judge.verdict import Trust
-from loadtest.core.measure.marks import LIMITS, Limits, TrustReason, client_limited, idle_users, persists, times_longer
+from loadtest.core.measure.counts import Counts
+from loadtest.core.measure.marks import (
+    LIMITS,
+    Limits,
+    TrustReason,
+    client_limited,
+    idle_users,
+    local_words,
+    persists,
+    times_longer,
+)
+from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
@@ -64,6 +75,10 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{clamped} latencies were outside 1 us to 1 h and count at the border",
             "check the machine's clock",
         )
+    counts = Counts.sum(window.counts for window in windows)
+    unsent = counts.errors.get(Kind.LOCAL.value, 0)
+    if unsent > limits.local_run * completed:
+        yield TrustReason("local-limit", *local_words(counts))
     by_process = _user_clock_share(windows)
     if limits.mixed_clock < by_process < 1 - limits.mixed_clock:
         yield TrustReason(

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from loadtest.core.measure.outcome import NOT_THE_ENDPOINT
+
 __all__ = ["MAX_DETAILS", "Counts", "truncated"]
 
 OTHERS = "(others)"
@@ -19,7 +21,8 @@ class Counts:
     ok: successes. errors: failures by kind; details: failures by what distinguishes them, the rarest of many as
         "(others)".
     latency_sum_s: of the successes, by the client's clock.
-    over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5), and
+    over, over_batches: requests over the latency threshold on the threshold's clock, the endpoint's failures included
+        (S2, S5), and
         (n, over) of consecutive completions, for the burst correction; 0 and () without a threshold.
     clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: successes without kernel timestamp.
     """
@@ -37,6 +40,11 @@ class Counts:
     @property
     def failed(self) -> int:
         return sum(self.errors.values())
+
+    @property
+    def own(self) -> int:
+        """Failures that are the sender's, not the endpoint's."""
+        return sum(self.errors.get(kind.value, 0) for kind in NOT_THE_ENDPOINT) if self.errors else 0
 
     @property
     def completed(self) -> int:

@@ -15,7 +15,8 @@ class Worker:
 
     clock_offset_s: its wall clock minus the master's, from the exchange of questions that took least time.
     clock_within_s: half of what that exchange took, so the offset is right within this; its users may have started
-        that far from their times, which the lags of the schedule, taken by its own clock, do not show.
+        that far from their times, which the lags of the schedule, taken by its own clock, do not show. Both are 0 of a
+        worker that was lost before it was asked: it started no user.
     lost: it fell silent or ended before the run did; why: it was sent home for this.
     """
 

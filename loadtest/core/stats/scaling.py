@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.stats.rates import LevelRate
 
 __all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl", "usl_band"]
@@ -61,8 +62,8 @@ class Usl:
 
 
 def knee_users(rates: Sequence[LevelRate]) -> float | None:
-    """K of the broken line; None: fewer than three levels, or throughput still grows at the last one."""
-    if len(rates) < 3:
+    """K of the broken line, between levels; None: fewer than three levels, or no plateau."""
+    if len(rates) < 3 or plateau_start([(rate.users, rate.per_s) for rate in rates]) is None:
         return None
     users, measured, weights = _arrays(rates)
     ends = np.linspace(users[0], users[-1], GRID)

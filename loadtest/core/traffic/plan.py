@@ -16,7 +16,9 @@ from loadtest.errors import Problem, SpecError
 PRIVATE_OPTIONS = ("custom_attributes", "inference_id", "session_id")
 NOT_KEPT = "(given, not kept)"
 
-__all__ = ["PayloadSource", "Plan", "TargetRef", "open_plan"]
+__all__ = ["SCHEMES", "PayloadSource", "Plan", "TargetRef", "open_plan"]
+
+SCHEMES = ("mock", "sagemaker", "boto3", "http", "https", "null")  # of the built-in targets; any other is a plug-in's
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,43 @@ class TargetRef:
     ref: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def scheme(self) -> str:
+        """What stands before the first colon: one of SCHEMES, in lower case, or the name of a plug-in as it is."""
+        head = self.ref.partition(":")[0]
+        return head.lower() if head.lower() in SCHEMES else head
+
+    @property
+    def rest(self) -> str:
+        """What follows the first colon: an endpoint's name, a mock's settings, ..."""
+        return self.ref.partition(":")[2]
+
+    @property
+    def is_mock(self) -> bool:
+        """Whoever runs the plan starts the endpoint."""
+        return self.scheme == "mock"
+
+    @property
+    def sends_payload(self) -> bool:
+        """A mock answers whatever it is sent, and the null target sends nothing."""
+        return self.scheme not in ("mock", "null")
+
 
 @dataclass(frozen=True, slots=True)
 class PayloadSource:
-    """Where request bodies come from. path: a file, folder or .tar.gz; None: one built-in JSON body."""
+    """Where request bodies come from.
+
+    path: a file, a folder or an archive, or `s3://BUCKET/KEY`, an archive that whoever runs the plan fetches;
+        None: one built-in JSON body.
+    """
 
     path: str | None = None
     content_type: str = "application/json"
+
+    @property
+    def is_remote(self) -> bool:
+        """It has to be fetched."""
+        return self.path is not None and self.path.startswith("s3://")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,35 +8,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import gevent
-from gevent.queue import Empty, Queue
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster import heard
-from loadtest.engine.cluster.admission import Admission, version_fault
+from loadtest.engine.cluster.door import Door
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
+from loadtest.engine.cluster.phase import Phase, too_early
+from loadtest.engine.cluster.post import STRANGERS, Letter, Post
 from loadtest.engine.cluster.roster import Member, Roster
-from loadtest.engine.cluster.runners import listen_for_workers
 from loadtest.engine.generator.link import Link
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 
 __all__ = ["run_master"]
 
-WORKER_MESSAGES = tuple(
-    f"loadtest_{kind}" for kind in ("hello", "proof", "ready", "clock", "window", "drained", "cut", "failed")
-)
 OPEN_S = 60.0
 CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
 LOOK_S = 0.02
-MISSING = "missing"  # locust.runners.STATE_MISSING: three heartbeats of a second without a sign
+SILENT_S = 15.0  # a worker that beats, and has told of no window for so long, is lost all the same
 REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
 GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
 SETTLE_S = 5.0  # after the drain, for the last windows
@@ -57,26 +54,21 @@ class _Master:
         self._plan = plan
         self._expected = expected
         self._link = link
-        self._inbox: Queue[Any] = Queue()
-        self._roster = Roster()
+        self._roster = Roster(plan)
         self._controller = Controller(plan)
         self._facts: Mapping[str, str] = {}
-        self._planned = False  # the plan is out: who is here now takes part
         self._stop: Stop | None = None
         self._drain_until_s = 0.0
         self._cut = 0
-        self._cut_sent = False
         self._start_s = 0.0
-        self._admission = Admission(os.environ.get(TOKEN_VARIABLE, ""))
-        self._bounds = heard.WindowBounds(plan)
-        self._runner = listen_for_workers(host, port)
-        for message in WORKER_MESSAGES:
-            self._runner.register_message(message, self._receive)
+        self._phase = Phase.GATHERING
+        self._post = Post(host, port)
+        self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
 
     def run(self) -> None:
-        beat = gevent.spawn(self._beat)
+        beat = gevent.spawn(self._link.keep_beating)
         try:
-            self._link.send("listening", port=self._runner.server.port)
+            self._link.send("listening", port=self._post.port)
             self._gather()
             self._begin()
             while not self._over():
@@ -86,10 +78,10 @@ class _Master:
                 self._observe(window)
             self._link.send("done", cut=self._cut, ended_s=self._now_s(), workers=self._workers())
         except LoadtestError as problem:
-            self._tell("loadtest_quit", {"why": f"the run ended: {problem}"})
+            self._tell("quit", {"why": f"the run ended: {problem}"})
             raise
         finally:
-            self._tell("loadtest_quit")
+            self._tell("quit")
             gevent.sleep(0.1)  # ZeroMQ sends from its own thread
             beat.kill()
 
@@ -99,23 +91,26 @@ class _Master:
         self._until(self._all_here, f"{self._expected} workers to join", self._join_s)
         for member in self._roster:
             given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
-            self._runner.send_message("loadtest_plan", given, member.client_id)
-        self._planned = True
-        self._until(lambda: all(member.digest for member in self._roster), "every worker to open the target")
-        if len({member.payload for member in self._roster}) > 1:
+            self._post.send("plan", given, member.client_id)
+        self._phase, self._door.closed = Phase.OPENING, True
+        self._until(lambda: all(member.digest for member in self._roster.living), "every worker to open the target")
+        if len({member.payload for member in self._roster.living}) > 1:
             raise EngineError("the workers do not read the same payloads: give each machine the same files")
         for _ in range(CLOCK_QUESTIONS):
-            self._tell("loadtest_clock", {"asked": time.time()})
+            for member in self._roster.living:
+                member.asked.add(asked := time.time())
+                self._post.send("clock", {"asked": asked}, member.client_id)
             self._hear(0.05)
-        self._until(lambda: all(m.round_trip_s < float("inf") for m in self._roster), "every worker's clock")
+        self._until(lambda: all(m.round_trip_s < float("inf") for m in self._roster.living), "every worker's clock")
 
     def _all_here(self) -> bool:
-        for member in [member for member in self._roster if self._is_gone(member)]:
-            self._dismiss(member.client_id, GIVEN_UP)  # if it only stalled, it is not to wait for a place that is taken
+        for member in [member for member in self._roster if self._post.is_gone(member.client_id)]:
+            # If it only stalled, it is not to wait for a place that is taken.
+            self._post.dismiss(member.client_id, GIVEN_UP)
             self._roster.leave(member.client_id)
         return len(self._roster) >= self._expected
 
-    def _until(self, done: Any, what: str, within_s: float = OPEN_S) -> None:
+    def _until(self, done: Callable[[], bool], what: str, within_s: float = OPEN_S) -> None:
         limit_s = time.monotonic() + within_s
         while not done():
             if time.monotonic() > limit_s:
@@ -124,16 +119,25 @@ class _Master:
             self._obey()
             if self._stop is not None:
                 raise EngineError("stopped before the start")
-            lost = next((m for m in self._roster if self._planned and (m.lost or self._is_gone(m))), None)
-            if lost is not None:
-                why = f": {lost.why}" if lost.why else ""
-                raise EngineError(f"worker {lost.index} on {lost.host} was lost before the run began{why}")
+            if self._phase is Phase.OPENING:
+                self._check_nobody_left()
+
+    def _check_nobody_left(self) -> None:
+        """Before the start nobody may fall silent; who was sent home is done without, unless it was the last."""
+        alone = not self._roster.living
+        for member in self._roster:
+            if alone if member.lost else self._post.is_gone(member.client_id):
+                why = f": {member.why}" if member.why else ""
+                raise EngineError(f"worker {member.index} on {member.host} was lost before the run began{why}")
 
     def _begin(self) -> None:
         start_at = time.time() + LEAD_S
         self._start_s = time.monotonic() + LEAD_S
-        for member in self._roster:
-            self._runner.send_message("loadtest_start", {"at": start_at + member.offset_s}, member.client_id)
+        self._phase = Phase.RUNNING
+        for member in self._roster.living:
+            self._post.send("start", {"at": start_at + member.offset_s}, member.client_id)
+        if self._roster.lost:
+            self._replan()
         self._link.send("ready", started_at=start_at, facts=self._facts, workers=self._workers())
 
     # The run
@@ -144,31 +148,31 @@ class _Master:
         self._look_for_lost()
         for window in self._roster.complete():
             self._observe(window)
-        if self._stop is None:
+        if self._phase is Phase.RUNNING:
             self._decide(max(self._now_s(), 0.0))
-        elif self._now_s() >= self._drain_until_s and not self._cut_sent:
-            self._cut_sent = True
-            self._tell("loadtest_cut")
+        elif self._phase is Phase.DRAINING and self._now_s() >= self._drain_until_s:
+            self._phase = Phase.CUTTING
+            self._tell("cut")
 
     def _decide(self, now_s: float) -> None:
         decision = self._controller.tick(now_s)
         if isinstance(decision, Stop):
-            self._tell("loadtest_stop")
-            self._stop = decision
+            self._tell("stop")
+            self._phase, self._stop = Phase.DRAINING, decision
             self._drain_until_s = now_s + self._plan.options.drain_s
             self._link.send(
                 "stopping", reason=decision.reason.value, evidence=dict(decision.evidence), at_s=round(now_s, 6)
             )
 
     def _over(self) -> bool:
+        if self._phase >= Phase.DRAINING:
+            late = self._now_s() > self._drain_until_s + SETTLE_S
+            return late or self._roster.drained or not self._roster.living
         if not self._roster.living:
-            if self._stop is not None:
-                return True
             for window in self._roster.rest():
                 self._observe(window)
             raise EngineError("every worker was lost")
-        late = self._stop is not None and self._now_s() > self._drain_until_s + SETTLE_S
-        return self._stop is not None and (self._roster.drained or late)
+        return False
 
     def _settle(self) -> None:
         """Messages that are under way belong to the run."""
@@ -177,30 +181,31 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
-        gone = [member for member in self._roster.living if self._is_gone(member) and not member.drained]
+        gone = [member for member in self._roster.living if not member.drained and self._is_lost(member)]
         for member in gone:
-            self._dismiss(member.client_id, GIVEN_UP)
+            self._post.dismiss(member.client_id, GIVEN_UP)
         self._lose(gone)
 
     def _lose(self, members: Sequence[Member]) -> None:
         """Go on without them: others take their users over."""
         for member in members:
             member.lost = True
-            member.replaced_s = self._now_s() + REPLAN_S if self._start_s else float("inf")
-        if members and self._start_s:
+            member.replaced_s = self._now_s() + REPLAN_S if self._phase >= Phase.RUNNING else 0.0
+        if members and self._phase >= Phase.RUNNING:
             self._link.send("workers", workers=self._workers())
             self._replan()
 
-    def _is_gone(self, member: Member) -> bool:
-        node = self._runner.clients.get(member.client_id)
-        return node is None or node.state == MISSING
+    def _is_lost(self, member: Member) -> bool:
+        told_s = (member.newest + 1) * self._plan.options.window_s
+        late_s = SILENT_S + self._plan.options.window_s
+        return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 
     def _replan(self) -> None:
         living = self._roster.living
-        if self._stop is not None or not living:
+        if self._phase is not Phase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
-            self._runner.send_message("loadtest_curve", asdict(part), member.client_id)
+            self._post.send("curve", asdict(part), member.client_id)
 
     def _observe(self, window: Window) -> None:
         self._controller.observe(window)
@@ -208,99 +213,65 @@ class _Master:
 
     # Messages
 
-    def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._inbox.put((msg.type, msg.node_id, msg.data, time.time()))
-
     def _hear(self, timeout_s: float) -> None:
-        """Act on everything that has arrived; wait at most `timeout_s` for the first."""
-        try:
-            message = self._inbox.get(timeout=timeout_s)
-            while True:
-                self._act(*message)
-                message = self._inbox.get_nowait()
-        except Empty:
-            pass
+        """Act on everything that has arrived; wait at most `timeout_s` for the first.
 
-    def _act(self, kind: str, client_id: str, data: Any, heard_at: float) -> None:
-        """Act on one message. What a worker says is believed only as far as it can be true."""
-        try:
-            if kind == "loadtest_hello":
-                self._welcome(client_id, heard.members(data))
-            elif kind == "loadtest_proof":
-                self._admit(client_id, heard.members(data))
-            elif self._roster.knows(client_id):
-                self._hear_member(kind, self._roster[client_id], data, heard_at)
-        except ValueError as problem:
-            self._expel(client_id, f"its message {kind.removeprefix('loadtest_')} is refused: {problem}")
+        What a worker says is believed only as far as it can be true.
+        """
+        for letter in self._post.arrived(timeout_s):
+            kind, client_id = letter[0].removeprefix("loadtest_"), letter[1]
+            try:
+                if self._roster.knows(client_id) and letter[0] not in STRANGERS:
+                    self._hear_member(kind, self._roster[client_id], letter)
+                elif not self._roster.knows(client_id) and letter[0] in STRANGERS:
+                    self._hear_stranger(kind, client_id, heard.members(letter[2]))
+            except ValueError as problem:
+                self._expel(client_id, f"its message {kind} is refused: {problem}")
 
-    def _hear_member(self, kind: str, member: Member, data: Any, heard_at: float) -> None:
-        if member.lost:
-            # It was only silent: others have taken its users over, and its windows are closed.
-            self._dismiss(member.client_id, GIVEN_UP)
-        elif kind == "loadtest_ready":
-            told = heard.ready(data)
-            self._accept(member, told.digest)
-            member.payload, self._facts = told.payload, told.facts
-        elif kind == "loadtest_clock":
-            asked, here = heard.clock_times(data)
-            member.heard_clock(asked, here, heard_at)
-        elif kind == "loadtest_window":
-            told_of = heard.members(data)
-            window = self._bounds.window(told_of.get("window"))
-            starts = heard.user_times(told_of, "starts", self._bounds.end_s)
-            stops = heard.user_times(told_of, "stops", self._bounds.end_s)
-            self._roster.receive(member.client_id, window)
-            self._link.send("starts", starts=starts, stops=stops)
-        elif kind == "loadtest_drained":
-            member.drained = True
-        elif kind == "loadtest_cut":
-            self._cut += heard.count(heard.members(data), "cut")
-        elif kind == "loadtest_failed":
-            self._refuse(member, *heard.failure(data))
-
-    def _welcome(self, client_id: str, told: Mapping[str, Any]) -> None:
-        """A worker has come: it is told that we know the token before it has to say so itself."""
-        why = version_fault(told) or self._full()
-        if why:
-            self._dismiss(client_id, why)
-        else:
-            self._runner.send_message("loadtest_proof", self._admission.challenge(client_id, told), client_id)
-
-    def _admit(self, client_id: str, told: Mapping[str, Any]) -> None:
-        why = self._admission.fault(client_id, told) or self._full()
-        if why:
-            self._dismiss(client_id, why)
-        else:
-            member = self._roster.join(client_id)
+    def _hear_stranger(self, kind: str, client_id: str, told: Mapping[str, Any]) -> None:
+        if (member := self._door.hear(kind, client_id, told)) is not None:
             self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
 
-    def _full(self) -> str:
-        """Why nobody else can take part; "": somebody can."""
-        full = self._planned or len(self._roster) >= self._expected
-        return f"the run has its {self._expected} workers already" if full else ""
+    def _hear_member(self, kind: str, member: Member, letter: Letter) -> None:
+        if member.lost:
+            # It was only silent: others have taken its users over, and its windows are closed.
+            self._post.dismiss(member.client_id, member.why or GIVEN_UP)
+            return
+        data = self._post.opened(letter)
+        if why := too_early(kind, self._phase):
+            raise ValueError(why)
+        if kind == "ready":
+            self._accept(member, heard.ready(data))
+        elif kind == "clock":
+            member.heard_clock(*heard.clock_times(data), letter[3])
+        elif kind == "failed":
+            self._refuse(member, *heard.failure(data))
+        elif kind == "window":
+            window, starts, stops = member.account.window(data, self._now_s())
+            self._roster.receive(member.client_id, window)
+            self._link.send("starts", starts=starts, stops=stops)
+        elif kind == "drained":
+            member.drained = True
+        elif kind == "cut":
+            self._cut += member.account.cut(data)
 
     def _expel(self, client_id: str, why: str) -> None:
         """Send a worker home that says what cannot be; the run goes on with the others."""
-        self._dismiss(client_id, why)
+        self._post.dismiss(client_id, why)
         if not self._roster.knows(client_id):
             return
         member = self._roster[client_id]
-        if not self._planned:
+        if self._phase is Phase.GATHERING:
             self._roster.leave(client_id)
         elif not member.lost:
             member.why = why
             self._lose([member])
 
-    def _accept(self, member: Member, digest: str) -> None:
-        if digest != self._plan.digest():
-            raise EngineError(
-                f"worker {member.client_id} understood another plan ({digest[:12]}, not {self._plan.digest()[:12]}): "
-                "is its version of loadtest another one?"
-            )
-        member.digest = digest
-
-    def _dismiss(self, client_id: str, why: str) -> None:
-        self._runner.send_message("loadtest_quit", {"why": why}, client_id)
+    def _accept(self, member: Member, told: heard.Ready) -> None:
+        if told.digest != (digest := self._plan.digest()):
+            what = f"another plan ({told.digest[:12]}, not {digest[:12]})"
+            raise ValueError(f"it understood {what}: is its version of loadtest another one?")
+        member.digest, member.payload, self._facts = told.digest, told.payload, told.facts
 
     def _refuse(self, member: Member, fault: str, problems: Sequence[str]) -> None:
         where = f"worker {member.index} on {member.host}"
@@ -313,7 +284,7 @@ class _Master:
 
     def _tell(self, kind: str, data: Any = None) -> None:
         for member in self._roster.living:
-            self._runner.send_message(kind, data, member.client_id)
+            self._post.send(kind, data, member.client_id)
 
     def _obey(self) -> None:
         while self._link.commands:
@@ -322,13 +293,8 @@ class _Master:
                 os._exit(70)
             if kind == "stop":
                 self._controller.request_stop(Reason.USER, {})
-                if not self._start_s:
+                if self._phase < Phase.RUNNING:
                     self._stop = Stop(Reason.USER, {})
 
     def _now_s(self) -> float:
         return time.monotonic() - self._start_s
-
-    def _beat(self) -> None:
-        while True:
-            self._link.beat()
-            gevent.sleep(0.1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.measure.worker import Worker
+from loadtest.core.traffic.plan import Plan
+from loadtest.engine.cluster.account import Account
 
 __all__ = ["Member", "Roster"]
 
@@ -22,10 +24,12 @@ class Member:
     newest: index of its newest window, -1 before the first.
     payload: digest of the bodies that it read. replaced_s: run time from which others do a lost one's work.
     why: it was sent home; "": it fell silent, or is here.
+    account: what it has told. asked: epoch seconds of the questions for its clock that it has not answered.
     """
 
     client_id: str
     index: int
+    account: Account
     digest: str = ""
     payload: str = ""
     offset_s: float = 0.0
@@ -36,9 +40,16 @@ class Member:
     replaced_s: float = float("inf")
     why: str = ""
     windows: dict[int, Window] = field(default_factory=dict)
+    asked: set[float] = field(default_factory=set)
 
     def heard_clock(self, asked_s: float, there_s: float, heard_s: float) -> None:
-        """One exchange, as in NTP: asked at `asked_s`, answered at `there_s` of its clock, heard at `heard_s`."""
+        """One exchange, as in NTP: asked at `asked_s`, answered at `there_s` of its clock, heard at `heard_s`.
+
+        Raises ValueError if nobody asked then, or if it has answered.
+        """
+        if asked_s not in self.asked:
+            raise ValueError("it answers a question that nobody asked")
+        self.asked.discard(asked_s)
         round_trip_s = heard_s - asked_s
         if round_trip_s < self.round_trip_s:
             self.round_trip_s = round_trip_s
@@ -46,9 +57,8 @@ class Member:
 
     def worker(self) -> Worker:
         """As the result tells of it."""
-        return Worker(
-            self.index, self.host, round(self.offset_s, 6), round(self.round_trip_s / 2, 6), self.lost, self.why
-        )
+        within_s = 0.0 if self.round_trip_s == float("inf") else round(self.round_trip_s / 2, 6)
+        return Worker(self.index, self.host, round(self.offset_s, 6), within_s, self.lost, self.why)
 
     @property
     def host(self) -> str:
@@ -57,9 +67,10 @@ class Member:
 
 
 class Roster:
-    """Members by their id, in the order they joined."""
+    """Members by their id, in the order they joined. plan: that they run."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
         self._members: dict[str, Member] = {}
         self._closed = 0
 
@@ -74,7 +85,7 @@ class Roster:
 
     def join(self, client_id: str) -> Member:
         """A worker connected; joining again gives the same member."""
-        return self._members.setdefault(client_id, Member(client_id, len(self._members)))
+        return self._members.setdefault(client_id, Member(client_id, len(self._members), Account(self._plan)))
 
     def leave(self, client_id: str) -> None:
         """It left before the run began: another one takes its place, and the numbers close up."""

@@ -1,6 +1,6 @@
 """One worker of a distributed run: its part of the curve, on the master's word. Runs in a patched process.
 
-It talks through Locust's own worker runner (ZeroMQ), with messages of ours:
+It talks through Locust's own worker runner (ZeroMQ), with messages of ours, sealed (seal.py) after the two proofs:
 
     master -> worker    loadtest_plan   the plan, this worker's index, how many there are, the plan's digest
                         loadtest_proof  it knows the token (engine/cluster/handshake.py)
@@ -29,8 +29,9 @@ from gevent.queue import Queue
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster.choice import WorkerChoice
-from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, is_proof, nonce, proof
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, is_proof, nonce, proof, session_key
 from loadtest.engine.cluster.runners import join_master
+from loadtest.engine.cluster.seal import Seal
 from loadtest.engine.generator.generator import Generator
 from loadtest.engine.generator.link import Link
 from loadtest.engine.messages import JOIN_S
@@ -43,6 +44,8 @@ __all__ = ["MASTER_MESSAGES", "MASTER_SILENCE_S", "run_worker"]
 MASTER_MESSAGES = tuple(
     f"loadtest_{kind}" for kind in ("proof", "plan", "clock", "start", "curve", "stop", "cut", "quit")
 )
+UNSEALED = ("loadtest_proof", "loadtest_quit")  # what is read before the master has proven itself
+MOST_LETTERS = 1000  # that wait
 WRONG_TOKEN = "the run does not know this worker's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
@@ -53,7 +56,7 @@ def run_worker(master_host: str, master_port: int, link: Link) -> None:
 
     Raises EngineError if the master cannot be reached, falls silent, or does without this worker.
     """
-    beat = gevent.spawn(_beat, link)
+    beat = gevent.spawn(link.keep_beating)
     try:
         worker = _joined(master_host, master_port, link)
         if worker is not None:
@@ -94,7 +97,7 @@ class _Worker:
         self._token = os.environ.get(TOKEN_VARIABLE, "")
         self._choice = WorkerChoice.from_environment(os.environ)
         self._nonce = nonce()
-        self._proven = False
+        self._seal: Seal | None = None  # since the master has proven itself
         self._generator: Generator | None = None
         self._plan: Plan | None = None
         self._index = 0
@@ -129,18 +132,27 @@ class _Worker:
         gevent.sleep(0.1)  # ZeroMQ sends from its own thread
 
     def _receive(self, environment: Any, msg: Any, **_: Any) -> None:
+        here, data = time.time(), msg.data
+        if self._seal is not None:
+            try:
+                data = self._seal.open(msg.type, data)
+            except ValueError:
+                return  # not the master's, whoever it is from
+        elif msg.type not in UNSEALED:
+            return  # nobody that shows no proof is obeyed
         if msg.type == "loadtest_clock":
             # Answered on the spot: waiting in the inbox would look like a clock that is off.
-            asked = msg.data.get("asked") if isinstance(msg.data, dict) else None
-            self._runner.send_message("loadtest_clock", {"asked": asked, "here": time.time()})
-        else:
-            self._inbox.put((msg.type, msg.data))
+            self._send("loadtest_clock", {"asked": data.get("asked") if isinstance(data, dict) else None, "here": here})
+        elif self._inbox.qsize() < MOST_LETTERS:
+            self._inbox.put((msg.type, data))
+
+    def _send(self, kind: str, data: Any = None) -> None:
+        assert self._seal is not None
+        self._runner.send_message(kind, self._seal.close(kind, data))
 
     def _act(self, kind: str, data: Any) -> None:
         if kind == "loadtest_proof":
             self._answer(data)
-        elif not self._proven:
-            return  # nobody that shows no proof is obeyed
         elif kind == "loadtest_plan":
             self._open(data)
         elif self._generator is None:
@@ -156,7 +168,7 @@ class _Worker:
             self._generator.release()
         elif kind == "loadtest_cut":
             cut = self._generator.cut()
-            self._runner.send_message("loadtest_cut", {"cut": cut})
+            self._send("loadtest_cut", {"cut": cut})
 
     def _answer(self, data: Any) -> None:
         """The master shows that it knows the token; then so do we."""
@@ -164,7 +176,7 @@ class _Worker:
         theirs = told.get("nonce")
         if not isinstance(theirs, str) or not is_proof(told.get("proof"), self._token, "master", self._nonce, theirs):
             raise EngineError(WRONG_TOKEN)
-        self._proven = True
+        self._seal = Seal(session_key(self._token, self._nonce, theirs), "worker")
         self._runner.send_message("loadtest_proof", {"proof": proof(self._token, "worker", self._nonce, theirs)})
 
     def _open(self, data: Any) -> None:
@@ -185,10 +197,10 @@ class _Worker:
         else:
             generator = self._generator
             told = {"digest": plan.digest(), "payload": generator.payload_digest, "facts": generator.facts}
-            self._runner.send_message("loadtest_ready", told)
+            self._send("loadtest_ready", told)
 
     def _fail(self, fault: str, text: str) -> None:
-        self._runner.send_message("loadtest_failed", {"fault": fault, "problems": text.splitlines()})
+        self._send("loadtest_failed", {"fault": fault, "problems": text.splitlines()})
 
     def _measure(self) -> None:
         assert self._generator is not None
@@ -197,14 +209,14 @@ class _Worker:
         if self._released and not self._drained and not self._generator.running:
             self._drained = True
             self._send_window(self._generator.now_s())
-            self._runner.send_message("loadtest_drained")
+            self._send("loadtest_drained")
 
     def _send_window(self, planned_end_s: float) -> None:
         assert self._generator is not None
         assert self._plan is not None
         window, audit = self._generator.take(self._index, planned_end_s)
         self._index = max(self._index + 1, int(window.end_s / self._plan.options.window_s))
-        self._runner.send_message("loadtest_window", {"window": window.to_dict(), **audit})
+        self._send("loadtest_window", {"window": window.to_dict(), **audit})
 
     def _window_end_s(self) -> float:
         assert self._plan is not None
@@ -227,9 +239,3 @@ def _told_to_end(link: Link) -> bool:
         if kind == "stop":
             return True
     return False
-
-
-def _beat(link: Link) -> None:
-    while True:
-        link.beat()
-        gevent.sleep(0.1)

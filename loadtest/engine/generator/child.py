@@ -17,7 +17,8 @@ from loadtest.engine.cluster.master import run_master  # noqa: E402
 from loadtest.engine.cluster.worker import run_worker  # noqa: E402
 from loadtest.engine.generator.link import Link  # noqa: E402
 from loadtest.engine.generator.session import run_local  # noqa: E402
-from loadtest.errors import EngineError, SpecError, TargetError  # noqa: E402
+from loadtest.engine.messages import failure  # noqa: E402
+from loadtest.errors import LoadtestError  # noqa: E402
 
 HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended
 
@@ -37,15 +38,11 @@ def main() -> int:
     )
     try:
         _play(link, *sys.argv[1:])
-    except SpecError as problem:
-        link.send("failed", fault="spec", problems=[str(each) for each in problem.problems])
-    except TargetError as problem:
-        link.send("failed", fault="target", problems=[str(problem)])
-    except EngineError as problem:
-        link.send("failed", fault="engine", problems=[str(problem)])
+    except LoadtestError as problem:
+        link.send("failed", **failure(problem))
     except Exception as problem:
         traceback.print_exc()
-        link.send("failed", fault="engine", problems=[f"{type(problem).__name__}: {problem}"])
+        link.send("failed", **failure(problem))
     link.close()
     return 0
 

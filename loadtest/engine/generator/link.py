@@ -9,7 +9,6 @@ originals.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -18,13 +17,15 @@ from typing import Any
 import gevent
 from gevent import monkey
 
-from loadtest.engine.messages import PARENT_KINDS, Lines, encode
+from loadtest.engine.messages import PARENT_KINDS, MessageLines, encode, failure
+from loadtest.errors import TargetError
 
 __all__ = ["STUCK_S", "Link"]
 
 # A loop that has not turned for this long is blocked for good.
 STUCK_S = float(os.environ.get("LOADTEST_BLOCKED_LIMIT_S", "15"))
 ORPHAN_S = 5.0  # an orphan that has not ended itself by then is ended
+BEAT_S = 0.1
 LOOK_S = 0.25  # how often the watcher looks
 
 _start_thread = monkey.get_original("_thread", "start_new_thread")
@@ -65,6 +66,12 @@ class Link:
     def beat(self) -> None:
         self._turned_s = _monotonic()
 
+    def keep_beating(self) -> None:
+        """For a greenlet of its own: the loop turns as long as that is woken."""
+        while True:
+            self.beat()
+            gevent.sleep(BEAT_S)
+
     def close(self) -> None:
         """Wait until everything queued is with the parent, or the parent is gone."""
         self._closing = True
@@ -82,7 +89,7 @@ class Link:
             self._written.release()
 
     def _watch(self) -> None:
-        lines = Lines(PARENT_KINDS)
+        lines = MessageLines(PARENT_KINDS)
         while not self._closing:
             readable = self._orphaned_s is None and _select([self._read_fd], [], [], LOOK_S)[0]
             if self._orphaned_s is not None:
@@ -103,7 +110,6 @@ class Link:
 
     def _report_stuck(self, for_s: float) -> None:
         text = f"the event loop did not turn for {for_s:.0f} s: the target blocks it without yielding"
-        line = json.dumps({"kind": "failed", "fault": "target", "problems": [text]}).encode() + b"\n"
         _select([], [self._write_fd], [], 1.0)
-        os.write(self._write_fd, line)
+        os.write(self._write_fd, encode("failed", **failure(TargetError(text))))
         os._exit(71)

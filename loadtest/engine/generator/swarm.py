@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import Runner
 
-from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import NOT_THE_ENDPOINT, Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.generator.probe import Probe
@@ -30,7 +30,7 @@ __all__ = ["Swarm"]
 # After a refused connection, an answer that is none, or a broken target: a dead endpoint must not turn users into a
 # busy loop, and a broken one not into a loop of new connections.
 PAUSE_S = 0.1
-PAUSING = frozenset({Kind.CONNECTION, Kind.MALFORMED, Kind.EXCEPTION})
+PAUSING = frozenset({Kind.CONNECTION, Kind.MALFORMED, Kind.EXCEPTION, *NOT_THE_ENDPOINT})
 # Until something has succeeded, a request that the service calls wrong: a mistyped name is no load to put on anybody.
 WRONG = frozenset({*PAUSING, Kind.CLIENT_ERROR})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often
@@ -91,6 +91,7 @@ class Swarm:
 
     def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
         """Take up another curve in the middle of a run: adjust to its users now, then follow it. Blocks."""
+        self._start_s = start_s  # the curve before may not have begun
         now_s = time.monotonic() - start_s
         self.change(curve.users_at(now_s) - len(self._staying), now_s)
         self._keep_to(curve, start_s, now_s)

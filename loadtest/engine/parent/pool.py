@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from loadtest.engine.messages import failure_text
 from loadtest.engine.parent.process import TERM_S, GeneratorProcess
 from loadtest.errors import EngineError
 
@@ -68,7 +69,7 @@ class WorkerPool:
         try:
             for message in worker.messages():
                 if message is not None and message["kind"] == "failed":
-                    said = "; ".join(message["problems"])
+                    said = failure_text(message)
         except (EngineError, OSError, ValueError) as problem:
             said = str(problem)
         code = worker.close()

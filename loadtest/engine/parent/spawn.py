@@ -5,6 +5,7 @@ Everything happens on two threads of its own, so any program can embed it: `star
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import threading
@@ -19,11 +20,13 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.messages import JOIN_S
+from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
+from loadtest.engine.messages import JOIN_S, failure_text, heard_failure
+from loadtest.engine.parent.asked import Asked
 from loadtest.engine.parent.environment import environment
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.engine.parent.processes import MOCK_ENV, RunProcesses
-from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+from loadtest.errors import EngineError, LoadtestError, Problem, SpecError
 from loadtest.targets.open import check_target_ref
 
 __all__ = ["MOCK_ENV", "Progress", "Run", "Status", "start"]
@@ -57,14 +60,20 @@ def start(
         thread of the run's; what they raise ends the run in order and is raised by `Run.result`.
     env: added to the environment of the run's processes (credentials of a mock endpoint, say).
     listen: (host, port) where `plan.workers` workers started elsewhere join within ten minutes; None: they are started
-        here. The connection is neither encrypted nor authenticated: for a trusted network only.
-    Raises SpecError if the target's name is not one, or a mock that workers elsewhere cannot reach. What fails later is
-    raised by `Run.result`.
+        here. Beyond loopback both sides know the secret LOADTEST_TOKEN, in `env` or the environment; what they say is
+        sealed by it, not encrypted.
+    Raises SpecError if the target's name is not one, if workers elsewhere cannot reach a mock or read a payload in S3,
+    or if there is no secret where one is needed. What fails later is raised by `Run.result`.
     """
     check_target_ref(plan.target)
-    if listen is not None and plan.target.ref.startswith("mock:"):
+    if listen is not None:
+        check_token({**os.environ, **(env or {})}.get(TOKEN_VARIABLE, ""), listen[0], "--listen")
+    if listen is not None and plan.target.is_mock:
         advice = "start `loadtest mock --host ...` and give its address: --target http://HOST:PORT/invocations"
         raise SpecError([Problem("--listen", plan.target.ref, "workers elsewhere do not reach this target", advice)])
+    if listen is not None and plan.payload.is_remote:
+        rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
+        raise SpecError([Problem("--listen", str(plan.payload.path), rule, "fetch it on each and give --payload")])
     return Run(plan, on_window, on_changes, on_news, labels, env or {}, listen)
 
 
@@ -91,8 +100,7 @@ class Run:
         self._on_news = on_news
         self._status: Status = "starting"
         self._processes = RunProcesses(env, listen)
-        self._asked_to_stop = False
-        self._killed = False
+        self._asked = Asked.NOTHING
         self._windows: list[Window] = []
         self._changes: list[UserChange] = []
         self._stop: Stop | None = None
@@ -119,12 +127,12 @@ class Run:
 
     def stop(self) -> None:
         """End in order: no new request, requests in flight are drained, the result is made. Returns at once."""
-        self._asked_to_stop = True
+        self._asked = max(self._asked, Asked.STOP)
         self._processes.stop()
 
     def kill(self) -> None:
         """End at once: requests in flight are cut; the result holds the windows that arrived. Returns at once."""
-        self._asked_to_stop = self._killed = True
+        self._asked = Asked.KILL
         self._processes.kill()
 
     def result(self, timeout: float | None = None) -> RunResult:
@@ -173,11 +181,12 @@ class Run:
         except EngineError as problem:
             lost = str(problem)
             child.kill()
-        if not (self._killed or (self._started_at is None and self._asked_to_stop)):
+        # Who is told to end before the start may fall: that is nobody's fault.
+        if self._asked < (Asked.STOP if self._started_at is None else Asked.KILL):
             self._fallen = self._processes.fallen()
         if self._done is not None or self._failure is not None:
             return
-        if self._killed:
+        if self._asked is Asked.KILL:
             self._stop = Stop(Reason.USER, {"at_once": True})
             return
         code = child.close()
@@ -234,23 +243,20 @@ class Run:
         elif kind == "done":
             self._done = message
         elif kind == "failed":
-            self._fail(message["fault"], message["problems"])
+            self._fail(message)
 
     def _tell(self, text: str) -> None:
         if self._on_news is not None:
             self._calls.put(lambda call=self._on_news: call(text))  # type: ignore[misc]
 
-    def _fail(self, fault: str, problems: Sequence[str]) -> None:
-        if self._started_at is None and self._asked_to_stop:
+    def _fail(self, message: Mapping[str, Any]) -> None:
+        if self._started_at is None and self._asked:
             self._stop, self._done = Stop(Reason.USER, {}), {}
         elif self._started_at is not None:
-            self._lose("; ".join(problems))
+            self._lose(failure_text(message))
             self._done = {}
-        elif fault == "spec":
-            parts = [text.partition(": ")[::2] for text in problems]
-            self._failure = SpecError([Problem(path, "", rule) for path, rule in parts])
         else:
-            self._failure = (TargetError if fault == "target" else EngineError)("; ".join(problems))
+            self._failure = heard_failure(message)
 
     def _lose(self, why: str) -> None:
         log = list(self._log)

@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.core.judge.decision import Decision, Reason
+from loadtest.core.stats.plateau import GAIN, single_user_rate
 from loadtest.core.stats.rates import LevelRate
 from loadtest.core.stats.scaling import scaling_facts
 from loadtest.core.stats.student import Z_99, Z_975, student
 
 __all__ = ["FlatRule", "Plateau"]
 
-GAIN = 0.1  # of the single-user rate, per added user
 LATENCY_RISE = 0.5  # of what Little's law gives for a throughput that stands still
 ERROR_RISE = 0.01
 LEAST_STEPS = 2
@@ -64,7 +64,7 @@ class FlatRule:
         """rates: of levels with rising users, in order, the last one under way or over."""
         if len(rates) < 2:
             return None
-        single = max(rate.per_s / rate.users for rate in rates)
+        single = single_user_rate([(rate.users, rate.per_s) for rate in rates])
         if single <= 0:
             return None
         falling = _falling(rates, single)

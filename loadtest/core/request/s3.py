@@ -1,0 +1,31 @@
+"""Addresses of objects in S3, as SamplePayloadUrl may have them. Text only: nothing is asked."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["s3_object"]
+
+_BUCKET_HOST = re.compile(r"(.+)\.s3(?:[.-].*)?", re.IGNORECASE)  # BUCKET.s3.REGION.amazonaws.com, BUCKET.s3-REGION...
+
+
+def s3_object(url: str) -> tuple[str, str] | None:
+    """(bucket, key) of `s3://BUCKET/KEY`, `https://BUCKET.s3.REGION.amazonaws.com/KEY` or `https://HOST/BUCKET/KEY`.
+
+    None: it names no object. The host and the query of an https address, which may hold a signature, mean nothing: an
+    object is read from where its reader finds the bucket, with the reader's own credentials.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "s3":
+        bucket, _, key = rest.partition("/")  # a key may hold any character, `?` and `#` too
+    elif scheme == "https":
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # a bracket without its other half
+            return None
+        host, path = _BUCKET_HOST.fullmatch(parts.netloc), unquote(parts.path.removeprefix("/"))
+        bucket, key = (host[1], path) if host is not None else path.partition("/")[::2]
+    else:
+        return None
+    return (bucket, key) if bucket and key else None

@@ -1,0 +1,162 @@
+"""The API's formulas against its own published results, and the best rate as a table."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from places import JOBS
+from windows import flat_window
+
+from loadtest.core.measure.window import Window
+from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.result.metrics import (
+    BestRate,
+    best_rate,
+    cost_per_hour,
+    cost_per_inference,
+    initial_instance_count,
+    max_invocations_per_min,
+    model_latency_ms,
+)
+
+ROWS: list[dict[str, Any]] = json.loads((JOBS / "observed-results.json").read_text())
+P95_100 = LatencyThreshold(0.95, 100)
+
+
+def ids(row: dict[str, Any]) -> str:
+    return f"{row['instance']} x {row['count']}, {row['max_invocations']}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=ids)
+def test_published_counts_and_rates(row: dict[str, Any]) -> None:
+    per_instance, rest = divmod(row["max_invocations"], row["count"])
+    assert not rest, "the published rate is a whole rate per instance times the count"
+    count = initial_instance_count(per_instance, row["max_invocations_target"])
+    assert count == row["count"]
+    assert max_invocations_per_min(per_instance, count) == row["max_invocations"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=ids)
+def test_published_costs(row: dict[str, Any]) -> None:
+    # 0.20399999618530273 is printed where the price is 0.204: the API computes in float32.
+    price = round(row["cost_per_hour"], 6) / row["count"]
+    hour = cost_per_hour(price, row["count"])
+    assert hour == float(np.float32(row["cost_per_hour"]))
+    if "cost_per_inference" not in row:
+        return
+    ours, theirs = cost_per_inference(hour, row["max_invocations"]), row["cost_per_inference"]
+    digits = row.get("cost_per_inference_digits")
+    if digits is not None:
+        assert float(f"{ours:.{digits - 1}e}") == theirs
+    else:  # float32 has 7.2 digits, and the shortest of the rows prints 7
+        assert ours == pytest.approx(theirs, rel=3e-7)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row["job_type"] == "Advanced"], ids=ids)
+def test_published_latency_is_the_threshold_that_ended_the_test(row: dict[str, Any]) -> None:
+    assert model_latency_ms(63.2, P95_100, latency_ended=True) == row["model_latency"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "threshold", "ended", "reported"),
+    [
+        (63.2, None, False, 63.2),
+        (63.2, P95_100, False, 63.2),
+        (120.0, P95_100, False, 120.0),
+        (120.0, P95_100, True, 100.0),
+        (None, P95_100, True, 100.0),
+        (None, P95_100, False, None),
+    ],
+)
+def test_model_latency(
+    measured: float | None, threshold: LatencyThreshold | None, ended: bool, reported: float | None
+) -> None:
+    assert model_latency_ms(measured, threshold, ended) == reported
+
+
+@pytest.mark.parametrize(
+    ("rate", "target", "count"),
+    [(129, 300, 3), (150, 300, 2), (300, 300, 1), (301.9, 300, 1), (149.9, 300, 3), (5, None, 1)],
+)
+def test_instance_count(rate: float, target: int | None, count: int) -> None:
+    assert initial_instance_count(rate, target) == count
+
+
+def test_no_count_and_no_cost_follow_from_nothing() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        initial_instance_count(0.9, 300)
+    with pytest.raises(ValueError, match="needs invocations"):
+        cost_per_inference(0.2, 0)
+
+
+def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> list[Window]:
+    """(level, windows, ok per window, over per window) after each other."""
+    windows: list[Window] = []
+    for level, n, ok, over in parts:
+        for _ in range(n):
+            i = len(windows)
+            windows.append(
+                flat_window(
+                    index=i, start_s=i * window_s, end_s=(i + 1) * window_s, level=level, users=1, ok=ok, over=over
+                )
+            )
+    return windows
+
+
+@pytest.mark.parametrize(
+    ("windows", "options", "expected"),
+    [
+        pytest.param([], {}, None, id="nothing"),
+        pytest.param(run_of((0, 90, 0, 0)), {}, None, id="no success"),
+        pytest.param(run_of((0, 60, 2, 0)), {}, BestRate(120, 0, 60, 0, False), id="exactly a minute"),
+        pytest.param(run_of((0, 30, 2, 0), (1, 60, 4, 0)), {}, BestRate(240, 30, 90, 1, False), id="highest level"),
+        pytest.param(
+            run_of((0, 30, 2, 0), (1, 30, 4, 0)), {}, BestRate(180, 0, 60, 1, False), id="a minute over two levels"
+        ),
+        pytest.param(
+            run_of((0, 20, 2, 0), (1, 20, 4, 0)),
+            {},
+            BestRate(240, 20, 40, 1, True),
+            id="too short: best level's estimate",
+        ),
+        pytest.param(
+            run_of((0, 20, 2, 0), (None, 5, 9, 0)), {}, BestRate(120, 0, 20, 0, True), id="no estimate between levels"
+        ),
+        pytest.param(
+            run_of((0, 70, 2, 0), (1, 60, 4, 4)), {"broken": {1}}, BestRate(120, 0, 60, 0, False), id="broken level"
+        ),
+        pytest.param(
+            run_of((0, 70, 2, 0), (1, 60, 4, 1)),
+            {"threshold": P95_100},
+            BestRate(132, 16, 76, 1, False),
+            id="stretch over its share",
+        ),
+        pytest.param(
+            run_of((0, 20, 2, 0), (1, 20, 4, 4)),
+            {"threshold": P95_100},
+            BestRate(120, 0, 20, 0, True),
+            id="estimate within conditions",
+        ),
+        pytest.param(run_of((0, 60, 2, 2)), {"threshold": P95_100}, None, id="never within conditions"),
+        pytest.param(
+            run_of((0, 60, 20, 1)),
+            {"threshold": P95_100},
+            BestRate(1200, 0, 60, 0, False),
+            id="exactly its share holds",
+        ),
+        pytest.param(
+            run_of((0, 20, 14, 0), window_s=7.0),
+            {},
+            BestRate(120, 0, 63, 0, False),
+            id="windows that do not divide a minute",
+        ),
+        pytest.param(
+            run_of((0, 10, 2, 0)), {"rate_window_s": 10.0}, BestRate(120, 0, 10, 0, False), id="a shorter rate window"
+        ),
+    ],
+)
+def test_best_rate(windows: list[Window], options: dict[str, Any], expected: BestRate | None) -> None:
+    assert best_rate(windows, **options) == expected

@@ -1,0 +1,1 @@
+"""A plug-in whose name begins as that of the mock endpoint."""
