@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.core.result.result import RunResult
 from loadtest.report.describe import describe
-from loadtest.report.html.chart import Cell, Chart, Columns, Table, cell, layered, x_axis, y_axis
+from loadtest.report.html.chart import Cell, Chart, Columns, Spec, Table, cell, layered, x_axis, y_axis
 from loadtest.report.html.palette import color
 from loadtest.report.words import milliseconds, number
 
@@ -73,6 +73,24 @@ def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None
         "name": [str(e["EndpointConfiguration"].get("InstanceType") or e["RecommendationId"]) for e in known],
         "front": ["on the front" if each else "dominated" for each in best],
     }
+    spec = _spec()
+    cheapest = min(range(len(points)), key=lambda i: points[i][0])
+    fastest = min(range(len(points)), key=lambda i: points[i][1])
+    text = (
+        f"Cost of an inference against latency: {sum(best)} of {len(points)} tests are on the front, where nothing is "
+        f"both cheaper and faster. Cheapest: {columns['name'][cheapest]}; fastest: {columns['name'][fastest]}, "
+        f"{number(points[fastest][1])} ms."
+    )
+    rows = [
+        [cell(n), cell(_usd(c)), cell(milliseconds(latency)), cell(f)]
+        for n, c, latency, f in zip(columns["name"], columns["cost"], columns["latency"], columns["front"], strict=True)
+    ]
+    table = Table(["runs on", "USD an inference", "latency ms", "front"], rows, words=(0, 3))
+    return Chart("front", "Cost against latency", text, spec, {"front": columns}, table)
+
+
+def _spec() -> Spec:
+    """The tests as points, and the line of those that nothing beats."""
     tips = [
         {"field": "name", "title": "runs on"},
         {"field": "cost", "type": "quantitative", "title": "USD an inference", "format": ".3~g"},
@@ -93,7 +111,7 @@ def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None
         "legend": None,
         "scale": {"domain": ["on the front", "dominated"], "range": ["circle", "cross"]},
     }
-    spec = layered(
+    return layered(
         [
             {
                 "data": {"name": "front"},
@@ -114,16 +132,3 @@ def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None
         ],
         300,
     )
-    cheapest = min(range(len(points)), key=lambda i: points[i][0])
-    fastest = min(range(len(points)), key=lambda i: points[i][1])
-    text = (
-        f"Cost of an inference against latency: {sum(best)} of {len(points)} tests are on the front, where nothing is "
-        f"both cheaper and faster. Cheapest: {columns['name'][cheapest]}; fastest: {columns['name'][fastest]}, "
-        f"{number(points[fastest][1])} ms."
-    )
-    rows = [
-        [cell(n), cell(_usd(c)), cell(milliseconds(latency)), cell(f)]
-        for n, c, latency, f in zip(columns["name"], columns["cost"], columns["latency"], columns["front"], strict=True)
-    ]
-    table = Table(["runs on", "USD an inference", "latency ms", "front"], rows, words=(0, 3))
-    return Chart("front", "Cost against latency", text, spec, {"front": columns}, table)
