@@ -26,7 +26,7 @@ from loadtest.wire.access import Access
 
 __all__ = ["LivePage"]
 
-FETCH_S = 5.0  # how long the end waits for browsers to take the report with them
+FETCH_S = 15.0  # how long the end waits for browsers to take the report with them
 
 Answer = tuple[str, str, bytes]
 

@@ -15,7 +15,7 @@ import pytest
 
 __all__ = ["Browser", "browser"]
 
-LIMIT_S = 120
+LIMIT_S = 180
 FLAGS = (
     "--headless=new",
     "--no-sandbox",

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import loadtest.api as api
 from loadtest.cli.run import _plan
 from loadtest.cli.run import command as run_command
 from loadtest.core.judge.decision import Reason
@@ -24,7 +25,6 @@ from loadtest.core.request.spec import RunOptions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef, open_plan
-from loadtest.jobfile.jobfile import load_job
 from loadtest.report.html import library
 from loadtest.report.html.buckets import buckets
 from loadtest.report.html.fronts import pareto
@@ -143,8 +143,7 @@ def _parsed(words: list[str]):  # type: ignore[no-untyped-def]
     context = run_command.make_context("run", words[1:], resilient_parsing=False)
     with context:
         given = {**context.params}
-        job, spec = load_job(given.pop("file"), given.pop("profile"))
-        return _plan(job, spec, given)
+        return _plan(api.read_job(given.pop("file"), profile=given.pop("profile")), given)
 
 
 def test_a_header_that_is_not_kept_is_named_only(finish: Callable[..., RunResult]) -> None:
