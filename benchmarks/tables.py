@@ -130,6 +130,7 @@ QUESTIONS: Mapping[str, tuple[str, Callable[[Line], list[str]]]] = {
     "spawn": ("curve | client | started | lag p50 / p95 / max ms | off the curve ms | reached", _spawn),
     "workers": ("what | found | reached", _facts),
     "memory": ("what | found | reached", _facts),
+    "report": ("what | found | reached", _facts),
     "recorder": ("what | CPU time | of a core at 50,000/s | reached", _recorder),
 }
 

@@ -23,6 +23,7 @@ AWS = {"boto3", "botocore"}
 ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "version": (set(), set()),
+    "cache": (set(), set()),
     "loopback": (set(), set()),
     "folders": (set(), set()),
     "python": (set(), set()),
@@ -53,24 +54,25 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "version", "python", "endpoint", "mock", "payload", "targets", "engine", "engine.cluster", *CORE},
         set(),
     ),
-    "calibration": ({"errors", "endpoint", "mock", "engine.parent", *CORE}, set()),
+    "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
     "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
-        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
+        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "web", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "export": (
         {"errors", "loopback", "version", "wire", *CORE},
         {"numpy", "opentelemetry", "prometheus_client", "waitress"},
     ),
-    "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
+    "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
+    "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine", "engine.parent", "export", "jobfile", "mock", "report", "targets", *CORE),
+            *("engine", "engine.parent", "export", "jobfile", "mock", "report", "targets", "web", *CORE),
         },
         {"click", "rich"},
     ),
@@ -88,6 +90,8 @@ LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py"}
 # Inside a room, some packages are for these modules alone.
 ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
+    "jinja2": {"report/html/render.py"},
+    "vl_convert": {"report/html/library.py"},
     "zmq": {"engine/cluster/runners.py"},
     "opentelemetry": {"export/otlp.py", "export/send.py"},
     "prometheus_client": {"export/prometheus.py"},
@@ -216,6 +220,11 @@ def test_imports_point_downward(path: Path) -> None:
         ("export/metrics.py", "from prometheus_client import Counter"),
         ("export/push.py", "from loadtest.report.words import plural"),
         ("report/folder.py", "from loadtest.engine.sim import simulate"),
+        ("report/html/page.py", "import vl_convert"),
+        ("report/terminal.py", "import jinja2"),
+        ("engine/generator/session.py", "from loadtest.report.html.page import page_of"),
+        ("cache.py", "from loadtest.errors import Problem"),
+        ("web/live.py", "from loadtest.engine.parent import spawn"),
         ("api.py", "import click"),
         ("testing.py", "import boto3"),
         ("cli/run.py", "import gevent"),
@@ -341,9 +350,15 @@ def test_nothing_imports_the_child_and_only_patched_modules_import_each_other() 
                 assert own in PATCHED, f"{_name(path)} is not of a patched process, it imports {module}"
 
 
-@pytest.mark.parametrize("statement", ["import loadtest", "import loadtest.api", "import loadtest.cli"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import loadtest", "import loadtest.api", "import loadtest.cli", "import loadtest.cli.run, loadtest.cli.report"],
+)
 def test_a_fresh_import_loads_nothing_heavy(statement: str) -> None:
-    heavy = ("gevent", "locust", "boto3", "botocore", "moto", "prometheus_client", "opentelemetry", "waitress")
+    heavy = (
+        *("gevent", "locust", "boto3", "botocore", "moto", "prometheus_client", "opentelemetry", "waitress"),
+        *("jinja2", "vl_convert"),
+    )
     code = f"import sys; {statement}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

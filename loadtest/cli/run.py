@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 from rich.console import Console
@@ -23,7 +23,9 @@ from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
+from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.target_flags import target_flags, target_options
+from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
@@ -41,6 +43,9 @@ from loadtest.report.busy import busy
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
+
+if TYPE_CHECKING:
+    from loadtest.web.live import LivePage
 
 __all__ = ["command"]
 
@@ -76,6 +81,8 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@web_flag
 @file_flags
 @open_loop_flags
 @worker_flags
@@ -100,20 +107,26 @@ def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     listen = listen_of(given)
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
-    def drive(plan: Plan, folder: RunFolder) -> RunResult:
-        exports.begin(plan, labels_of(given, plan, _info(plan, spec), folder.path))
-        title = "  ".join(filter(None, [spec.name, masked(plan.target.ref)]))
+    def drive(driven: Plan, folder: RunFolder) -> RunResult:
+        exports.begin(driven, labels_of(given, driven, _info(driven, spec), folder.path))
+        title = "  ".join(filter(None, [spec.name, masked(driven.target.ref)]))
         shown = {"quiet": quiet, "plain": plain, "title": title, "elsewhere": listen is not None}
-        view = LiveView(plan, console=console, **shown)
-        result = _drive(plan, spec, folder, view, exports, listen, env)
+        view = LiveView(driven, console=console, **shown)
+        # A confirmation is another run, after the one that the page is of.
+        result = _drive(driven, spec, folder, view, exports, listen, env, page if driven is plan else None)
         exports.end(result)
         return result
 
     waiting = partial(busy, console, plain=quiet or plain)
-    with Exports(exports_of(given)) as exports:
+    with Exports(exports_of(given)) as exports, live_page(web_of(given), plan, spec.name or "load test") as page:
         for url in [] if given["quiet"] else exports.urls:
             console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
         result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, waiting)
+        if not given["no_report"] and path.is_dir():
+            with waiting("writing the report"):
+                missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
+        if page is not None:
+            finish_live(page, result, path / REPORT)
         if as_json:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
         else:
@@ -153,7 +166,7 @@ def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
 
 def _run(
     plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive, waiting: Waiting
-) -> tuple[RunResult, Path, Mapping[str, str]]:
+) -> tuple[RunResult, Path, dict[str, str]]:
     """(the result, where its files are, those that could not be written and why). waiting: shows what takes long."""
     with _folder(plan, spec, output_dir) as folder:
         try:
@@ -176,6 +189,7 @@ def _drive(
     exports: Exports,
     listen: tuple[str, int] | None,
     env: Mapping[str, str],
+    page: LivePage | None,
 ) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
     labels: dict[str, Any] = {
@@ -190,22 +204,31 @@ def _drive(
             folder.window(window)
             exports.window(window, progress)
             view(window, progress)
+            if page is not None:
+                page.window(window, progress)
 
         def on_changes(changes: Sequence[UserChange]) -> None:
             folder.changes(changes)
+
+        def on_news(text: str) -> None:
+            view.say(text)
+            if page is not None:
+                page.say(text)
 
         run = spawn.start(
             plan,
             on_window=on_window,
             on_changes=on_changes,
-            on_news=view.say,
+            on_news=on_news,
             on_ready=exports.facts,
             env=env,
             listen=listen,
             **labels,
         )
         view.status = lambda: run.status
-        return attended(run, view.say)
+        if page is not None:
+            page.started(run.stop)
+        return attended(run, on_news)
 
 
 def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:

@@ -27,6 +27,7 @@ from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
 from loadtest.emulator.endpoints import UnknownVariant
 from loadtest.emulator.fallback import HeldAnswer, Neighbour
 from loadtest.emulator.forward import Forwarder, Unreachable
+from loadtest.emulator.lanes import is_page
 from loadtest.emulator.made import Description
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
 from loadtest.emulator.prune import pruned
@@ -36,7 +37,7 @@ from loadtest.jobs.store import StoreFailure
 from loadtest.version import VERSION
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["Addition", "Application", "EndpointDirectory", "JobApi"]
 
@@ -82,7 +83,7 @@ class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
     additions: by operation of SageMaker, what is added to the neighbour's answer. made: by operation, the answer about
-    endpoints that the neighbour does not know.
+    endpoints that the neighbour does not know. pages: what is under /ui.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Application:
         events: Settles | None = None,
         additions: Mapping[str, Addition] | None = None,
         made: Mapping[str, Description] | None = None,
+        pages: WSGIApplication | None = None,
     ) -> None:
         self._service = service
         self._neighbour = neighbour
@@ -107,6 +109,7 @@ class Application:
         self._events = events
         self._additions = additions or {}
         self._made = made or {}
+        self._pages = pages
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -128,6 +131,8 @@ class Application:
             return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
+        if self._pages is not None and is_page(path):
+            return self._pages(environ, start_response)
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
         if operation is not None and (operation in JOB_OPERATIONS or operation in TAG_OPERATIONS):
             return self._control(operation, environ, start_response)

@@ -16,14 +16,19 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher
 
-__all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "watch"]
+__all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "is_page", "watch"]
 
 # Kind of request -> threads.
-LANES: Mapping[str, int] = {"health": 1, "jobs": 4, "invocations": 64, "others": 24}
+LANES: Mapping[str, int] = {"health": 1, "jobs": 4, "invocations": 64, "pages": 16, "others": 24}
 CHANNEL_TIMEOUT_S = 60  # of a connection on which nothing moves
 _FULL = 0.9  # share of the connection limit above which waiting connections are closed
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
+
+
+def is_page(path: str) -> bool:
+    """Is it one for people? No bucket can have this name: S3's have three letters."""
+    return path == "/ui" or path.startswith("/ui/")
 
 
 def lane_of(path: str, target: str) -> str:
@@ -32,6 +37,8 @@ def lane_of(path: str, target: str) -> str:
         return "health"
     if _INVOCATION.match(path):
         return "invocations"
+    if is_page(path):  # one that shows a running test holds its thread
+        return "pages"
     return "jobs" if "InferenceRecommendationsJob" in target or "ScalingConfiguration" in target else "others"
 
 

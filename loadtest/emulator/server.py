@@ -34,9 +34,11 @@ from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
 from loadtest.emulator.made import made_endpoints
 from loadtest.emulator.moto_cloudwatch import teach_moto
 from loadtest.emulator.one_region import OneRegion
+from loadtest.emulator.ui import Ui
 from loadtest.errors import EngineError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
+from loadtest.jobs.watching import Onlooker
 from loadtest.wire.access import Access
 
 __all__ = ["EmulatorOptions", "EmulatorServer"]
@@ -142,7 +144,10 @@ class EmulatorServer:
         events = self._cloudwatch = self._events(clients)
         endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None)
         closing.callback(endpoints.close)
-        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
+        pages = Ui()
+        closing.callback(pages.close)
+        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints, pages)
+        pages.read_from(service)
         endpoints.follow(service.fleet, self.url)
         closing.callback(service.close)
         application = Application(
@@ -155,6 +160,7 @@ class EmulatorServer:
             events=events,
             additions=instant_recommendations(service.fleet, ModelCatalogue(clients).model),
             made=made_endpoints(service.fleet, JobArns(options.region, options.account)),
+            pages=pages,
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request
@@ -220,7 +226,11 @@ def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
 
 
 def _service(
-    options: EmulatorOptions, clients: InsideClients | None, events: CloudWatch | None, endpoints: Endpoints
+    options: EmulatorOptions,
+    clients: InsideClients | None,
+    events: CloudWatch | None,
+    endpoints: Endpoints,
+    watcher: Onlooker,
 ) -> JobService:
     catalogue = ModelCatalogue(clients) if clients is not None else None
     return open_service(
@@ -237,6 +247,7 @@ def _service(
         directory=endpoints,
         strict_resources=options.strict_resources,
         events=events,
+        watcher=watcher,
     )
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.core.measure.counters import Float64s, middles
-from loadtest.core.measure.histogram import Histogram, Int64s
+from loadtest.core.measure.histogram import Float64s, Histogram, Int64s
 
 __all__ = ["BOUNDS_S", "Exponential", "explicit", "exponential"]
 
@@ -42,7 +41,7 @@ def explicit(histogram: Histogram, bounds_s: tuple[float, ...] = BOUNDS_S) -> tu
 
 def exponential(histogram: Histogram, most: int = MOST_BUCKETS) -> Exponential:
     """The finest exponential buckets of which at most `most` are needed."""
-    values_us, counts = middles(histogram)
+    values_us, counts = histogram.middles()
     if not counts.size:
         return Exponential(FINEST_SCALE, 0, ())
     octaves = np.log2(values_us / 1e6)

@@ -28,6 +28,7 @@ from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
 from loadtest.jobs.subject import Subject, subject_of
 from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["Ending", "JobContext", "JobRun"]
 
@@ -48,6 +49,7 @@ class JobContext:
     events: EventSink
     payload_reader: PayloadReader | None = None
     reads_payloads: bool = True
+    watcher: Onlooker = NoOnlooker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class JobRun:
                 engine=around.engine,
                 time=self._time,
                 signal=self._signal,
+                watcher=around.watcher,
             )
             one = _One(self, bench)
             pairs = list(zip(tests, steps, strict=True))
@@ -138,6 +141,7 @@ class JobRun:
         if result is not None:
             store.put_run(self._job.name, step.index, result.to_dict())
         self._keep(finished)
+        self._around.watcher.ended(self._job.name, step.index)
         self._say(f"Benchmark {step.label} {finished.status.value}", finished.ended_s)
         return finished
 

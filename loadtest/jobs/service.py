@@ -35,6 +35,7 @@ from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore, NameTaken, QuotaReached
 from loadtest.jobs.subject import EndpointDirectory
 from loadtest.jobs.tags import checked_keys, checked_tags, tag_list
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["ApiError", "EngineName", "JobService", "open_service"]
 
@@ -179,6 +180,13 @@ class JobService:
         found = self._store.run(job_name, index)
         return None if found is None else RunResult.from_dict(found)
 
+    def tests_of(self, job_name: str) -> list[dict[str, Any]]:
+        """index, label and status of each test of a job, in their order; [] if there is none."""
+        return [
+            {"index": step.index, "label": step.label, "status": step.status.value}
+            for step in self._store.steps(job_name)
+        ]
+
     def endpoint_url(self, name: str) -> str | None:
         """Base URL of the live mock endpoint of that name, while its test runs; None: there is none."""
         return self.fleet.url(name)
@@ -224,6 +232,7 @@ def open_service(
     directory: EndpointDirectory | None = None,
     strict_resources: bool = False,
     events: EventSink | None = None,
+    watcher: Onlooker | None = None,
 ) -> JobService:
     """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
 
@@ -234,6 +243,7 @@ def open_service(
         body is sent. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
         the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
         the job, in virtual time too.
+        watcher: who looks on while tests run; None: nobody.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):
@@ -247,6 +257,7 @@ def open_service(
         events=events or NoEvents(),
         payload_reader=payload_reader,
         reads_payloads=strict_resources or not engine.virtual,
+        watcher=NoOnlooker() if watcher is None else watcher,
     )
     launcher = Launcher(surroundings)
     arns = JobArns(region, account)

@@ -34,6 +34,7 @@ from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import Subject
+from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
 
@@ -66,6 +67,7 @@ class BenchmarkContext:
     engine: LoadEngine
     time: Timeline
     signal: StopSignal
+    watcher: Onlooker = NoOnlooker()
 
 
 def load_of(spec: JobSpec, fleet: Fleet) -> Load:
@@ -170,10 +172,13 @@ def _run(
         options=bench.load.options,
         limit_s=limit_s,
     )
+    watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
+    show = watcher.begins(bench.job_name, step.index, step.label, plan)
     variant = endpoint.subject.variant_name
     meters: list[Meter] = []
 
     def meter(window: Window) -> None:
+        show(window)
         origin_s = course.see(window)
         if not bench.time.is_heard:  # a minute's percentiles are not worth computing for nobody
             return

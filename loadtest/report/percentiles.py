@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loadtest.core.measure.counters import middles
 from loadtest.core.measure.histogram import HIGHEST_US, Histogram
 
 __all__ = ["distribution"]
@@ -53,7 +52,7 @@ def _ticks(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
 
 def _moments(histogram: Histogram) -> tuple[float, float]:
     """(mean, standard deviation) in us; 0 if empty. Each counter stands for its middle value."""
-    values_us, counts = middles(histogram)
+    values_us, counts = histogram.middles()
     if not counts.size:
         return 0.0, 0.0
     mean_us = float(np.average(values_us, weights=counts))

@@ -30,7 +30,7 @@ from loadtest.report.streaming import streaming_tables
 from loadtest.report.words import duration, evidence_words, level_users, milliseconds, number, percent, plural
 from loadtest.report.workload import confirmation_lines, latency_table, worker_lines, workload_lines
 
-__all__ = ["LiveView", "summary"]
+__all__ = ["LiveView", "closing", "headline", "summary"]
 
 STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"}
 MAX_ROWS = 24
@@ -42,12 +42,10 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
     is_open = result.plan.arrivals is not None
-    parts += [*_failed_share(result), _verdict(result), *slow_lines(result), *_why(result), *_figures(result)]
+    parts += headline(result)
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
     parts += streaming_tables(result)
-    parts += connection_lines(result.totals)
-    parts += [] if result.confirmation is None else confirmation_lines(result.confirmation)
-    parts += [*_errors(result), *_trust(result), *_warnings(result), *_unused(result)]
+    parts += closing(result)
     if (url := result.environment.get("target_url")) is not None:
         more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
         more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
@@ -55,6 +53,18 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
+
+
+def headline(result: RunResult) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
+    return [*_failed_share(result), _verdict(result), *slow_lines(result), *_why(result), *_figures(result)]
+
+
+def closing(result: RunResult) -> list[RenderableType]:
+    """Connections, the confirmation, errors, how far to trust it all, warnings, what was not used."""
+    confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
+    found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
+    return [*found, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:

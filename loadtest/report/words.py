@@ -7,7 +7,17 @@ from typing import Any
 
 from loadtest.core.traffic.curve import Level
 
-__all__ = ["clock", "duration", "evidence_words", "level_users", "milliseconds", "number", "percent", "plural"]
+__all__ = [
+    "clock",
+    "duration",
+    "evidence_words",
+    "level_name",
+    "level_users",
+    "milliseconds",
+    "number",
+    "percent",
+    "plural",
+]
 
 # Suffixes of names, the longer first; what they turn a value into.
 UNITS: tuple[tuple[str, str], ...] = (
@@ -49,6 +59,11 @@ def plural(n: int, noun: str, nouns: str = "") -> str:
 def level_users(level: Level) -> str:
     """6 - 4-6 where users rise or fall."""
     return f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
+
+
+def level_name(level: Level) -> str:
+    """level 2 (6 users) - level 0 (1 user)."""
+    return f"level {level.index} ({level_users(level)} {'user' if level.users == 1 else 'users'})"
 
 
 def percent(share: float) -> str:

@@ -28,6 +28,7 @@ FILES = {
     "latency.hgrm",
     "latency.hlog",
     "levels.csv",
+    "report.html",
     "run.log",
     "schedule.csv",
     "summary.json",

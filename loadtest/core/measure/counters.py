@@ -19,13 +19,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s
 
-__all__ = ["merged", "middles"]
-
-Float64s = NDArray[np.float64]
+__all__ = ["merged"]
 
 BATCH = 256  # payloads decoded together
 
@@ -46,17 +43,9 @@ def merged(payloads: Iterable[str]) -> Histogram:
             for payload in batch:
                 whole.add(Histogram.decode(payload))
     # The exact sum is not part of the format: as `decode` does it, each counter stands for its middle value.
-    values_us, counts = middles(whole)
+    values_us, counts = whole.middles()
     whole.sum_us = float(np.dot(values_us, counts))
     return whole
-
-
-def middles(histogram: Histogram) -> tuple[Float64s, Float64s]:
-    """(middle value in us, count) of every used counter, in rising order: two arrays of float64, shape (n,)."""
-    recorded = histogram.recorded()
-    # A counter whose highest value has b bits is 2^(b - 11) values wide.
-    values = [high - ((1 << max(high.bit_length() - 11, 0)) - 1) / 2 for high, _ in recorded]
-    return np.array(values, np.float64), np.array([count for _, count in recorded], np.float64)
 
 
 def _add(counts: Int64s, payloads: Sequence[str]) -> bool:

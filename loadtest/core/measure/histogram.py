@@ -33,6 +33,7 @@ _BUCKETS = (HIGHEST_US // _SUB_BUCKETS).bit_length() + 1
 _LENGTH = (_BUCKETS + 1) * _HALF
 
 Int64s = NDArray[np.int64]
+Float64s = NDArray[np.float64]
 
 
 class Histogram:
@@ -131,6 +132,13 @@ class Histogram:
         """(highest equivalent value in us, count) of every used counter, in rising order."""
         return [(_highest(int(i)), int(self.counts[i])) for i in np.flatnonzero(self.counts)]
 
+    def middles(self) -> tuple[Float64s, Float64s]:
+        """(middle value in us, count) of every used counter, in rising order: two arrays of float64, shape (n,)."""
+        used = np.flatnonzero(self.counts)
+        bucket = np.maximum((used >> _HALF_BITS) - 1, 0)
+        lowest = np.where(used < _HALF, used, ((used & (_HALF - 1)) + _HALF) << bucket)
+        return lowest + ((1 << bucket) - 1) / 2, self.counts[used].astype(np.float64)
+
     def encode(self) -> str:
         """HdrHistogram V2 compressed payload in base64. `clamped` and the exact sum are not part of the format."""
         hdr = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
@@ -164,11 +172,8 @@ class Histogram:
             raise ValueError("the payload has another range or precision")
         histogram.counts[:] = np.frombuffer(hdr.counts, np.int64)
         _free(hdr)
-        used = np.flatnonzero(histogram.counts)
-        bucket = np.maximum((used >> _HALF_BITS) - 1, 0)
-        lowest = np.where(used < _HALF, used, ((used & (_HALF - 1)) + _HALF) << bucket)
-        middles = lowest + ((1 << bucket) - 1) / 2
-        histogram.sum_us = float(np.dot(histogram.counts[used], middles))
+        values_us, counts = histogram.middles()
+        histogram.sum_us = float(np.dot(counts, values_us))
         return histogram
 
 

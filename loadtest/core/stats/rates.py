@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
+from loadtest.core.stats.student import Z_975, student
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate"]
+__all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate", "rate_interval"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -174,6 +175,16 @@ class RateHistory:
                 return before
         self._stretch = _Stretch(level, self._window_s)
         return self._stretch
+
+
+def rate_interval(windows: Sequence[Window]) -> tuple[float, float] | None:
+    """95 % interval of the mean throughput of a level's windows, successes a second; None: fewer than two windows."""
+    if len(windows) < 2:
+        return None
+    ok, length_s = np.array([w.ok for w in windows]), np.array([w.length_s for w in windows])
+    per_s, error_per_s, freedom = mean_rate(ok, length_s)
+    margin = student(Z_975, freedom) * error_per_s
+    return max(0.0, per_s - margin), per_s + margin
 
 
 def level_rates(plan: Plan, windows: Iterable[Window]) -> tuple[LevelRate, ...]:

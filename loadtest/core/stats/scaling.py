@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.stats.rates import LevelRate, level_spread
 
-__all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl"]
+__all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl", "usl_band"]
 
 USL_LEVELS = 6  # fewer leave three parameters to chance (Gunther)
 DRAWS = 200
@@ -82,9 +82,8 @@ def usl(rates: Sequence[LevelRate], seed: int = 1) -> Usl | None:
     rates = [rate for rate in rates if rate.per_s > 0 and rate.users > 0]
     if len(rates) < USL_LEVELS:
         return None
-    users, measured, weights = _arrays(rates)
-    noise = np.random.default_rng(seed).standard_normal((DRAWS, len(users))) / np.sqrt(weights)
-    (gamma, sigma, kappa), *drawn = _fits(users, np.vstack([measured, np.maximum(measured + noise, 1e-9)]), weights)
+    users, _, _ = _arrays(rates)
+    (gamma, sigma, kappa), *drawn = _drawn(rates, seed)
     sigmas, kappas = (np.array([found[i] for found in drawn]) for i in (1, 2))
     peaks = [found for _, s, k in drawn if (found := _peak(s, k)) is not None]
     certain = len(peaks) >= 0.95 * DRAWS
@@ -106,6 +105,21 @@ def usl(rates: Sequence[LevelRate], seed: int = 1) -> Usl | None:
     return result if peak is None else replace(result, peak_per_s=result.rate_per_s(peak))
 
 
+def usl_band(rates: Sequence[LevelRate], at_users: Sequence[float], seed: int = 1) -> list[tuple[float, float, float]]:
+    """(fit, low, high) of the throughput at each of `at_users`: the fit of `usl`, 90 % of its bootstrap's curves.
+
+    [] where there is no fit.
+    """
+    rates = [rate for rate in rates if rate.per_s > 0 and rate.users > 0]
+    if len(rates) < USL_LEVELS:
+        return []
+    found = np.array(_drawn(rates, seed))[:, :, None]
+    n = np.asarray(at_users, np.float64)
+    curves = found[:, 0] * n / (1 + found[:, 1] * (n - 1) + found[:, 2] * n * (n - 1))
+    low, high = np.quantile(curves[1:], (0.05, 0.95), axis=0)
+    return list(zip(curves[0].tolist(), low.tolist(), high.tolist(), strict=True))
+
+
 def scaling_facts(rates: Sequence[LevelRate], seed: int = 1) -> dict[str, Any]:
     """All of it as JSON values, None where it cannot be told. seed: of the bootstrap."""
     peak = max(rates, key=lambda rate: rate.per_s, default=None)
@@ -118,6 +132,13 @@ def scaling_facts(rates: Sequence[LevelRate], seed: int = 1) -> dict[str, Any]:
         "operating_users": None if best is None else round(best.users, 2),
         "usl": None if fit is None else {name: _rounded(value, 6) for name, value in asdict(fit).items()},
     }
+
+
+def _drawn(rates: Sequence[LevelRate], seed: int) -> list[tuple[float, float, float]]:
+    """(gamma, sigma, kappa) of the measured throughputs, then of each redrawn set of them."""
+    users, measured, weights = _arrays(rates)
+    noise = np.random.default_rng(seed).standard_normal((DRAWS, len(users))) / np.sqrt(weights)
+    return _fits(users, np.vstack([measured, np.maximum(measured + noise, 1e-9)]), weights)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

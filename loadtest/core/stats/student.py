@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["freedom_of", "student"]
+__all__ = ["Z_975", "freedom_of", "student"]
+
+Z_975 = 1.959963984540054
 
 
 def freedom_of(parts: Sequence[tuple[float, int]]) -> float:
@@ -19,9 +21,13 @@ def freedom_of(parts: Sequence[tuple[float, int]]) -> float:
 
 
 def student(z: float, freedom: float) -> float:
-    """Student's t quantile of the normal quantile z: exact for two degrees, an expansion above (1 % off at three)."""
+    """Student's t quantile of the normal quantile z: exact for one and two degrees of freedom, an expansion above (1 %
+    off at three).
+    """
+    share = math.erf(z / math.sqrt(2))
+    if freedom < 2:
+        return math.tan(math.pi * share / 2)
     if freedom < 3:
-        share = math.erf(z / math.sqrt(2))
         return share * math.sqrt(2 / (1 - share**2))
     terms = (
         (z**3 + z) / 4,

@@ -8,7 +8,6 @@ import pytest
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.stop.flat import FlatRule
 from loadtest.core.stats.rates import LevelRate, level_spread
-from loadtest.core.stats.student import student
 
 
 def rates(per_s: list[float], users: list[float] | None = None, error: float = 0.2, **members) -> list[LevelRate]:
@@ -93,13 +92,6 @@ def test_noise_alone_is_rarely_flat() -> None:
         levels = rates(list(true + rng.normal(0, 3.0, len(true))), error=3.0)
         found += FlatRule().find(levels) is not None
     assert found <= 6
-
-
-@pytest.mark.parametrize(
-    ("freedom", "expected"), [(2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1e9, 1.960)]
-)
-def test_students_t(freedom, expected) -> None:
-    assert student(1.959963984540054, freedom) == pytest.approx(expected, rel=0.012)
 
 
 def test_what_levels_differ_by_is_seen_in_the_rise() -> None:
