@@ -27,8 +27,8 @@ __all__ = ["MOTO_OLDEST", "Moto", "Neighbour", "NoBackend", "Upstream", "moto_is
 _log = logging.getLogger(__name__)
 
 MOTO_OLDEST = (5, 2, 5)
-"""As in pyproject.toml. Older ones answer a request whose Authorization says nothing by S3 (5.2.4), and with 500 those
-that are compressed (5.2.3) or for CloudWatch in the protocol of today's botocore (5.1.11)."""
+"""As in pyproject.toml: what the tests ran on. Compressed requests are answered with 500 before 5.2.4, and CloudWatch's
+in the protocol of today's botocore before 5.1.12."""
 
 _DEFAULT_ACCOUNT = "123456789012"
 # What moto does before a service's own code; botocore's description of the service is read by core/model.py.

@@ -81,7 +81,9 @@ def test_every_filter_and_order_of_the_list() -> None:
         del config["ModelPackageVersionArn"]
         _ran(sagemaker, "beta-two", InputConfig={**config, "ModelName": "cv-model"})
         _ran(sagemaker, "alpha-three")
-        after = datetime.now(UTC) + timedelta(seconds=1)
+        # Virtual time is ahead of this clock.
+        listed = sagemaker.list_inference_recommendations_jobs()["InferenceRecommendationsJobs"]
+        after = max(job["LastModifiedTime"] for job in listed) + timedelta(seconds=1)
 
         def names(**filters: Any) -> list[str]:
             found = sagemaker.list_inference_recommendations_jobs(**filters)["InferenceRecommendationsJobs"]
