@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity", "stop_quality", "hostile")
+NAMES = ("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity", "stop_quality", "rises", "hostile")
 LIMIT_S = 1800
 
 

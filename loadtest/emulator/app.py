@@ -25,7 +25,7 @@ from botocore.model import StructureShape
 from loadtest.emulator import protocol
 from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
 from loadtest.emulator.endpoints import UnknownVariant
-from loadtest.emulator.fallback import Answer, Neighbour
+from loadtest.emulator.fallback import HeldAnswer, Neighbour
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.made import Description
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
@@ -217,7 +217,7 @@ class Application:
         self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
-        held = Answer()
+        held = HeldAnswer()
         body = held.collect(self._neighbour(environ, held.start))
         if held.status == 200:
             with contextlib.suppress(ValueError, RecursionError):

@@ -18,14 +18,14 @@ from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["Catalogue", "check_refused"]
+__all__ = ["ModelCatalogue", "check_refused"]
 
 _log = logging.getLogger(__name__)
 
 _AWAY = (502, 503, 504)  # not 500: that is how moto fails at some things that it does not have
 
 
-class Catalogue:
+class ModelCatalogue:
     """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
 
     def __init__(self, clients: InsideClients) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.emulator.catalogue import Catalogue, check_refused
+from loadtest.emulator.catalogue import ModelCatalogue, check_refused
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
@@ -86,7 +86,7 @@ class Endpoints:
         # First what the configuration says, over it what the endpoint itself does: weights and counts can be changed.
         present = {each.get("VariantName"): each for each in endpoint.get("ProductionVariants", ())}
         given = [{**each, **present.get(each["VariantName"], {})} for each in configuration["ProductionVariants"]]
-        catalogue = Catalogue(self._clients)
+        catalogue = ModelCatalogue(self._clients)
         variants = tuple(_variant(each, catalogue) for each in given)
         asynchronous = bool(configuration.get("AsyncInferenceConfig"))
         return Subject(name, variants, existing=True, asynchronous=asynchronous) if variants else None
@@ -152,7 +152,7 @@ class Endpoints:
             return None if mock is None else mock.url
 
 
-def _variant(given: Mapping[str, Any], catalogue: Catalogue) -> Variant:
+def _variant(given: Mapping[str, Any], catalogue: ModelCatalogue) -> Variant:
     model = given.get("ModelName")
     facts = (catalogue.model(model) if model else None) or ModelFacts()
     serverless = given.get("ServerlessConfig") or given.get("CurrentServerlessConfig")

@@ -22,11 +22,11 @@ from waitress.task import ErrorTask
 from loadtest.core.request.spec import Profile
 from loadtest.emulator import model, protocol
 from loadtest.emulator.app import Application
-from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.catalogue import ModelCatalogue
 from loadtest.emulator.clients import InsideClients
 from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
-from loadtest.emulator.fallback import Moto, Neighbour, Nobody, Upstream, moto_is_installed
+from loadtest.emulator.fallback import Moto, Neighbour, NoBackend, Upstream, moto_is_installed
 from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
@@ -153,7 +153,7 @@ class EmulatorServer:
             capacity_bounds=options.profile == "aws",
             account=options.account,
             events=events,
-            additions=instant_recommendations(service.fleet, Catalogue(clients).model),
+            additions=instant_recommendations(service.fleet, ModelCatalogue(clients).model),
             made=made_endpoints(service.fleet, JobArns(options.region, options.account)),
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
@@ -215,14 +215,14 @@ def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Dist
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
-        return Nobody()
+        return NoBackend()
     return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
 
 
 def _service(
     options: EmulatorOptions, clients: InsideClients | None, events: CloudWatch | None, endpoints: Endpoints
 ) -> JobService:
-    catalogue = Catalogue(clients) if clients is not None else None
+    catalogue = ModelCatalogue(clients) if clients is not None else None
     return open_service(
         state=options.state,
         engine=options.engine,

@@ -14,6 +14,7 @@ from typing import Any
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Stop
+from loadtest.core.measure.counts import SLICES
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
@@ -121,6 +122,8 @@ class _Simulation:
         self._stopped_at_s = 0.0
         self._index = 0
         self._start_s = 0.0  # of the window under way
+        self._slice_s = plan.options.window_s / SLICES
+        self._slice_end_s = self._slice_s
         self._spawned = 0
         self._active_area_s = 0.0
         self._active_at_s = 0.0
@@ -148,6 +151,8 @@ class _Simulation:
         flights, leaving, server, record = self._flights, self._leaving, self._server, self._recorder.record
         while flights and flights[0][0] < until_s:
             done_s, user, sent_s, answer = flights[0]
+            if done_s >= self._slice_end_s:
+                self._mark(done_s)
             record(_outcome(sent_s, done_s, answer))
             if user in leaving:
                 heappop(flights)
@@ -158,6 +163,11 @@ class _Simulation:
             if next_s <= done_s + INSTANT_S:
                 next_s = done_s + ROUND_TRIP_S
             heapreplace(flights, (next_s, user, done_s, answer))
+
+    def _mark(self, now_s: float) -> None:
+        slice_ = int((now_s - self._start_s) / self._slice_s + 1e-9)
+        self._recorder.mark(slice_)
+        self._slice_end_s = self._start_s + (slice_ + 1) * self._slice_s
 
     def _change(self, change: int, now_s: float) -> None:
         """Start users, or let the newest go after their request in flight."""
@@ -195,8 +205,10 @@ class _Simulation:
             age_sum_s=sum(now_s - flight[2] for flight in flights),
             health=Health(spawned=self._spawned),
         )
+        self._recorder.mark(SLICES)
         window = self._recorder.take(frame)
         self._index += 1
+        self._slice_end_s = now_s + self._slice_s
         self._start_s, self._active_area_s, self._spawned = now_s, 0.0, 0
         self._windows.append(window)
         self._controller.observe(window)

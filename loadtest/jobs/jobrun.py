@@ -26,9 +26,9 @@ from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
 from loadtest.jobs.subject import Subject, subject_of
-from loadtest.jobs.testrun import Bench, load_of, run_test
+from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
 
-__all__ = ["Ending", "JobRun", "Surroundings"]
+__all__ = ["Ending", "JobContext", "JobRun"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
     no bodies, so it need not have any."""
 
@@ -61,7 +61,7 @@ class Ending:
 class JobRun:
     """Runs the tests of one job. The job's own status is its caller's business."""
 
-    def __init__(self, surroundings: Surroundings, job: JobRow, signal: StopSignal) -> None:
+    def __init__(self, surroundings: JobContext, job: JobRow, signal: StopSignal) -> None:
         self._around = surroundings
         self._job = job
         self._signal = signal
@@ -92,7 +92,7 @@ class JobRun:
                 self._around.store.put_steps(job.name, failed)
                 return self._ended(Status.FAILED, reason)
             fleet, around = self._around.fleet, self._around
-            bench = Bench(
+            bench = BenchmarkContext(
                 job_name=job.name,
                 spec=spec,
                 subject=self._subject,
@@ -115,7 +115,7 @@ class JobRun:
         """The store's clock."""
         return self._around.store.now_s()
 
-    def begin(self, bench: Bench, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
+    def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
         store, started_s = self._around.store, self._begin_s + at_s
         duration_s = bench.spec.duration_s
@@ -210,7 +210,7 @@ class JobRun:
 @dataclass(frozen=True, slots=True)
 class _One:
     job: JobRun
-    bench: Bench
+    bench: BenchmarkContext
 
     def __call__(self, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         return self.job.begin(self.bench, test, step, at_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
@@ -16,6 +16,7 @@ from loadtest.core.result.metrics import (
     cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
+    sure_per_min,
 )
 from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
@@ -32,12 +33,14 @@ class Figures:
 
     mean_ms: how long an invocation took there on the average, as measured; ModelLatency is a percentile, and may be
     the threshold. estimated: the rate is extrapolated from less than a full rate window.
+    sure_per_min: what it is sure to serve, for the number of instances; None: that is not told apart.
     """
 
     per_min: float
     latency_ms: float
     mean_ms: float
     estimated: bool = False
+    sure_per_min: float | None = None
 
 
 def figures_of(result: RunResult, *, search: bool) -> Figures | None:
@@ -64,16 +67,16 @@ def _held(result: RunResult) -> Figures | None:
     windows = [each for each in result.windows if best.start_s <= each.start_s and each.end_s <= best.end_s]
     on_model = result.latency.clock == "model"
     told = [each.latencies.model if on_model else each.latencies.client for each in windows]
-    return _figures(best.per_min, result.model_latency_ms, told, best.estimated)
+    reached = result.plan.stop.max_invocations_per_min if result.reason is Reason.MAX_INVOCATIONS else None
+    found = _figures(best.per_min, result.model_latency_ms, told)
+    return found and replace(found, estimated=best.estimated, sure_per_min=sure_per_min(best, reached))
 
 
-def _figures(
-    per_min: float, latency_ms: float | None, told: Iterable[Distribution], estimated: bool = False
-) -> Figures | None:
+def _figures(per_min: float, latency_ms: float | None, told: Iterable[Distribution]) -> Figures | None:
     if latency_ms is None or per_min < 1:
         return None
     mean_us = merged(each.encoded for each in told).mean_us
-    return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000, estimated)
+    return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000)
 
 
 def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
@@ -105,7 +108,9 @@ def recommendation_metrics(
 
     target_per_min: the job's MaxInvocations; serverless endpoints have no instances to count, so it is not used then.
     """
-    count = 1 if serverless is not None else initial_instance_count(figures.per_min, target_per_min)
+    count = (
+        1 if serverless is not None else initial_instance_count(figures.sure_per_min or figures.per_min, target_per_min)
+    )
     invocations = max_invocations_per_min(figures.per_min, count)
     priced = costs(figures, instance_type, serverless, prices, count)
     metrics = description.recommendation_metrics(invocations, figures.latency_ms, priced)

@@ -21,7 +21,7 @@ from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
 from loadtest.jobs.events import EventSink, NoEvents
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
 from loadtest.jobs.models import ModelReader, facts_of
@@ -240,7 +240,7 @@ def open_service(
         engine = SimEngine() if engine == "sim" else LiveEngine()
     fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, directory=directory)
     store = JobStore(state)
-    surroundings = Surroundings(
+    surroundings = JobContext(
         store=store,
         fleet=fleet,
         engine=engine,

@@ -35,7 +35,7 @@ from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import Subject
 
-__all__ = ["Bench", "Load", "load_of", "run_test"]
+__all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
 
 _LOG = logging.getLogger(__name__)
 SHUT_DOWN = "The service was shut down while the load test ran"
@@ -52,7 +52,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchmarkContext:
     """What every test of a job needs besides the test itself. subject: of a test and its endpoint's name; raises
     LoadtestError if that endpoint is gone.
     """
@@ -78,7 +78,7 @@ def load_of(spec: JobSpec, fleet: Fleet) -> Load:
 
 
 def run_test(
-    bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
@@ -116,7 +116,7 @@ def run_test(
 
 
 class _Log:
-    def __init__(self, bench: Bench, endpoint_name: str) -> None:
+    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
         self._events = bench.events
         self._stream = endpoint_stream(bench.job_name, endpoint_name)
 
@@ -124,7 +124,7 @@ class _Log:
         self._events.log(self._stream, text, time_s)
 
 
-def _info(bench: Bench, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
+def _info(bench: BenchmarkContext, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
     """What a report says of the test besides its label; without an environment that was not applied."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
@@ -132,7 +132,7 @@ def _info(bench: Bench, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any
     return info
 
 
-def _unheeded(bench: Bench, endpoint: OpenEndpoint) -> tuple[str, ...]:
+def _unheeded(bench: BenchmarkContext, endpoint: OpenEndpoint) -> tuple[str, ...]:
     """What the test asks for and the endpoint does not have."""
     asked = endpoint.subject.asked
     if not asked:
@@ -149,7 +149,9 @@ def _pairs(environment: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in environment.items())
 
 
-def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None) -> RunResult:
+def _run(
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
         stop=bench.load.stop,
@@ -178,7 +180,7 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
 
 
 def _finished(
-    bench: Bench, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
     figures = figures_of(result, search=bench.load.search)
     status = step_status_of(result, figures, search=bench.load.search)
@@ -192,7 +194,8 @@ def _finished(
     if figures is None:
         return replace(finished, notes=(*step.notes, "no rate of 1 invocation a minute or more held the conditions"))
     finished = replace(finished, notes=(*step.notes, *_doubts(figures, result)))
-    one = replace(figures, per_min=figures.per_min / endpoint.instances)
+    sure = None if figures.sure_per_min is None else figures.sure_per_min / endpoint.instances
+    one = replace(figures, per_min=figures.per_min / endpoint.instances, sure_per_min=sure)
     if test.configuration is None:
         metrics = inference_metrics(figures.per_min, figures.latency_ms)
         return replace(finished, endpoint_metrics=metrics, per_instance_per_min=one.per_min)

@@ -66,7 +66,7 @@ def test_a_hard_limit_of_open_files_is_not_the_endpoint_s(shape: tuple[str, ...]
     if shape[:1] == ("--rate",):
         shape = (*shape, "--max-in-flight", "400")
     with MockProcess(MockSettings(servers=500, service_ms=1500)) as mock:
-        url = f"http://127.0.0.1:{mock.port}/endpoints/any/invocations"
+        url = f"{mock.url}/endpoints/any/invocations"
         file = job(tmp_path / "job.json", 300, 4)
         code, said, summary = run(tmp_path, str(file), "--target", url, "--gate", *shape, preexec_fn=limit)
     assert summary["totals"]["error_kinds"].keys() == {"local"}

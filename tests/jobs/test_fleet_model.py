@@ -178,7 +178,7 @@ def test_yaml_and_a_list_of_models(tmp_path: Path) -> None:
         ({"model": {"cpu_msec": 1}}, "model.cpu_msec"),
         ({"model": {"cpu_ms": -1}}, "model.cpu_ms"),
         ({"model": {"cpu_ms": "fast"}}, "model.cpu_ms"),
-        ({"model": {"parallel_share": 2}}, "at most 1"),
+        ({"model": {"parallel_share": 2}}, "must be in 0..1"),
         ({"model": 5}, "must be a mapping"),
         ({"models": [{"cpu_ms": 1}]}, "models[0].when"),
         ({"models": [{"when": {"color": "red"}}]}, "models[0].when.color"),
@@ -188,7 +188,7 @@ def test_yaml_and_a_list_of_models(tmp_path: Path) -> None:
         ({"search": {"users": [4, 2]}}, "must rise"),
         ({"search": {"users": []}}, "search.users"),
         ({"search": {"level_s": 0}}, "search.level_s"),
-        ({"instances": {"ml.c5.xlarge": {"url": "x"}}}, "instances.ml.c5.xlarge.url"),
+        ({"instances": {"ml.c5.xlarge": {"url": "x"}}}, "instances.'ml.c5.xlarge'.url"),
         ({"endpoints": {"e": {"instance_count": 0}}}, "endpoints.e.instance_count"),
         ({"endpoints": {"e": {"target": 5}}}, "must be texts"),
         ({"endpoints": {"e": {"target": "what is this"}}}, "endpoints.e.target"),
@@ -196,6 +196,8 @@ def test_yaml_and_a_list_of_models(tmp_path: Path) -> None:
         ({"endpoints": {"e": {"target": "sagemaker:e", "options": []}}}, "endpoints.e.options"),
         ({"candidates": [{"when": {}, "instances": "ml.c5.xlarge"}]}, "candidates[0].instances"),
         ({"queue": -1}, "queue"),
+        ({"queue": float("inf")}, "must be a whole number"),
+        ({"model": {"cpu_ms": "Infinity"}}, "must be a number"),
     ],
 )
 def test_a_wrong_fleet_file_is_refused(tmp_path: Path, values: Any, told: str) -> None:

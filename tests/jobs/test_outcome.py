@@ -98,6 +98,8 @@ def test_a_threshold_that_ended_the_test_is_the_reported_latency() -> None:
     assert figures is not None
     assert (figures.per_min, figures.latency_ms, figures.estimated) == (600.0, 100.0, False)
     assert figures.mean_ms == pytest.approx(20.0, rel=1e-3), "as measured"
+    assert figures.sure_per_min is not None
+    assert 590 < figures.sure_per_min < 600, "the lower end, for the number of instances"
     assert figures_of(result(Reason.CURVE_END, ok=0), search=False) is None
 
 

@@ -51,7 +51,7 @@ class Controller:
         self._duration = Duration(plan.curve.end_s, plan.limit_s)
         self._down = TargetDown()
         stop, options = plan.stop, plan.options
-        self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio)
+        self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio, run_s=plan.end_s)
         target = stop.max_invocations_per_min
         self._rate = None if target is None else MaxInvocations(target, options.rate_window_s)
         self._watch = None if stop.latency is None else LatencyWatch(plan, LatencyRule(stop.latency))

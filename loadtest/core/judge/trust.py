@@ -31,6 +31,8 @@ from loadtest.core.traffic.plan import Plan
 
 __all__ = ["assess"]
 
+LATE = "late-sends"
+
 
 def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = (), limits: Limits = LIMITS) -> Trust:
     """How far a run's numbers can be trusted. windows: all, those of the draining included."""
@@ -44,9 +46,9 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     limiting = [
         _worst(code, marks)
         for code in codes
-        if persists(any(reason.code == code for reason in found) for found in marks)
+        if persists([any(reason.code == code for reason in found) for found in marks], at_once=code == LATE)
     ]
-    if not limiting and persists(bool(found) for found in marks):
+    if not limiting and persists([bool(found) for found in marks]):
         limiting = [_worst(code, marks) for code in codes]
     lost = max([sum(worker.lost for worker in workers), *(window.health.lost_workers for window in windows)])
     doubts = (*_lost_doubts(lost), *_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
@@ -86,7 +88,7 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
-    steps = (abs(window.health.clock_step_s) > limits.clock_step_s for window in windows)
+    steps = [abs(window.health.clock_step_s) > limits.clock_step_s for window in windows]
     if persists(steps):
         worst_s = max((window.health.clock_step_s for window in windows), key=abs)
         yield TrustReason(
