@@ -220,8 +220,7 @@ def build_result(
     broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    target = plan.stop.max_invocations_per_min
-    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, target)
+    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, plan.stop.max_invocations_per_min)
     return RunResult(
         plan=plan,
         reason=stop.reason,
