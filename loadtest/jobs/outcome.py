@@ -31,9 +31,9 @@ __all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_met
 class Figures:
     """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms.
 
+    sure_per_min: what it is sure to serve, for the number of instances; None: that is not told apart.
     mean_ms: how long an invocation took there on the average, as measured; ModelLatency is a percentile, and may be
     the threshold. estimated: the rate is extrapolated from less than a full rate window.
-    sure_per_min: what it is sure to serve, for the number of instances; None: that is not told apart.
     """
 
     per_min: float
@@ -68,15 +68,17 @@ def _held(result: RunResult) -> Figures | None:
     on_model = result.latency.clock == "model"
     told = [each.latencies.model if on_model else each.latencies.client for each in windows]
     reached = result.plan.stop.max_invocations_per_min if result.reason is Reason.MAX_INVOCATIONS else None
-    found = _figures(best.per_min, result.model_latency_ms, told)
-    return found and replace(found, estimated=best.estimated, sure_per_min=sure_per_min(best, reached))
+    found = _figures(best.per_min, result.model_latency_ms, told, best.estimated)
+    return None if found is None else replace(found, sure_per_min=sure_per_min(best, reached))
 
 
-def _figures(per_min: float, latency_ms: float | None, told: Iterable[Distribution]) -> Figures | None:
+def _figures(
+    per_min: float, latency_ms: float | None, told: Iterable[Distribution], estimated: bool = False
+) -> Figures | None:
     if latency_ms is None or per_min < 1:
         return None
     mean_us = merged(each.encoded for each in told).mean_us
-    return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000)
+    return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000, estimated)
 
 
 def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:

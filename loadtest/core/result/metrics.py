@@ -69,16 +69,14 @@ def best_rate(
     broken: Container[int | None] = (),
     target_per_min: int | None = None,
 ) -> BestRate | None:
-    """The highest rate of successes while the conditions held (R1); None if they never did. Where more users brought no
-    more it is that of the plateau's beginning: which part of a plateau has the highest rate is chance, but the latency
-    of each is another.
+    """The highest rate of successes while the conditions held (R1); None if they never did.
 
     It is the mean of a level that is at least `rate_window_s` long, or, where levels are shorter (a ramp), of as long a
     stretch of them; such stretches do not overlap, and the last one ends where the ramp does.
     windows: of the traffic, in time order, without those of the draining.
     threshold: a stretch with more than its share of requests over the limit does not count; None: no condition.
     broken: levels whose verdict is "not met"; a stretch with one of their windows does not count.
-    target_per_min: MaxInvocations; a rate that reached it is not given up for one that did not.
+    target_per_min: stretches that reached it are chosen from, if there are any; None: there was none.
     If no stretch is long enough, the best level's rate is extrapolated and marked as an estimate.
     """
     pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
@@ -91,24 +89,28 @@ def best_rate(
     if not kept:
         return None
     rates = [60 * _ok(part) / (part[-1].end_s - part[0].start_s) for part in kept]
-    at = _chosen([(_users(part), rate) for part, rate in zip(kept, rates, strict=True)], target_per_min)
+    at = _chosen(rates, [_users(part) for part in kept], target_per_min)
     best, per_min = kept[at], rates[at]
     low, high = _interval(best, len(kept))
     peak = max((rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold)), default=None)
     return BestRate(per_min, best[0].start_s, best[-1].end_s, best[-1].level, estimated, low, high, peak)
 
 
-def _chosen(found: Sequence[tuple[float, float]], target_per_min: int | None) -> int:
-    """Of (users, rate) pairs: the place of the plateau's beginning, or of the highest rate if there is no plateau."""
-    reached = [i for i, (_, rate) in enumerate(found) if target_per_min is not None and rate >= target_per_min]
-    kept = reached or list(range(len(found)))
-    start = plateau_start([found[i] for i in kept])
-    return max(kept, key=lambda i: found[i][1]) if start is None else kept[start]
+def _chosen(rates: Sequence[float], users: Sequence[float], target_per_min: int | None) -> int:
+    """Index of the plateau's beginning, or of the highest rate if there is none.
+
+    Where more users bring no more, which stretch has the highest rate is chance, but the latency of each is another.
+    """
+    reached = [i for i, rate in enumerate(rates) if target_per_min is not None and rate >= target_per_min]
+    kept = reached or range(len(rates))
+    start = plateau_start([(users[i], rates[i]) for i in kept])
+    return max(kept, key=rates.__getitem__) if start is None else kept[start]
 
 
 def _users(windows: Sequence[Window]) -> float:
     """Mean number of active ones."""
-    return sum(w.load.active * w.length_s for w in windows) / (windows[-1].end_s - windows[0].start_s)
+    length_s = windows[-1].end_s - windows[0].start_s
+    return sum(window.load.active * window.length_s for window in windows) / length_s
 
 
 def _stretches(windows: Sequence[Window], rate_window_s: float) -> Iterator[list[Window]]:

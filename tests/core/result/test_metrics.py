@@ -205,20 +205,6 @@ def test_a_ramp_is_cut_from_its_end() -> None:
     assert found.peak_per_min == found.per_min
 
 
-@pytest.mark.parametrize(
-    ("best", "reached", "sure"),
-    [
-        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), None, 280),
-        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), 310, 310),
-        (BestRate(300, 0, 60, 0, False), None, 300),
-        (BestRate(2, 0, 60, 0, False, 0.0, 5.0), None, 1),
-    ],
-    ids=["the lower end", "one instance served the target", "an earlier version's", "at least one"],
-)
-def test_a_fleet_is_sized_by_what_one_instance_is_sure_to_serve(best, reached, sure) -> None:
-    assert sure_per_min(best, reached) == sure
-
-
 def rising(*levels: tuple[int, float], level_s: int = 60) -> list[Window]:
     """(users, successes a second) of levels after each other."""
     windows: list[Window] = []
@@ -266,4 +252,18 @@ def test_on_a_plateau_the_best_rate_is_its_beginning(
 def test_an_estimate_is_of_a_plateau_s_beginning_too() -> None:
     short = best_rate(rising(*PLATEAU, level_s=10), rate_window_s=600.0)
     assert short is not None
-    assert (short.start_s, short.level, short.estimated) == (20, 2, True)
+    assert (short.per_min, short.level, short.estimated) == (2400, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("best", "reached", "sure"),
+    [
+        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), None, 280),
+        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), 310, 310),
+        (BestRate(300, 0, 60, 0, False), None, 300),
+        (BestRate(2, 0, 60, 0, False, 0.0, 5.0), None, 1),
+    ],
+    ids=["the lower end", "one instance served the target", "an earlier version's", "at least one"],
+)
+def test_a_fleet_is_sized_by_what_one_instance_is_sure_to_serve(best, reached, sure) -> None:
+    assert sure_per_min(best, reached) == sure
