@@ -209,7 +209,8 @@ def _finished(
     if figures is None:
         return replace(finished, notes=(*step.notes, "no rate of 1 invocation a minute or more held the conditions"))
     finished = replace(finished, notes=(*step.notes, *_doubts(figures, result)))
-    one = replace(figures, per_min=figures.per_min / endpoint.instances)
+    sure = None if figures.sure_per_min is None else figures.sure_per_min / endpoint.instances
+    one = replace(figures, per_min=figures.per_min / endpoint.instances, sure_per_min=sure)
     if test.configuration is None:
         metrics = inference_metrics(figures.per_min, figures.latency_ms)
         return replace(finished, endpoint_metrics=metrics, per_instance_per_min=one.per_min)

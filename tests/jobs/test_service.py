@@ -463,6 +463,7 @@ def test_an_unreadable_payload_fails_the_job(services: Services) -> None:
         (packed(a=b""), "has no file with content"),
         (packed(a=b"{}")[:-20], "truncated"),
     ],
+    ids=["text", "nothing", "no file", "an empty file", "cut short"],
 )
 def test_a_bad_archive_fails_the_job_by_the_documented_reason(services: Services, archive: bytes, rule: str) -> None:
     facts = ModelFacts(domain="OTHER", sample_payload_url="s3://b/p.tar.gz?X-Amz-Signature=5ec7e7")
