@@ -20,7 +20,7 @@ from benchmarks.ours import constant, plan_of, run, stop_rules
 from benchmarks.server import NoServer, fast_server, latency_server
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import Window
+from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.curve import Step, TrafficCurve
 
 QUESTION = "memory"
@@ -60,7 +60,7 @@ def many(users: int, answer_s: float, long_s: float) -> None:
         bytes_at_most=20_000,
         ok_per_s=round(ok_per_s, 2),
         of_ideal=round(ok_per_s / per_s, 4),
-        cpu=round(sum(w.cpu for w in windows) / len(windows), 3),
+        cpu=round(sum(w.health.cpu for w in windows) / len(windows), 3),
         failed=sum(w.failed for w in result.windows),
         schedule=result.schedule.verdict,
         reason=result.reason.value,
@@ -102,7 +102,7 @@ def long_run(windows: int, per_window: int) -> None:
     for index in range(windows):
         for outcome in outcomes:
             recorder.record(outcome)
-        recorder.take(Frame(index, float(index), index + 1.0, None, 10, 10, 10.0))
+        recorder.take(Frame(Span(index, float(index), index + 1.0), Load(10, running=10, active=10.0)))
         if index in (windows // 10, windows - 1):
             sizes.append(_resident_bytes())
     emit(

@@ -91,7 +91,7 @@ def invoke(server: Server, users: int, seconds: float, **plan: Any) -> Ours:
     windows = steady(result)
     completed = sum(window.completed for window in windows)
     length_s = sum(window.length_s for window in windows)
-    cpu_s = sum(window.cpu * window.length_s for window in windows)
+    cpu_s = sum(window.health.cpu * window.length_s for window in windows)
     histogram = result.latency_histogram()
     return Ours(
         per_s=sum(window.ok for window in windows) / length_s,
@@ -99,6 +99,6 @@ def invoke(server: Server, users: int, seconds: float, **plan: Any) -> Ours:
         cpu=cpu_s / length_s,
         failed=sum(window.failed for window in result.windows),
         percentiles_ms=tuple((us or 0) / 1000 for us in histogram.percentiles_us([0.50, 0.95, 0.99])),
-        user_clock=sum(window.user_clock for window in result.windows),
+        user_clock=sum(window.counts.user_clock for window in result.windows),
         result=result,
     )

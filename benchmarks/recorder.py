@@ -15,13 +15,13 @@ from benchmarks.machine import arguments, cores, emit, pinned, summary
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import merge_windows
+from loadtest.core.measure.window import Load, Span, merge_windows
 from loadtest.core.request.spec import LatencyThreshold
 
 QUESTION = "recorder"
 PER_S = 50_000
 LIMIT = LatencyThreshold(0.95, 40)
-FRAME = Frame(index=0, start_s=0.0, end_s=1.0, level=None, users=50, running=50, active=50.0)
+FRAME = Frame(Span(0, 0.0, 1.0), Load(50, running=50, active=50.0))
 
 
 def outcomes(n: int) -> list[Outcome]:

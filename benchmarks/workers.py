@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.machine import arguments, emit, skip, summary
 from benchmarks.ours import constant, plan_of, run, steady, stop_rules
@@ -23,7 +24,7 @@ from benchmarks.server import NoServer, Server, fast_server, latency_server
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Frame, Recorder
-from loadtest.core.measure.window import merge_windows
+from loadtest.core.measure.window import Load, Span, Window, merge_windows
 from loadtest.core.request.spec import RunOptions
 from loadtest.core.result.result import RunResult
 
@@ -130,7 +131,7 @@ def exactness() -> None:
     """Merged counters against the sum of the parts, and against one recorder that saw everything."""
     rng = np.random.default_rng(7)
     whole, windows = Recorder(40_000_000), []
-    frame = Frame(index=3, start_s=3.0, end_s=4.0, level=None, users=10, running=10, active=10.0)
+    frame = Frame(Span(3, 3.0, 4.0), Load(10, running=10, active=10.0))
     for size in (1, 20_000, 333):
         part = Recorder(40_000_000)
         for latency_ns in (20e6 * np.exp(rng.standard_normal(size))).astype(np.int64).tolist():
@@ -140,13 +141,16 @@ def exactness() -> None:
         windows.append(part.take(frame))
     merged, once = merge_windows(windows), whole.take(frame)
     exact = all(
-        bool((Histogram.decode(getattr(merged, name)).counts == sum(parts)).all())
-        and bool((Histogram.decode(getattr(once, name)).counts == sum(parts)).all())
-        for name in ("latency", "model_latency")
-        for parts in [[Histogram.decode(getattr(window, name)).counts for window in windows]]
+        bool((_counters(merged, kind) == sum(_counters(window, kind) for window in windows)).all())
+        and bool((_counters(once, kind) == _counters(merged, kind)).all())
+        for kind in ("client", "model")
     )
-    same = (merged.ok, merged.over, merged.bytes_in) == (once.ok, once.over, once.bytes_in)
+    same = all(getattr(merged.counts, name) == getattr(once.counts, name) for name in ("ok", "over", "bytes_in"))
     emit(QUESTION, what="merge", parts=3, requests=merged.ok, counters_equal=exact, counts_equal=same)
+
+
+def _counters(window: Window, kind: str) -> NDArray[np.int64]:
+    return Histogram.decode(getattr(window.latencies, kind).encoded).counts
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 BLOCKED = ("moto", "regex", "waitress")
 BLOCKER = f"""
 import sys

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-PACKAGE = Path(__file__).parent.parent / "loadtest"
+PACKAGE = ROOT / "loadtest"
 
 # Room -> (rooms that it may import, third-party packages), from the ground floor up; a room may import itself. A room
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
@@ -34,7 +35,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
-    "endpoint": ({"errors"}, set()),
+    "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
     "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
@@ -96,6 +97,7 @@ GEVENT_IN_ENGINE = {f"engine/{name.replace('.', '/')}.py" for name in PATCHED_NA
 CORE_FORBIDDEN = {"time", "socket", "threading", "os", "subprocess", "asyncio", "random", "select"}
 PURE = {"core", "wire", "endpoint"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines
 
 
 def _imports(source: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
@@ -268,6 +270,29 @@ def test_no_circle_between_modules() -> None:
     assert _circles(_edges()) == []
     planted = {"core/measure/histogram.py": "\nfrom loadtest.core.measure.counters import merged\n"}
     assert _circles(_edges(planted)) != [], "the test can fail"
+
+
+def too_long(source: str) -> list[str]:
+    """What of a file is longer than one can take in: itself, or a function (with its docstring)."""
+    lines = len(source.splitlines())
+    found = [f"{lines} lines"] if lines > LONGEST_FILE else []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            found += [f"{node.name}: {lines} lines"] if lines > LONGEST_FUNCTION else []
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_no_file_and_no_function_is_longer_than_one_can_take_in(path: Path) -> None:
+    assert too_long(path.read_text()) == []
+
+
+def test_too_long_is_found() -> None:
+    assert too_long("x = 1\n" * 300) == []
+    assert too_long("x = 1\n" * 301) == ["301 lines"]
+    assert too_long("def f():\n" + "    x = 1\n" * 59) == []
+    assert too_long("class C:\n    async def f():\n" + "        x = 1\n" * 60) == ["f: 61 lines"]
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=_name)

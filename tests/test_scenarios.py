@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import loadtest
 from loadtest.jobfile.jobfile import load_job
 
-SCENARIOS = Path(__file__).parent.parent / "scenarios"
+SCENARIOS = ROOT / "scenarios"
 REASONS = {
     "phases": "CURVE_END",
     "quickstart": "FLAT",

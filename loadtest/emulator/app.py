@@ -25,8 +25,9 @@ from botocore.model import StructureShape
 from loadtest.emulator import protocol
 from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
 from loadtest.emulator.endpoints import UnknownVariant
-from loadtest.emulator.fallback import Answer, Neighbour
+from loadtest.emulator.fallback import HeldAnswer, Neighbour
 from loadtest.emulator.forward import Forwarder, Unreachable
+from loadtest.emulator.made import Description
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
 from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
@@ -80,7 +81,8 @@ class Settles(Protocol):
 class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
-    additions: by operation of SageMaker, what is added to the neighbour's answer.
+    additions: by operation of SageMaker, what is added to the neighbour's answer. made: by operation, the answer about
+    endpoints that the neighbour does not know.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Application:
         account: str = "123456789012",
         events: Settles | None = None,
         additions: Mapping[str, Addition] | None = None,
+        made: Mapping[str, Description] | None = None,
     ) -> None:
         self._service = service
         self._neighbour = neighbour
@@ -103,6 +106,7 @@ class Application:
         self._account = account
         self._events = events
         self._additions = additions or {}
+        self._made = made or {}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -127,6 +131,10 @@ class Application:
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
         if operation is not None and (operation in JOB_OPERATIONS or operation in TAG_OPERATIONS):
             return self._control(operation, environ, start_response)
+        if operation is not None and operation in self._made:
+            found = self._made[operation](_request(environ))
+            if found is not None:
+                return reply(protocol.answer(found, str(uuid.uuid4())), start_response)
         return self._next_door(operation, environ, start_response)
 
     def _control(self, operation: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -174,6 +182,8 @@ class Application:
         except UnknownVariant as problem:
             text = f"{problem} of account {self._account} not found."
             return _runtime_failure("ValidationError", text, 400, start_response)
+        except ApiError as refusal:
+            return _runtime_failure(refusal.code, refusal.message, refusal.http_status, start_response)
         except LoadtestError as problem:
             return _runtime_failure("ModelError", f"The model cannot be loaded: {problem}", 424, start_response)
         if url is None:
@@ -193,21 +203,21 @@ class Application:
             scope in environ.get("HTTP_AUTHORIZATION", "") for scope in _READS_CLOUDWATCH
         ):
             self._events.settle()
-        changed = _endpoint_name(environ) if operation in _CHANGES_ENDPOINT else None
+        changed = _request(environ).get("EndpointName") if operation in _CHANGES_ENDPOINT else None
         shape = output_shape(operation) if operation is not None else None
         if shape is None:
             answer = self._neighbour(environ, start_response)
         else:
             answer = self._completed(operation or "", shape, environ, start_response)
         if changed is not None:
-            self._endpoints.forget(changed)
+            self._endpoints.forget(str(changed))
         return answer
 
     def _completed(
         self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
-        held = Answer()
+        held = HeldAnswer()
         body = held.collect(self._neighbour(environ, held.start))
         if held.status == 200:
             with contextlib.suppress(ValueError, RecursionError):
@@ -231,14 +241,15 @@ def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
     )
 
 
-def _endpoint_name(environ: WSGIEnvironment) -> str | None:
-    """EndpointName of the request, whose body can be read again afterwards; None if there is none."""
+def _request(environ: WSGIEnvironment) -> Mapping[str, Any]:
+    """The request's document, whose bytes can be read again afterwards; empty if it is none."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     try:
-        return str(json.loads(body)["EndpointName"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _health(start_response: StartResponse) -> list[bytes]:

@@ -21,7 +21,7 @@ from loadtest.emulator.outgoing import kept_inside
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Moto", "Neighbour", "Nobody", "Upstream", "moto_is_installed"]
+__all__ = ["Moto", "Neighbour", "NoBackend", "Upstream", "moto_is_installed"]
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Upstream:
         return self._forward(target_url(self._url, environ), environ, start_response, keep_host=True)
 
 
-class Nobody:
+class NoBackend:
     """Refuses everything in AWS's form."""
 
     name = "nobody"
@@ -138,7 +138,7 @@ class Nobody:
         return refuse(environ, start_response, UNKNOWN_OPERATION, f"{str(asked(environ))!r} {text}")
 
 
-class Answer:
+class HeldAnswer:
     """What a WSGI application answers, held until it is known whether it is passed on. headers: as they came."""
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ def _without_pages(
     application: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
     """The application's answer; an error page of its web framework is told in AWS's form, which its client can read."""
-    answer = Answer()
+    answer = HeldAnswer()
     body = application(environ, answer.start)
     if answer.status >= 400:
         text = answer.collect(body)

@@ -22,17 +22,19 @@ from waitress.task import ErrorTask
 from loadtest.core.request.spec import Profile
 from loadtest.emulator import model, protocol
 from loadtest.emulator.app import Application
-from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.catalogue import ModelCatalogue
 from loadtest.emulator.clients import InsideClients
 from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
-from loadtest.emulator.fallback import Moto, Neighbour, Nobody, Upstream, moto_is_installed
+from loadtest.emulator.fallback import Moto, Neighbour, NoBackend, Upstream, moto_is_installed
 from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
+from loadtest.emulator.made import made_endpoints
 from loadtest.emulator.percentiles import Distributions, teach_moto
 from loadtest.errors import EngineError
+from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
 from loadtest.wire.access import Access
 
@@ -55,6 +57,7 @@ class EmulatorOptions:
     engine: "live" sends real traffic, "sim" runs in virtual time. upstream: URL of who answers what is not emulated;
     None: moto in this process if it is installed. fleet_file, prices_file: replace the built-in ones.
     quota: jobs that may be active at once; None: any number. allow_origins, allow_hosts: see `wire.access.Access`.
+    strict_resources: models, packages and sample payloads that do not exist are refused, or fail the job.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +73,7 @@ class EmulatorOptions:
     account: str = "123456789012"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    strict_resources: bool = False
 
 
 class EmulatorServer:
@@ -136,10 +140,10 @@ class EmulatorServer:
         self._neighbour = neighbour = _neighbour(options, forward, distributions)
         clients = InsideClients(neighbour, region=options.region)
         events = self._cloudwatch = self._events(clients, distributions)
-        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
+        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None)
         closing.callback(endpoints.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
-        endpoints.follow(service.fleet)
+        endpoints.follow(service.fleet, self.url)
         closing.callback(service.close)
         application = Application(
             service,
@@ -149,7 +153,8 @@ class EmulatorServer:
             capacity_bounds=options.profile == "aws",
             account=options.account,
             events=events,
-            additions=instant_recommendations(service.fleet, Catalogue(clients).model),
+            additions=instant_recommendations(service.fleet, ModelCatalogue(clients).model),
+            made=made_endpoints(service.fleet, JobArns(options.region, options.account)),
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request
@@ -210,14 +215,14 @@ def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Dist
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
-        return Nobody()
+        return NoBackend()
     return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
 
 
 def _service(
     options: EmulatorOptions, clients: InsideClients | None, events: CloudWatch | None, endpoints: Endpoints
 ) -> JobService:
-    catalogue = Catalogue(clients) if clients is not None else None
+    catalogue = ModelCatalogue(clients) if clients is not None else None
     return open_service(
         state=options.state,
         engine=options.engine,
@@ -229,7 +234,8 @@ def _service(
         quota=options.quota,
         payload_reader=catalogue.payload if catalogue else None,
         model_reader=catalogue.model if catalogue else None,
-        endpoint_reader=endpoints.read,
+        directory=endpoints,
+        strict_resources=options.strict_resources,
         events=events,
     )
 

@@ -5,13 +5,13 @@ No clock, no I/O, no numpy: the mock endpoint's process must start fast.
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from loadtest.errors import Problem, SpecError
+from loadtest.core.request.bounds import Bound
+from loadtest.core.request.findings import Findings, nearest
+from loadtest.errors import SpecError
 
 __all__ = ["DEFAULT_SIGMA", "Law", "MockSettings"]
 
@@ -63,9 +63,12 @@ class MockSettings:
     variant: str = ""
 
     def __post_init__(self) -> None:
-        problems = list(_problems(self))
-        if problems:
-            raise SpecError(problems)
+        findings = Findings(where=_PREFIX)
+        for name, bound in _BOUNDS.items():
+            value = getattr(self, name)
+            findings.check((name,), value, bound, _text(value))
+        _conflicts(self, findings)
+        findings.raise_errors()
 
     @classmethod
     def parse(cls, text: str) -> MockSettings:
@@ -74,22 +77,23 @@ class MockSettings:
         What is not named keeps its default. Raises SpecError with every problem: unknown names (and the nearest
         ones), names given twice, values of the wrong type or out of range.
         """
-        problems: list[Problem] = []
+        findings = Findings(where=_PREFIX)
         values: dict[str, object] = {}
         if text[: len(_PREFIX)].lower() == _PREFIX:
             text = text[len(_PREFIX) :]
         for item in filter(None, (part.strip() for part in text.split(","))):
             name, equals, raw = (part.strip() for part in item.partition("="))
-            if name not in _KINDS:
-                problems.append(Problem(_PREFIX + name, raw, "there is no such setting", _nearest(name)))
-            elif not equals or (not raw and _KINDS[name] != "str"):
-                problems.append(Problem(_PREFIX + name, "", "the value is missing", f"write {name}=VALUE"))
+            if name not in _BOUNDS:
+                findings.error((name,), raw, "there is no such setting", _nearest(name))
+            elif not equals or (not raw and _BOUNDS[name].kind != "text"):
+                findings.error((name,), "", "the value is missing", f"write {name}=VALUE")
             elif name in values:
-                problems.append(Problem(_PREFIX + name, raw, "the setting is given twice"))
+                findings.error((name,), raw, "the setting is given twice")
             else:
-                values[name] = _value(name, raw, problems)
+                values[name] = _value(name, raw, findings)
         # Defaults stand in for what could not be read, so that the values that could be are checked too.
         readable = {name: value for name, value in values.items() if value is not None}
+        problems = list(findings.problems)
         try:
             settings = cls(**readable)  # type: ignore[arg-type]
         except SpecError as found:
@@ -106,74 +110,51 @@ class MockSettings:
         return _PREFIX + ",".join(f"{name}={_text(value)}" for name, value in kept.items())
 
 
-_KINDS: Mapping[str, str] = {field.name: str(field.type) for field in fields(MockSettings)}
-_POSITIVE = ("servers", "parts")
-_MOST = {"servers": 1_000_000, "parts": 10_000, "response_bytes": 6_291_456}
-_RATIOS = ("error_ratio", "stall_ratio")
-_UNSIGNED = (
-    "service_ms",
-    "sigma",
-    "queue",
-    "stall_ms",
-    "freeze_at_s",
-    "freeze_s",
-    "freeze_every_s",
-    "cold_start_ms",
-    "part_gap_ms",
-    "response_bytes",
-)
+_UNSIGNED = Bound("number", 0)
+_SHARE = Bound("number", 0, 1, advice="it is a share, not a percentage")
+_WORD = Bound(allowed=lambda text: "," not in text, noun="a text without a comma")
+_BOUNDS: Mapping[str, Bound] = {
+    "servers": Bound("whole", 1, 1_000_000),
+    "service_ms": _UNSIGNED,
+    "law": Bound(choices=get_args(Law)),
+    "sigma": _UNSIGNED,
+    "samples": _WORD,
+    "queue": Bound("whole", 0),
+    "error_ratio": _SHARE,
+    "stall_ratio": _SHARE,
+    "stall_ms": _UNSIGNED,
+    "freeze_at_s": _UNSIGNED,
+    "freeze_s": _UNSIGNED,
+    "freeze_every_s": _UNSIGNED,
+    "cold_start_ms": _UNSIGNED,
+    "parts": Bound("whole", 1, 10_000),
+    "part_gap_ms": _UNSIGNED,
+    "response_bytes": Bound("whole", 0, 6_291_456),
+    "seed": Bound("whole"),
+    "name": _WORD,
+    "variant": _WORD,
+}
 
 
-def _problems(settings: MockSettings) -> Iterator[Problem]:
-    for name, kind in _KINDS.items():
-        value = getattr(settings, name)
-        where, got = _PREFIX + name, _text(value)
-        if kind in ("int", "float") and not _is_number(value, kind):
-            yield Problem(where, got, f"must be {_A_NUMBER[kind]}")
-        elif name in _POSITIVE and value < 1:
-            yield Problem(where, got, "must be at least 1")
-        elif name in _MOST and value > _MOST[name]:
-            yield Problem(where, got, f"must be at most {_MOST[name]}")
-        elif name in _RATIOS and not 0 <= value <= 1:
-            yield Problem(where, got, "must lie in 0..1", "it is a share, not a percentage")
-        elif name in _UNSIGNED and value < 0:
-            yield Problem(where, got, "must not be negative")
-        elif name == "law" and value not in get_args(Law):
-            yield Problem(where, got, f"must be one of {', '.join(get_args(Law))}", _did_you_mean(got, get_args(Law)))
-        elif kind == "str" and "," in value:
-            yield Problem(where, got, "must not contain a comma")
-    yield from _conflicts(settings)
-
-
-def _conflicts(settings: MockSettings) -> Iterator[Problem]:
+def _conflicts(settings: MockSettings, findings: Findings) -> None:
     if settings.law == "empirical" and not settings.samples:
-        yield Problem(
-            f"{_PREFIX}samples", "", "the empirical law needs samples", "name a file with one value in ms a line"
-        )
+        findings.error(("samples",), "", "the empirical law needs samples", "name a file with one value in ms a line")
     if settings.samples and settings.law != "empirical":
-        yield Problem(f"{_PREFIX}samples", settings.samples, "only the empirical law has samples", "add law=empirical")
+        findings.error(("samples",), settings.samples, "only the empirical law has samples", "add law=empirical")
     every, length = settings.freeze_every_s, settings.freeze_s
-    if _is_number(every, "float") and _is_number(length, "float") and 0 < every <= length:
-        yield Problem(f"{_PREFIX}freeze_every_s", _text(every), f"must be more than freeze_s ({_text(length)})")
+    if not findings.blames(("freeze_every_s",)) and not findings.blames(("freeze_s",)) and 0 < every <= length:
+        findings.error(("freeze_every_s",), _text(every), f"must be more than freeze_s ({_text(length)})")
 
 
-_A_NUMBER = {"int": "a whole number", "float": "a finite number"}
-
-
-def _is_number(value: object, kind: str) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else (int, float)):
-        return False
-    return math.isfinite(value)
-
-
-def _value(name: str, raw: str, problems: list[Problem]) -> object:
-    kind = _KINDS[name]
-    if kind not in _A_NUMBER:
+def _value(name: str, raw: str, findings: Findings) -> object:
+    """What a text stands for; None, and it is noted: for no value of its kind."""
+    kind = _BOUNDS[name].kind
+    if kind == "text":
         return raw
     try:
-        return int(raw) if kind == "int" else float(raw)
+        return int(raw) if kind == "whole" else float(raw)
     except ValueError:
-        problems.append(Problem(_PREFIX + name, raw, f"must be {_A_NUMBER[kind]}"))
+        findings.error((name,), raw, f"must be {'a whole' if kind == 'whole' else 'a finite'} number")
         return None
 
 
@@ -182,9 +163,4 @@ def _text(value: object) -> str:
 
 
 def _nearest(name: str) -> str:
-    return _did_you_mean(name, tuple(_KINDS)) or f"the settings are {', '.join(_KINDS)}"
-
-
-def _did_you_mean(text: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(text.lower(), known, n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    return nearest(name, _BOUNDS) or f"the settings are {', '.join(_BOUNDS)}"

@@ -24,7 +24,16 @@ from typing import Any
 
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 
-__all__ = ["CHILD_KINDS", "JOIN_S", "PARENT_KINDS", "Lines", "encode", "failure", "failure_text", "heard_failure"]
+__all__ = [
+    "CHILD_KINDS",
+    "JOIN_S",
+    "PARENT_KINDS",
+    "MessageLines",
+    "encode",
+    "failure",
+    "failure_text",
+    "heard_failure",
+]
 
 JOIN_S = 600.0  # so long do a run and workers that somebody starts elsewhere wait for each other
 
@@ -59,7 +68,7 @@ def failure_text(message: Mapping[str, Any]) -> str:
     return "; ".join(str(heard_failure(message)).splitlines())
 
 
-class Lines:
+class MessageLines:
     """Splits received bytes into messages, however they were cut on the way.
 
     kinds: the message kinds that may come this way.

@@ -26,6 +26,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.latency import Answer, LatencyModel
 from loadtest.endpoint.samples import read_samples
 from loadtest.endpoint.settings import MockSettings
+from loadtest.endpoint.shared import SharedModel
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
 
@@ -75,12 +76,23 @@ def simulate(
 
 
 def server_of(target: TargetRef) -> Server:
-    """The model of a `mock:` reference. Raises SpecError if it is another one, or wrong."""
+    """The model of a `mock:` reference. Raises SpecError if it is another one, or wrong.
+
+    The option `variants`, [weight, reference] pairs, is of an endpoint whose production variants share its requests.
+    """
     if not target.is_mock:
         rule = "only the model of a mock endpoint can be run in virtual time"
         raise SpecError([Problem("target", target.ref, rule, "give mock:servers=4,service_ms=20 or the like")])
-    settings = MockSettings.parse(target.rest)
-    return LatencyModel(settings, read_samples(settings.samples) if settings.samples else ()).arrive
+    shares = target.options.get("variants")
+    if shares:
+        models = [(weight, _model(ref)) for weight, ref in shares]
+        return SharedModel(models, models[0][1].settings.seed).arrive
+    return _model(target.rest).arrive
+
+
+def _model(ref: str) -> LatencyModel:
+    settings = MockSettings.parse(ref)
+    return LatencyModel(settings, read_samples(settings.samples) if settings.samples else ())
 
 
 def run_virtual(plan: Plan, server: Server, *, on_window: Callable[[Window], None] | None = None) -> VirtualRun:

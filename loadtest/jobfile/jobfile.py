@@ -19,7 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.core.request.findings import nearest, shown
+from loadtest.core.request.bounds import FLAG, Bound
+from loadtest.core.request.findings import Findings, nearest, path_text, shown
+from loadtest.core.request.findings import Path as ValuePath
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.core.traffic.plan import TargetRef
@@ -27,13 +29,14 @@ from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.allowed import Allowed
 from loadtest.jobfile.document import read_document
-from loadtest.jobfile.runoptions import OPTION_BOUNDS, check_option
+from loadtest.jobfile.runoptions import OPTION_BOUNDS
 
 __all__ = ["JobFile", "ScenarioOptions", "load_job", "read_job_file"]
 
 MEMBER = "Loadtest"
 MAX_TEXT = 4096
 _MEMBERS = ("target", "target_options", "payload", "options", "gate")
+_TEXT = Bound(low=1, high=MAX_TEXT, allowed=str.isprintable, noun="a non-empty string without control characters")
 _PAYLOAD_MEMBERS = ("path", "content_type")
 # Keys belong in the environment or an AWS profile; a job file is shared and kept with results.
 _CREDENTIAL_WORDS = ("secret", "password", "access_key", "session_token", "credential")
@@ -90,8 +93,8 @@ def load_job(
 
     A file is data: it names no code, no file and no credentials of its reader's that the caller did not allow.
     plugins: target references of plug-ins that it may name; payload_root: a folder besides its own that its files may
-    lie in; own: what the caller gives itself ("target", "payload", names of target
-    options), so that the file's does not count.
+    lie in; own: what the caller gives itself ("target", "payload", names of target options), so that the file's does
+    not count.
     """
     job, problems = _read(Path(path), Allowed(frozenset(plugins), payload_root, frozenset(own)))
     try:
@@ -108,99 +111,88 @@ def _read(path: Path, allowed: Allowed) -> tuple[JobFile, list[Problem]]:
     if not isinstance(document, dict):
         raise SpecError([*problems, Problem("", shown(document), "must be an object")])
     request = {name: member for name, member in document.items() if name != MEMBER}
-    scenario = _scenario(document[MEMBER], path.parent, allowed, problems) if MEMBER in document else ScenarioOptions()
-    return JobFile(path, request, scenario, text), problems
+    findings, scenario = Findings(), ScenarioOptions()
+    if MEMBER in document:
+        scenario = _scenario(document[MEMBER], path.parent, allowed, findings)
+    return JobFile(path, request, scenario, text), [*problems, *findings.problems]
 
 
-def _scenario(value: object, folder: Path, allowed: Allowed, problems: list[Problem]) -> ScenarioOptions:
-    members = _members(value, MEMBER, _MEMBERS, problems)
-    payload = _members(members.get("payload", {}), f"{MEMBER}.payload", _PAYLOAD_MEMBERS, problems)
-    payload_path = _text(payload, "path", f"{MEMBER}.payload", problems)
-    target = _text(members, "target", MEMBER, problems)
+def _scenario(value: object, folder: Path, allowed: Allowed, findings: Findings) -> ScenarioOptions:
+    members = _members(value, (MEMBER,), _MEMBERS, findings)
+    payload = _members(members.get("payload", {}), (MEMBER, "payload"), _PAYLOAD_MEMBERS, findings)
+    payload_path = _checked(payload, "path", (MEMBER, "payload"), _TEXT, findings)
+    target = _checked(members, "target", (MEMBER,), _TEXT, findings)
     if payload_path is not None and "payload" not in allowed.own:
         advice = "give --payload, or the folder that it lies in by --payload-root"
-        problems.extend(allowed.path_problems(folder / payload_path, folder, f"{MEMBER}.payload.path", advice))
+        findings.add(allowed.path_problems(folder / payload_path, folder, f"{MEMBER}.payload.path", advice))
     if target is not None:
-        target = _target(target, folder, allowed, problems)
-    gate = members.get("gate", False)
-    if not isinstance(gate, bool):
-        problems.append(Problem(f"{MEMBER}.gate", shown(gate), "must be true or false"))
-        gate = False
+        target = _target(target, folder, allowed, findings)
     return ScenarioOptions(
         target=target,
-        target_options=_target_options(members.get("target_options", {}), folder, allowed, problems),
+        target_options=_target_options(members.get("target_options", {}), folder, allowed, findings),
         payload_path=None if payload_path is None else str(folder / payload_path),
-        content_type=_text(payload, "content_type", f"{MEMBER}.payload", problems),
-        options=_options(members.get("options", {}), problems),
-        gate=gate,
+        content_type=_checked(payload, "content_type", (MEMBER, "payload"), _TEXT, findings),
+        options=_options(members.get("options", {}), findings),
+        gate=bool(_checked(members, "gate", (MEMBER,), FLAG, findings)),
     )
 
 
-def _options(value: object, problems: list[Problem]) -> RunOptions:
-    path = f"{MEMBER}.options"
+def _options(value: object, findings: Findings) -> RunOptions:
+    where = (MEMBER, "options")
     checked: dict[str, Any] = {}
-    for name, member in _members(value, path, tuple(OPTION_BOUNDS), problems).items():
-        problem = check_option(name, member, f"{path}.{name}")
-        if problem is None:
-            checked[name] = float(member) if OPTION_BOUNDS[name].is_real and member is not None else member
-        else:
-            problems.append(problem)
+    for name, member in _members(value, where, tuple(OPTION_BOUNDS), findings).items():
+        if findings.check((*where, name), member, OPTION_BOUNDS[name]):
+            checked[name] = float(member) if OPTION_BOUNDS[name].kind == "number" and member is not None else member
     return RunOptions(**checked)
 
 
-def _target(ref: str, folder: Path, allowed: Allowed, problems: list[Problem]) -> str:
+def _target(ref: str, folder: Path, allowed: Allowed, findings: Findings) -> str:
     """`ref`, with the samples of a mock endpoint where they lie."""
-    problems.extend(allowed.plugin_problems(ref, f"{MEMBER}.target"))
+    findings.add(allowed.plugin_problems(ref, f"{MEMBER}.target"))
     try:
         settings = MockSettings.parse(TargetRef(ref).rest) if TargetRef(ref).is_mock else MockSettings()
     except SpecError:
         return ref  # said with everything else that is wrong with it, when the target is chosen
-    if not settings.samples:
+    if not settings.samples or "target" in allowed.own:
         return ref
     samples = folder / settings.samples
-    if "target" in allowed.own:
-        return ref
     advice = "give --target, or the folder that they lie in by --payload-root"
-    problems.extend(allowed.path_problems(samples, folder, f"{MEMBER}.target", advice))
+    findings.add(allowed.path_problems(samples, folder, f"{MEMBER}.target", advice))
     return replace(settings, samples=str(samples)).to_ref() if "," not in str(samples) else ref
 
 
-def _target_options(value: object, folder: Path, allowed: Allowed, problems: list[Problem]) -> dict[str, Any]:
-    path = f"{MEMBER}.target_options"
+def _target_options(value: object, folder: Path, allowed: Allowed, findings: Findings) -> dict[str, Any]:
+    where = (MEMBER, "target_options")
     if not isinstance(value, dict):
-        problems.append(Problem(path, shown(value), "must be an object"))
+        findings.error(where, shown(value), "must be an object")
         return {}
     kept = {}
     for name, member in value.items():
+        path = (*where, name)
         if any(word in name.casefold() for word in _CREDENTIAL_WORDS):
             # The value is not shown: it may be real.
-            problems.append(Problem(f"{path}.{name}", "", "credentials do not belong in a file", "use an AWS profile"))
+            findings.error(path, "", "credentials do not belong in a file", "use an AWS profile")
         elif not isinstance(member, (str, int, float)):
-            problems.append(Problem(f"{path}.{name}", shown(member), "must be a string, a number, true or false"))
+            findings.error(path, shown(member), "must be a string, a number, true or false")
         else:
-            problems.extend(allowed.option_problems(name, member, folder, f"{path}.{name}"))
+            findings.add(allowed.option_problems(name, member, folder, path_text(path)))
             kept[name] = str(folder / member) if name == "ca_file" and isinstance(member, str) else member
     return kept
 
 
-def _members(value: object, path: str, valid: tuple[str, ...], problems: list[Problem]) -> dict[str, Any]:
-    """The valid members of an object; what else there is goes to `problems`."""
+def _members(value: object, path: ValuePath, valid: tuple[str, ...], findings: Findings) -> dict[str, Any]:
+    """The valid members of an object; what else there is is noted."""
     if not isinstance(value, dict):
-        problems.append(Problem(path, shown(value), "must be an object"))
+        findings.error(path, shown(value), "must be an object")
         return {}
     for name, member in value.items():
         if name not in valid:
-            where = f"{path}.{name}" if name.isidentifier() else f"{path}.{shown(name)}"
-            problems.append(Problem(where, shown(member), "is not a valid member", nearest(name, valid)))
+            findings.error((*path, name), shown(member), "is not a valid member", nearest(name, valid))
     return {name: member for name, member in value.items() if name in valid}
 
 
-def _text(members: Mapping[str, Any], name: str, path: str, problems: list[Problem]) -> str | None:
-    """A non-empty string without control characters; None if absent or wrong."""
-    if name not in members:
+def _checked(members: Mapping[str, Any], name: str, path: ValuePath, bound: Bound, findings: Findings) -> Any:
+    """A member; None if it is absent or wrong."""
+    if name not in members or not findings.check((*path, name), members[name], bound):
         return None
-    value = members[name]
-    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable():
-        return value
-    problems.append(Problem(f"{path}.{name}", shown(value), "must be a non-empty string without control characters"))
-    return None
+    return members[name]

@@ -17,10 +17,14 @@ class JobArns:
     region: str
     account: str
 
+    def sibling(self, kind: str, name: str) -> str:
+        """The ARN of another resource of SageMaker here: kind `endpoint`, `endpoint-config`, `model`."""
+        partition = next((name for start, name in _PARTITIONS if self.region.startswith(start)), "aws")
+        return f"arn:{partition}:sagemaker:{self.region}:{self.account}:{kind}/{name}"
+
     @property
     def _prefix(self) -> str:
-        partition = next((name for start, name in _PARTITIONS if self.region.startswith(start)), "aws")
-        return f"arn:{partition}:sagemaker:{self.region}:{self.account}:inference-recommendations-job/"
+        return self.sibling("inference-recommendations-job", "")
 
     def of(self, job_name: str) -> str:
         """The JobArn of a name."""

@@ -7,8 +7,6 @@ it: mappings are merged member by member, lists and numbers replace. `model` wit
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -17,6 +15,9 @@ from typing import Any
 
 import yaml
 
+from loadtest.core.request.bounds import Bound
+from loadtest.core.request.findings import Findings, nearest, shown
+from loadtest.core.request.findings import Path as Place
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
@@ -26,7 +27,7 @@ from loadtest.targets.open import check_target_ref
 __all__ = ["Accelerator", "FleetFile", "SearchPlan", "ServerlessModel", "StandIn"]
 
 _FACTS = ("domain", "task", "framework", "nearest_model")
-_OPEN = ("cpu_speed", "accelerators", "instances", "endpoints")  # mappings whose keys are the user's
+_OPEN = {("cpu_speed",), ("accelerators",), ("instances",), ("endpoints",)}  # mappings whose keys are the user's
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,9 @@ class FleetFile:
             raise SpecError([Problem(str(path), "", "must be a mapping")])
         if "model" in given and "models" not in given:
             values["models"] = []
-        problems: list[Problem] = []
-        merged = _merged(values, given, str(path), problems)
-        if problems:
-            raise SpecError(problems)
+        findings = Findings(where=f"{path}: ")
+        merged = _merged(values, given, (), findings)
+        findings.raise_errors()
         return _checked(merged, str(path))
 
     def work_of(self, facts: ModelFacts) -> ModelWork:
@@ -128,76 +128,69 @@ def _fits(when: Mapping[str, str], facts: ModelFacts) -> bool:
     return all((getattr(facts, name) or "").upper() == value.upper() for name, value in when.items())
 
 
-def _merged(base: Mapping[str, Any], given: Mapping[str, Any], where: str, problems: list[Problem]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], given: Mapping[str, Any], path: Place, findings: Findings) -> dict[str, Any]:
     """`given` over `base`; what `base` does not have is a problem, unless its keys are the user's to choose."""
     merged = dict(base)
     for name, value in given.items():
-        path = f"{where}: {name}" if ": " not in where else f"{where}.{name}"
         known = base.get(name)
-        if name not in base and where.rpartition(": ")[2] not in _OPEN:
-            near = difflib.get_close_matches(str(name), list(base), n=1)
-            advice = f"did you mean {near[0]}?" if near else f"the members are {', '.join(base)}"
-            problems.append(Problem(path, "", "there is no such member", advice))
+        if name not in base and path not in _OPEN:
+            advice = nearest(name, base) or f"the members are {', '.join(base)}"
+            findings.error((*path, name), "", "there is no such member", advice)
         elif isinstance(known, dict) and isinstance(value, dict):
-            merged[name] = _merged(known, value, path, problems)
+            merged[name] = _merged(known, value, (*path, name), findings)
         elif isinstance(known, dict):
-            problems.append(Problem(path, repr(value), "must be a mapping"))
+            findings.error((*path, name), shown(value), "must be a mapping")
         else:
             merged[name] = value
     return merged
 
 
 class _Reader:
-    """Reads members with their types and ranges, and collects what is wrong."""
+    """Reads members with their types and bounds, and collects what is wrong; something valid stands in for that."""
 
     def __init__(self, where: str) -> None:
-        self.where = where
-        self.problems: list[Problem] = []
+        self.findings = Findings(where=f"{where}: ")
 
-    def wrong(self, path: str, value: object, rule: str) -> None:
-        self.problems.append(Problem(f"{self.where}: {path}", repr(value), rule))
+    def wrong(self, path: Place, value: object, rule: str) -> None:
+        self.findings.error(path, shown(value), rule)
 
-    def number(self, path: str, value: object, low: float = 0.0, high: float = math.inf) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            self.wrong(
-                path,
-                value,
-                f"must be a number of at least {low:g}" + (f", at most {high:g}" if high < math.inf else ""),
-            )
+    def number(self, path: Place, value: object, low: float = 0.0, high: float | None = None) -> float:
+        if not self.findings.check(path, value, Bound("number", low, high)):
             return low
+        assert isinstance(value, (int, float))
         return float(value)
 
-    def whole(self, path: str, value: object, low: int = 1) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            self.wrong(path, value, f"must be a whole number of at least {low}")
+    def whole(self, path: Place, value: object, low: int = 1) -> int:
+        if not self.findings.check(path, value, Bound("whole", low)):
             return low
+        assert isinstance(value, int)
         return value
 
-    def texts(self, path: str, value: object) -> tuple[str, ...]:
+    def texts(self, path: Place, value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             self.wrong(path, value, "must be a list of texts")
             return ()
         return tuple(value)
 
-    def wholes(self, path: str, value: object) -> tuple[int, ...]:
+    def wholes(self, path: Place, value: object) -> tuple[int, ...]:
         if not isinstance(value, list) or not value:
             self.wrong(path, value, "must be a list of whole numbers")
             return (1,)
-        return tuple(self.whole(f"{path}[{i}]", one) for i, one in enumerate(value))
+        return tuple(self.whole((*path, i), one) for i, one in enumerate(value))
 
-    def mapping(self, path: str, value: object) -> Mapping[str, Any]:
+    def mapping(self, path: Place, value: object) -> Mapping[str, Any]:
         if not isinstance(value, dict):
             self.wrong(path, value, "must be a mapping")
             return {}
         return value
 
-    def items(self, path: str, value: object) -> list[Mapping[str, Any]]:
+    def items(self, path: Place, value: object) -> list[tuple[Place, Mapping[str, Any]]]:
         if not isinstance(value, list):
             self.wrong(path, value, "must be a list of mappings")
             return []
-        return [self.mapping(f"{path}[{i}]", one) for i, one in enumerate(value)]
+        return [((*path, i), self.mapping((*path, i), one)) for i, one in enumerate(value)]
 
-    def target(self, path: str, ref: TargetRef) -> None:
+    def target(self, path: Place, ref: TargetRef) -> None:
         try:
             check_target_ref(ref)
         except SpecError as found:
@@ -207,94 +200,98 @@ class _Reader:
 
 def _checked(values: Mapping[str, Any], where: str) -> FleetFile:
     read = _Reader(where)
-    model = _work(read, "model", values["model"])
-    serverless, search, names = values["serverless"], values["search"], values["environment"]
     file = FleetFile(
-        model=ModelWork(**model),
+        model=ModelWork(**_work(read, ("model",), values["model"])),
         models=tuple(
-            (_when(read, f"models[{i}]", entry), _work(read, f"models[{i}]", _without(entry, "when")))
-            for i, entry in enumerate(read.items("models", values["models"]))
+            (_when(read, path, entry), _work(read, path, _without(entry, "when")))
+            for path, entry in read.items(("models",), values["models"])
         ),
-        cpu_speed={name: read.number(f"cpu_speed.{name}", v, 0.01) for name, v in values["cpu_speed"].items()},
-        accelerators={
-            name: Accelerator(
-                read.number(f"accelerators.{name}.speed", read.mapping(name, entry).get("speed", 1.0), 0.01),
-                read.whole(f"accelerators.{name}.streams", read.mapping(name, entry).get("streams", 1)),
-            )
-            for name, entry in values["accelerators"].items()
-        },
+        cpu_speed={name: read.number(("cpu_speed", name), v, 0.01) for name, v in values["cpu_speed"].items()},
+        accelerators=_accelerators(read, values["accelerators"]),
         environment=EnvironmentNames(
-            read.texts("environment.threads", names["threads"]), read.texts("environment.workers", names["workers"])
+            *(read.texts(("environment", name), values["environment"][name]) for name in ("threads", "workers"))
         ),
-        serverless=ServerlessModel(
-            mb_per_vcpu=read.number("serverless.mb_per_vcpu", serverless["mb_per_vcpu"], 1),
-            speed=read.number("serverless.speed", serverless["speed"], 0.01),
-            setup_ms=read.number("serverless.setup_ms", serverless["setup_ms"]),
-            setup_ms_per_gb=read.number("serverless.setup_ms_per_gb", serverless["setup_ms_per_gb"]),
-            memory_sizes_mb=read.wholes("serverless.memory_sizes_mb", serverless["memory_sizes_mb"]),
-            max_concurrency=read.whole("serverless.max_concurrency", serverless["max_concurrency"]),
-        ),
-        queue=read.whole("queue", values["queue"], 0),
-        search=SearchPlan(
-            read.wholes("search.users", search["users"]), read.number("search.level_s", search["level_s"], 1)
-        ),
+        serverless=_serverless(read, values["serverless"]),
+        queue=read.whole(("queue",), values["queue"], 0),
+        search=_search(read, values["search"]),
         candidates=tuple(
-            (_when(read, f"candidates[{i}]", entry), read.texts(f"candidates[{i}].instances", entry.get("instances")))
-            for i, entry in enumerate(read.items("candidates", values["candidates"]))
+            (_when(read, path, entry), read.texts((*path, "instances"), entry.get("instances")))
+            for path, entry in read.items(("candidates",), values["candidates"])
         ),
         instances=_stand_ins(read, "instances", values["instances"]),
         endpoints=_stand_ins(read, "endpoints", values["endpoints"]),
         existing_endpoint_type=str(values["existing_endpoint_type"]),
     )
-    if list(file.search.users) != sorted(set(file.search.users)):
-        read.wrong("search.users", list(file.search.users), "must rise")
-    if read.problems:
-        raise SpecError(read.problems)
+    read.findings.raise_errors()
     return file
+
+
+def _accelerators(read: _Reader, values: Mapping[str, Any]) -> dict[str, Accelerator]:
+    found = {}
+    for name, value in values.items():
+        path: Place = ("accelerators", name)
+        entry = read.mapping(path, value)
+        speed = read.number((*path, "speed"), entry.get("speed", 1.0), 0.01)
+        found[name] = Accelerator(speed, read.whole((*path, "streams"), entry.get("streams", 1)))
+    return found
+
+
+def _serverless(read: _Reader, values: Mapping[str, Any]) -> ServerlessModel:
+    least = {"mb_per_vcpu": 1.0, "speed": 0.01, "setup_ms": 0.0, "setup_ms_per_gb": 0.0}
+    return ServerlessModel(
+        **{name: read.number(("serverless", name), values[name], low) for name, low in least.items()},
+        memory_sizes_mb=read.wholes(("serverless", "memory_sizes_mb"), values["memory_sizes_mb"]),
+        max_concurrency=read.whole(("serverless", "max_concurrency"), values["max_concurrency"]),
+    )
+
+
+def _search(read: _Reader, values: Mapping[str, Any]) -> SearchPlan:
+    users = read.wholes(("search", "users"), values["users"])
+    if list(users) != sorted(set(users)):
+        read.wrong(("search", "users"), list(users), "must rise")
+    return SearchPlan(users, read.number(("search", "level_s"), values["level_s"], 1))
 
 
 def _without(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != name}
 
 
-def _when(read: _Reader, path: str, entry: Mapping[str, Any]) -> Mapping[str, str]:
-    when = read.mapping(f"{path}.when", entry.get("when"))
+def _when(read: _Reader, path: Place, entry: Mapping[str, Any]) -> Mapping[str, str]:
+    when = read.mapping((*path, "when"), entry.get("when"))
     for name, value in when.items():
         if name not in _FACTS or not isinstance(value, str):
-            read.wrong(f"{path}.when.{name}", value, f"must be a text for one of {', '.join(_FACTS)}")
+            read.wrong((*path, "when", name), value, f"must be a text for one of {', '.join(_FACTS)}")
     return when
 
 
-def _work(read: _Reader, path: str, entry: object) -> dict[str, Any]:
+def _work(read: _Reader, path: Place, entry: object) -> dict[str, Any]:
     known = {field.name for field in fields(ModelWork)}
     found: dict[str, Any] = {}
     for name, value in read.mapping(path, entry).items():
         if name not in known:
-            read.wrong(f"{path}.{name}", value, f"there is no such member; they are {', '.join(sorted(known))}")
+            read.wrong((*path, name), value, f"there is no such member; they are {', '.join(sorted(known))}")
         elif name == "accelerator_ms" and value is None:
             found[name] = None
         else:
-            found[name] = read.number(f"{path}.{name}", value, 0.0, 1.0 if name == "parallel_share" else math.inf)
+            found[name] = read.number((*path, name), value, 0.0, 1.0 if name == "parallel_share" else None)
     return found
 
 
-def _stand_ins(read: _Reader, path: str, value: object) -> dict[str, StandIn]:
+def _stand_ins(read: _Reader, kind: str, value: object) -> dict[str, StandIn]:
     known = {field.name for field in fields(StandIn)}
     found: dict[str, StandIn] = {}
-    for name, entry in read.mapping(path, value).items():
-        where = f"{path}.{name}"
-        members = read.mapping(where, entry)
-        for member in set(members) - known:
-            read.wrong(
-                f"{where}.{member}", members[member], f"there is no such member; they are {', '.join(sorted(known))}"
-            )
+    for name, entry in read.mapping((kind,), value).items():
+        path: Place = (kind, name)
+        members = read.mapping(path, entry)
+        for member in sorted(map(str, set(members) - known)):
+            read.wrong((*path, member), "", f"there is no such member; they are {', '.join(sorted(known))}")
         target, instance_type = members.get("target"), members.get("instance_type")
         if not all(text is None or isinstance(text, str) for text in (target, instance_type)):
-            read.wrong(where, entry, "target and instance_type must be texts")
+            read.wrong(path, entry, "target and instance_type must be texts")
             continue
-        options = read.mapping(f"{where}.options", members.get("options", {}))
+        options = read.mapping((*path, "options"), members.get("options", {}))
         if target is not None:
-            read.target(f"{where}.target", TargetRef(target, options))
-        count = read.whole(f"{where}.instance_count", members.get("instance_count", 1))
+            read.target((*path, "target"), TargetRef(target, options))
+        count = read.whole((*path, "instance_count"), members.get("instance_count", 1))
         found[name] = StandIn(target, options, instance_type, count)
     return found

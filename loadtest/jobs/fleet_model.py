@@ -67,6 +67,11 @@ class EnvironmentNames:
     threads: tuple[str, ...]
     workers: tuple[str, ...]
 
+    @property
+    def heeded(self) -> frozenset[str]:
+        """Every variable that means something here."""
+        return frozenset((*self.threads, *self.workers))
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:

@@ -10,44 +10,43 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from loadtest.core.request.parse import parse_job
-from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest
+from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, Profile
 from loadtest.core.result.description import hardware, model_configuration
-from loadtest.core.traffic.plan import PayloadSource
+from loadtest.errors import LoadtestError, TargetError
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.rows import JobRow, StepRow
+from loadtest.jobs.samples import PayloadReader, sample_payload
 from loadtest.jobs.search import default_tests
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
-from loadtest.jobs.testrun import Bench, load_of, run_test
+from loadtest.jobs.subject import Subject, subject_of
+from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
 
-__all__ = ["Ending", "JobRun", "PayloadReader", "Surroundings"]
+__all__ = ["Ending", "JobContext", "JobRun"]
 
 _LOG = logging.getLogger(__name__)
-
-PayloadReader = Callable[[str], bytes]
 
 VIRTUAL_PARALLEL = 10  # MaxParallelOfTests' documented maximum, where tests cost no machine
 _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all jobs share. payload_reader: None: a built-in request body is sent."""
+class JobContext:
+    """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
+    no bodies, so it need not have any."""
 
     store: JobStore
     fleet: Fleet
     engine: LoadEngine
     events: EventSink
     payload_reader: PayloadReader | None = None
+    reads_payloads: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Ending:
 class JobRun:
     """Runs the tests of one job. The job's own status is its caller's business."""
 
-    def __init__(self, surroundings: Surroundings, job: JobRow, signal: StopSignal) -> None:
+    def __init__(self, surroundings: JobContext, job: JobRow, signal: StopSignal) -> None:
         self._around = surroundings
         self._job = job
         self._signal = signal
@@ -83,18 +82,20 @@ class JobRun:
             self._say(f"Benchmark {step.label} is not run: {step.failure_reason}")
         with ExitStack() as stack:
             try:
-                payload = self._payload(stack)
+                reader = self._around.payload_reader if self._around.reads_payloads else None
+                payload = sample_payload(job.facts, reader, stack)
             except Exception as problem:
-                _LOG.warning("the payload of job %s cannot be read", job.name, exc_info=problem)
-                reason = f"PayloadError: {problem}"
+                ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
+                _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
+                reason = f"PayloadError when calling the InvokeEndpoint operation: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
                 self._around.store.put_steps(job.name, failed)
                 return self._ended(Status.FAILED, reason)
             fleet, around = self._around.fleet, self._around
-            bench = Bench(
+            bench = BenchmarkContext(
                 job_name=job.name,
                 spec=spec,
-                facts=job.facts,
+                subject=self._subject,
                 load=load_of(spec, fleet),
                 payload=payload,
                 fleet=fleet,
@@ -114,7 +115,7 @@ class JobRun:
         """The store's clock."""
         return self._around.store.now_s()
 
-    def begin(self, bench: Bench, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
+    def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
         store, started_s = self._around.store, self._begin_s + at_s
         duration_s = bench.spec.duration_s
@@ -142,7 +143,8 @@ class JobRun:
 
     def _tests(self, spec: JobSpec) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
         if spec.job_type == "Default":
-            return default_tests(spec, self._job.facts, self._around.fleet.file), ()
+            profile: Profile = "relaxed" if self._job.profile == "relaxed" else "aws"
+            return default_tests(spec, self._job.facts, self._around.fleet.file, profile)
         return spec.tests()
 
     def _step(self, test: LoadTest) -> StepRow:
@@ -158,28 +160,30 @@ class JobRun:
             existing=existing,
             endpoint={
                 "EndpointName": name,
-                "VariantName": self._around.fleet.variant_name(name) if existing else name,
+                "VariantName": self._variant_name(name) if existing else name,
                 **_hardware(test.configuration),
             },
             model=_model(test),
         )
 
+    def _subject(self, test: LoadTest, endpoint_name: str) -> Subject:
+        if test.configuration is not None:
+            return subject_of(test, endpoint_name, self._job.facts, self._job.model_name)
+        found = self._around.fleet.existing(endpoint_name)
+        if found is None:
+            raise TargetError(f"Could not find endpoint {endpoint_name!r}: it was deleted after the job was created")
+        return found
+
+    def _variant_name(self, endpoint_name: str) -> str:
+        try:
+            subject = self._around.fleet.existing(endpoint_name)
+        except LoadtestError:  # its test will say so
+            subject = None
+        return (subject or Subject(endpoint_name)).variant_name
+
     def _unrun(self, test: LoadTest, spec: JobSpec) -> StepRow:
         reason = f"Not run: the job has more benchmarks than MaxNumberOfTests, {spec.max_tests}"
         return replace(self._step(test), status=Status.STOPPED, failure_reason=reason)
-
-    def _payload(self, stack: ExitStack) -> PayloadSource:
-        facts: ModelFacts = self._job.facts
-        source = PayloadSource(content_type=facts.content_types[0]) if facts.content_types else PayloadSource()
-        reader = self._around.payload_reader
-        # Virtual time sends no bytes, so it needs none.
-        if reader is None or facts.sample_payload_url is None or self._around.engine.virtual:
-            return source
-        body = reader(facts.sample_payload_url)
-        folder = stack.enter_context(TemporaryDirectory(prefix="loadtest-payload-"))
-        path = Path(folder, "payload.tar.gz")
-        path.write_bytes(body)
-        return replace(source, path=str(path))
 
     def _judged(self) -> Ending:
         """FAILED only if every test that was run failed."""
@@ -206,7 +210,7 @@ class JobRun:
 @dataclass(frozen=True, slots=True)
 class _One:
     job: JobRun
-    bench: Bench
+    bench: BenchmarkContext
 
     def __call__(self, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         return self.job.begin(self.bench, test, step, at_s)

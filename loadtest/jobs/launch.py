@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from loadtest.jobs.events import execution_stream
-from loadtest.jobs.jobrun import Ending, JobRun, Surroundings
+from loadtest.jobs.jobrun import Ending, JobContext, JobRun
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
@@ -37,7 +37,7 @@ SHUT_DOWN = "The service was shut down while this job was running; results of th
 class Launcher:
     """Thread-safe."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: JobContext) -> None:
         self._around = surroundings
         self._limit = VIRTUAL_JOBS if surroundings.engine.virtual else LIVE_JOBS
         self._changed = threading.Condition()

@@ -56,6 +56,7 @@ class StepRow:
     endpoint, model: EndpointConfiguration and ModelConfiguration as the API has them.
     metrics: RecommendationMetrics; endpoint_metrics: InferenceMetrics, of an existing endpoint. None: no result.
     per_instance_per_min: the rate that one instance served; None: no result.
+    notes: what its figures must be read with: what was not applied, what is an estimate.
     """
 
     index: int
@@ -72,6 +73,7 @@ class StepRow:
     metrics: Mapping[str, Any] | None = None
     endpoint_metrics: Mapping[str, Any] | None = None
     per_instance_per_min: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

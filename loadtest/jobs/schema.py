@@ -113,6 +113,7 @@ def step_values(job_name: str, step: StepRow) -> tuple[Value, ...]:
         "metrics": step.metrics,
         "endpoint_metrics": step.endpoint_metrics,
         "per_instance_per_min": step.per_instance_per_min,
+        "notes": step.notes,
     }
     return (
         job_name,

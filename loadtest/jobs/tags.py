@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from loadtest.core.request.bounds import Bound
+from loadtest.core.request.findings import Findings, shown
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.errors import invalid, refusal
 from loadtest.jobs.rows import Tag
@@ -14,40 +16,50 @@ __all__ = ["MAX_TAGS", "checked_keys", "checked_tags", "tag_list", "tag_problems
 MAX_TAGS = 50
 
 
+def _is_writable(text: str) -> bool:
+    """UTF-8 can write it: JSON may carry halves of surrogate pairs."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+_KEY = Bound(low=1, high=128, allowed=_is_writable, noun="a text of 1 to 128 characters")
+_VALUE = Bound(high=256, allowed=_is_writable, noun="a text of at most 256 characters")
+
+
 def checked_tags(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag] = ()) -> list[Tag]:
     """The tags as pairs. present: what the resource has already, counted with them.
 
     Raises ApiError ValidationException with every problem.
     """
-    pairs, problems = _read(tags, present)
-    if problems:
-        raise refusal(SpecError(problems))
+    pairs, findings = _read(tags, present)
+    if findings.problems:
+        raise refusal(SpecError(findings.problems))
     return pairs
 
 
 def tag_problems(tags: Iterable[Mapping[str, Any]]) -> list[Problem]:
     """Everything that is wrong with the tags of a new job."""
-    return _read(tags, ())[1]
+    return list(_read(tags, ())[1].problems)
 
 
-def _read(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag]) -> tuple[list[Tag], list[Problem]]:
-    problems: list[Problem] = []
+def _read(tags: Iterable[Mapping[str, Any]], present: Sequence[Tag]) -> tuple[list[Tag], Findings]:
+    findings = Findings()
     pairs: list[Tag] = []
+    known: set[str] = set()
     for i, tag in enumerate(tags):
         key, value = tag.get("Key"), tag.get("Value")
-        if not _is_text(key) or not 1 <= len(key) <= 128:
-            problems.append(Problem(f"Tags[{i}].Key", repr(key), "must have 1 to 128 characters"))
-        elif key.lower().startswith("aws:"):
-            problems.append(Problem(f"Tags[{i}].Key", repr(key), "must not begin with aws:"))
-        elif any(key == known for known, _ in pairs):
-            problems.append(Problem(f"Tags[{i}].Key", repr(key), "is given twice"))
-        if not _is_text(value) or len(value) > 256:
-            problems.append(Problem(f"Tags[{i}].Value", repr(value), "must have at most 256 characters"))
+        where = ("Tags", i, "Key")
+        if findings.check(where, key, _KEY):
+            if str(key).lower().startswith("aws:"):
+                findings.error(where, shown(key), "must not begin with aws:")
+            elif key in known:
+                findings.error(where, shown(key), "is given twice")
+        findings.check(("Tags", i, "Value"), value, _VALUE)
         pairs.append((str(key), str(value)))
-    count = len({key for key, _ in [*present, *pairs]})
+        known.add(str(key))
+    count = len({key for key, _ in present} | known)
     if count > MAX_TAGS:
-        problems.append(Problem("Tags", str(count), f"a job has at most {MAX_TAGS} tags"))
-    return pairs, problems
+        findings.error(("Tags",), str(count), f"a job has at most {MAX_TAGS} tags")
+    return pairs, findings
 
 
 def checked_keys(keys: object) -> list[str]:
@@ -63,5 +75,4 @@ def tag_list(tags: Sequence[Tag]) -> list[dict[str, str]]:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """A text that UTF-8 can write: JSON may carry halves of surrogate pairs."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, str) and _is_writable(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +17,13 @@ from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, masked
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, NoEvents, endpoint_stream
-from loadtest.jobs.fleet import Fleet, OpenEndpoint, Subject
+from loadtest.jobs.fleet import Fleet, OpenEndpoint
 from loadtest.jobs.metering import Meter
-from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.outcome import (
+    Figures,
     failure_text,
     figures_of,
     recommendation_metrics,
@@ -32,8 +33,9 @@ from loadtest.jobs.rows import StepRow
 from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
+from loadtest.jobs.subject import Subject
 
-__all__ = ["Bench", "Load", "load_of", "run_test"]
+__all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
 
 _LOG = logging.getLogger(__name__)
 SHUT_DOWN = "The service was shut down while the load test ran"
@@ -50,12 +52,14 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What every test of a job needs besides the test itself."""
+class BenchmarkContext:
+    """What every test of a job needs besides the test itself. subject: of a test and its endpoint's name; raises
+    LoadtestError if that endpoint is gone.
+    """
 
     job_name: str
     spec: JobSpec
-    facts: ModelFacts
+    subject: Callable[[LoadTest, str], Subject]
     load: Load
     payload: PayloadSource
     fleet: Fleet
@@ -74,7 +78,7 @@ def load_of(spec: JobSpec, fleet: Fleet) -> Load:
 
 
 def run_test(
-    bench: Bench, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, started_s: float, limit_s: float | None
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
@@ -92,13 +96,14 @@ def run_test(
     log = _Log(bench, step.endpoint_name)
     log.say(started_s, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}")
     try:
-        with bench.fleet.open(_subject(test, step), bench.facts) as endpoint:
-            log.say(started_s, f"Endpoint in service. {_configuration(bench.load)}")
+        with bench.fleet.open(bench.subject(test, step.endpoint_name)) as endpoint:
+            notes = _unheeded(bench, endpoint)
+            log.say(started_s, "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes]))
             if limit_s is not None and not bench.engine.virtual:
                 limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
             run = _run(bench, step, endpoint, started_s, limit_s)
-            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test))
-            finished = _finished(bench, test, step, endpoint, result, ended_s(result))
+            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test, endpoint))
+            finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, ended_s(result))
     except LoadtestError as problem:
         finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
     except Exception as problem:
@@ -111,7 +116,7 @@ def run_test(
 
 
 class _Log:
-    def __init__(self, bench: Bench, endpoint_name: str) -> None:
+    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
         self._events = bench.events
         self._stream = endpoint_stream(bench.job_name, endpoint_name)
 
@@ -119,27 +124,34 @@ class _Log:
         self._events.log(self._stream, text, time_s)
 
 
-def _info(bench: Bench, test: LoadTest) -> dict[str, Any]:
-    """What a report says of the test besides its label."""
+def _info(bench: BenchmarkContext, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
+    """What a report says of the test besides its label; without an environment that was not applied."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
-    info: dict[str, Any] = plain(info_of(test, price))
+    info: dict[str, Any] = plain(info_of(replace(test, environment=()) if endpoint.stand_in else test, price))
     return info
 
 
-def _subject(test: LoadTest, step: StepRow) -> Subject:
-    configuration = test.configuration
-    if configuration is None:
-        return Subject(step.endpoint_name, existing=True)
-    return Subject(
-        step.endpoint_name,
-        instance_type=configuration.instance_type,
-        serverless=configuration.serverless,
-        environment=dict(test.environment),
-    )
+def _unheeded(bench: BenchmarkContext, endpoint: OpenEndpoint) -> tuple[str, ...]:
+    """What the test asks for and the endpoint does not have."""
+    asked = endpoint.subject.asked
+    if not asked:
+        return ()
+    if endpoint.stand_in:
+        target = masked(endpoint.target.ref)
+        return (f"not applied: {_pairs(asked)}, because {target} of the fleet file stands in for this endpoint",)
+    heeded = bench.fleet.file.environment.heeded
+    without = {name: value for name, value in asked.items() if name not in heeded}
+    return (f"without effect on the fleet file's performance model: {_pairs(without)}",) if without else ()
 
 
-def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None) -> RunResult:
+def _pairs(environment: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in environment.items())
+
+
+def _run(
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
         stop=bench.load.stop,
@@ -150,7 +162,7 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
     )
     if isinstance(bench.events, NoEvents):  # a minute's percentiles are not worth computing for nobody
         return bench.engine.run(plan, lambda window: None, bench.signal)
-    variant = str(step.endpoint.get("VariantName", "AllTraffic"))
+    variant = endpoint.subject.variant_name
     meters: list[Meter] = []
 
     def meter(window: Window) -> None:
@@ -168,36 +180,50 @@ def _run(bench: Bench, step: StepRow, endpoint: OpenEndpoint, started_s: float, 
 
 
 def _finished(
-    bench: Bench, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
+    bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
     figures = figures_of(result, search=bench.load.search)
     status = step_status_of(result, figures, search=bench.load.search)
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN
-    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s)
-    if figures is None or status is Status.FAILED:
+    model = {**step.model, "EnvironmentParameters": []} if endpoint.stand_in else step.model
+    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s, model=model)
+    if status is Status.FAILED:
         return finished
+    if figures is None:
+        return replace(finished, notes=(*step.notes, "no rate of 1 invocation a minute or more held the conditions"))
+    finished = replace(finished, notes=(*step.notes, *_doubts(figures, result)))
+    one = replace(figures, per_min=figures.per_min / endpoint.instances)
     if test.configuration is None:
         metrics = inference_metrics(figures.per_min, figures.latency_ms)
-        return replace(finished, endpoint_metrics=metrics, per_instance_per_min=figures.per_min / endpoint.instances)
+        return replace(finished, endpoint_metrics=metrics, per_instance_per_min=one.per_min)
     serverless: Serverless | None = test.configuration.serverless
-    target = bench.load.stop.max_invocations_per_min
     metrics, count = recommendation_metrics(
-        figures,
+        one,
         instance_type=test.configuration.instance_type,
         serverless=serverless,
         behaviour=endpoint.behaviour,
         prices=bench.fleet.prices,
-        target_per_min=target,
+        target_per_min=bench.load.stop.max_invocations_per_min,
     )
     counted = {} if serverless is not None else {"InitialInstanceCount": count}
     return replace(
         finished,
         metrics=metrics,
-        per_instance_per_min=figures.per_min,
+        per_instance_per_min=one.per_min,
         endpoint={**step.endpoint, **counted},
     )
+
+
+def _doubts(figures: Figures, result: RunResult) -> Iterator[str]:
+    if figures.estimated and result.best is not None:
+        length_s = result.best.end_s - result.best.start_s
+        full_s = result.plan.options.rate_window_s
+        yield f"MaxInvocations is an estimate, extrapolated from {length_s:.3g} s; a full rate takes {full_s:g} s"
+    if result.trust.client_limited:
+        doubts = "; ".join(doubt.text for doubt in result.trust.reasons)
+        yield f"the load generator set the pace, the endpoint may serve more: {doubts}"
 
 
 def _configuration(load: Load) -> str:
@@ -219,8 +245,6 @@ def _ending(step: StepRow, result: RunResult | None) -> str:
     found = (
         f"; MaxInvocations {figures['MaxInvocations']}, ModelLatency {figures['ModelLatency']} ms" if figures else ""
     )
-    text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted"
-    if result.trust.client_limited:
-        doubts = "; ".join(doubt.text for doubt in result.trust.reasons)
-        text = f"{text}. The load generator set the pace, the endpoint may serve more: {doubts}"
+    notes = f". Note: {'; '.join(step.notes)}" if step.notes else ""
+    text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted{notes}"
     return text if step.failure_reason is None else f"{text}. Benchmark failed: {step.failure_reason}"

@@ -11,10 +11,10 @@ from typing import Protocol, cast
 from loadtest.endpoint.latency import Answer, LatencyModel
 from loadtest.mock.reply import LATENCY_HEADER, reply, stream_head
 from loadtest.mock.request import Request, RequestReader
-from loadtest.mock.runtime import Invocation, Reply, Runtime
+from loadtest.mock.runtime import Invocation, MockReply, Runtime
 from loadtest.mock.stats import LatencyLog, Stats
 
-__all__ = ["Connection", "Service"]
+__all__ = ["ServerConnection", "Service"]
 
 _PIPELINED = 16  # complete requests that wait for their turn before no more bytes are read
 _LINGER_S = 2.0  # how long a refused client's remaining bytes are read and dropped, so that it gets to see the answer
@@ -31,13 +31,13 @@ class Service(Protocol):
     log: LatencyLog | None
     idle_timeout_s: float
     request_timeout_s: float
-    connections: set[Connection]
+    connections: set[ServerConnection]
     stopping: bool
 
     async def statistics(self) -> bytes: ...
 
 
-class Connection(asyncio.Protocol):
+class ServerConnection(asyncio.Protocol):
     """Serves one request at a time; those that are pipelined reach the model when it is their turn.
 
     deadline_s: instant of the loop's clock after which the server closes the connection: a client that is silent, that
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             found = service.runtime.route(request)
             if found is None:
                 self._task = service.loop.create_task(self._tell_statistics())
-            elif isinstance(found, Reply):
+            elif isinstance(found, MockReply):
                 service.stats.invalid += found.status >= 400
                 self._finish(found)
             else:
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
 
     async def _tell_statistics(self) -> None:
         body = await self._service.statistics()
-        self._due(self._finish, Reply(200, (("Content-Type", "application/json"),), body))
+        self._due(self._finish, MockReply(200, (("Content-Type", "application/json"),), body))
 
     def _latency_us(self, arrived_s: float) -> int:
         return round((self._service.loop.time() - arrived_s) * 1e6)
@@ -258,7 +258,7 @@ class Connection(asyncio.Protocol):
     def _keeps(self, request: Request) -> bool:
         return request.keep_alive and not (self._service.stopping and not self._reader.ready)
 
-    def _finish(self, found: Reply) -> None:
+    def _finish(self, found: MockReply) -> None:
         """Answer the current request in one write."""
         request = self._request
         assert request is not None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import httptools
 
-__all__ = ["MAX_BODY_BYTES", "MAX_DISCARD_BYTES", "MAX_HEAD_BYTES", "Refusal", "Request", "RequestReader"]
+__all__ = ["MAX_BODY_BYTES", "MAX_DISCARD_BYTES", "MAX_HEAD_BYTES", "Request", "RequestReader", "RequestRefusal"]
 
 MAX_BODY_BYTES = 6_291_456  # BodyBlob of the runtime's service model
 MAX_HEAD_BYTES = 65_536  # request line, headers and trailers
@@ -49,7 +49,7 @@ class Request(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RequestRefusal:
     """Bytes that cannot be followed by a further request: what to answer before the connection is closed."""
 
     status: int
@@ -70,7 +70,7 @@ class RequestReader:
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self.ready: deque[Request] = deque()
-        self.refusal: Refusal | None = None
+        self.refusal: RequestRefusal | None = None
         self.begun = 0
         self.receiving = False
         self.expects_continue = False
@@ -104,7 +104,7 @@ class RequestReader:
         except httptools.HttpParserError as problem:
             # llhttp rejects what follows a request with `Connection: close`; that goes without an answer.
             if not self._last:
-                self.refusal = self.refusal or Refusal(400, f"The request is not valid HTTP/1.1: {problem}")
+                self.refusal = self.refusal or RequestRefusal(400, f"The request is not valid HTTP/1.1: {problem}")
                 self.receiving = False
             return
         # Names and values that are not complete yet were not seen by on_header: what came so far is counted here.
@@ -168,14 +168,14 @@ class RequestReader:
         self.receiving = self.expects_continue = False
         self._last = self._last or not keep_alive
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RequestRefusal) -> None:
         self.refusal = refusal
         raise _Refused
 
 
-_TOO_LONG = Refusal(431, f"The request's head is longer than {MAX_HEAD_BYTES} bytes")
+_TOO_LONG = RequestRefusal(431, f"The request's head is longer than {MAX_HEAD_BYTES} bytes")
 
 
-def too_large(max_body_bytes: int) -> Refusal:
+def too_large(max_body_bytes: int) -> RequestRefusal:
     """The answer to a body over the limit, worded as the service words it (sagemaker-python-sdk issue 171)."""
-    return Refusal(413, f"HTTP content length exceeded {max_body_bytes} bytes.")
+    return RequestRefusal(413, f"HTTP content length exceeded {max_body_bytes} bytes.")

@@ -25,7 +25,7 @@ from loadtest.mock.request import MAX_BODY_BYTES, Request, too_large
 from loadtest.wire.access import Access
 from loadtest.wire.eventstream import encode_event
 
-__all__ = ["Invocation", "Reply", "Runtime"]
+__all__ = ["Invocation", "MockReply", "Runtime"]
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", re.ASCII)
 _MAX_NAME = 63
@@ -40,7 +40,7 @@ _MAX_KNOWN = 256
 _ALLOWED = {b"/ping": ("GET", "HEAD"), b"/loadtest/stats": ("GET", "HEAD"), b"/invocations": ("POST",)}
 
 
-class Reply(NamedTuple):
+class MockReply(NamedTuple):
     """Status, headers without those of the framing, body."""
 
     status: int
@@ -74,7 +74,7 @@ class Runtime:
         # One random prefix a server: a fresh UUID for each request would cost a system call.
         self._id_prefix = str(uuid.uuid4())[:24]
 
-    def route(self, request: Request) -> Invocation | Reply | None:
+    def route(self, request: Request) -> Invocation | MockReply | None:
         """An invocation, or what to answer at once; None: the statistics are asked for."""
         # Users repeat themselves: what was found valid once need not be looked at again.
         key = (request.method, request.path, *request.headers.items())
@@ -88,7 +88,7 @@ class Runtime:
             self._known[key] = found
         return found
 
-    def _route(self, request: Request) -> Invocation | Reply | None:
+    def _route(self, request: Request) -> Invocation | MockReply | None:
         path = _origin_form(request.path)
         method = request.method.decode("latin-1")
         heard = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
@@ -105,7 +105,7 @@ class Runtime:
         if path == b"/loadtest/stats":
             return None
         if path == b"/ping":
-            return Reply(200, (), b"")
+            return MockReply(200, (), b"")
         if request.body_bytes > MAX_BODY_BYTES:
             return self.too_large()
         content_type, body = self._answer_body(request.headers.get(b"accept", b""))
@@ -115,15 +115,15 @@ class Runtime:
         """`reply` of a success as bytes, for an HTTP/1.1 connection that is kept."""
         return quick_reply(self._request_id(), invocation.lines, latency_us, invocation.body)
 
-    def reply(self, invocation: Invocation, answer: Answer, latency_us: int) -> Reply:
+    def reply(self, invocation: Invocation, answer: Answer, latency_us: int) -> MockReply:
         """The answer that the model gave. latency_us: what to tell as the model's own time."""
         latency = (LATENCY_HEADER, str(latency_us))
         if answer.ok:
-            return Reply(200, (*self.answer_headers(invocation), latency), invocation.body)
+            return MockReply(200, (*self.answer_headers(invocation), latency), invocation.body)
         if answer.code == "ModelError":
             return self._model_error(invocation, answer, latency)
         if invocation.endpoint is None:
-            return Reply(429, (_JSON,), error_body("Rate exceeded"))
+            return MockReply(429, (_JSON,), error_body("Rate exceeded"))
         return self.error(answer.status, answer.code, "Rate exceeded")
 
     def answer_headers(self, invocation: Invocation) -> tuple[tuple[str, str], ...]:
@@ -136,19 +136,19 @@ class Runtime:
         cuts = [len(body) * i // count for i in range(count + 1)]
         return [encode_event(_PART, body[a:b]) for a, b in itertools.pairwise(cuts)]
 
-    def error(self, status: int, code: str, message: str, **members: object) -> Reply:
+    def error(self, status: int, code: str, message: str, **members: object) -> MockReply:
         """An error of the runtime API. code: "" leaves the type out, as the service's front door does."""
         headers = [("x-amzn-RequestId", self._request_id()), _JSON]
         if code:
             headers.insert(1, ("x-amzn-ErrorType", code))
-        return Reply(status, tuple(headers), error_body(message, **members))
+        return MockReply(status, tuple(headers), error_body(message, **members))
 
-    def too_large(self) -> Reply:
+    def too_large(self) -> MockReply:
         """413 without a code: the limit is enforced before the API is reached, so clients see the code "413"."""
         refusal = too_large(MAX_BODY_BYTES)
         return self.error(refusal.status, "", refusal.message)
 
-    def _endpoint(self, request: Request, rest: list[bytes], method: str) -> Invocation | Reply:
+    def _endpoint(self, request: Request, rest: list[bytes], method: str) -> Invocation | MockReply:
         if len(rest) != 2 or rest[1] not in (b"invocations", b"invocations-response-stream"):
             return self.error(404, "UnknownOperationException", "There is no such operation.")
         if method != "POST":
@@ -183,10 +183,10 @@ class Runtime:
             headers.append(("X-Amzn-SageMaker-New-Session-Id", self._session()))
         return _invocation(name, stream, tuple(headers), body)
 
-    def _model_error(self, invocation: Invocation, answer: Answer, latency: tuple[str, str]) -> Reply:
+    def _model_error(self, invocation: Invocation, answer: Answer, latency: tuple[str, str]) -> MockReply:
         original = "the mock model failed on purpose"
         if invocation.endpoint is None:
-            return Reply(answer.original_status, (_JSON, latency), error_body(original))
+            return MockReply(answer.original_status, (_JSON, latency), error_body(original))
         group = f"/aws/sagemaker/Endpoints/{invocation.endpoint}"
         found = self.error(
             answer.status,
@@ -223,8 +223,8 @@ def _invocation(endpoint: str | None, stream: bool, headers: tuple[tuple[str, st
     return Invocation(endpoint, stream, headers, body, lines)
 
 
-def _not_allowed(allow: str) -> Reply:
-    return Reply(405, (("Allow", allow), _JSON), error_body(f"Only {allow} is allowed here."))
+def _not_allowed(allow: str) -> MockReply:
+    return MockReply(405, (("Allow", allow), _JSON), error_body(f"Only {allow} is allowed here."))
 
 
 def _origin_form(path: bytes) -> bytes:

@@ -17,7 +17,7 @@ from loadtest.endpoint.latency import LatencyModel, MockSettings
 from loadtest.endpoint.samples import read_samples
 from loadtest.errors import Problem, SpecError
 from loadtest.loopback import is_loopback
-from loadtest.mock.connection import Connection
+from loadtest.mock.connection import ServerConnection
 from loadtest.mock.runtime import Runtime
 from loadtest.mock.stats import LatencyLog, Stats
 from loadtest.mock.timer import new_event_loop, sharpen_timers
@@ -64,7 +64,7 @@ class MockServer:
         self.stats = Stats()
         self.idle_timeout_s = options.idle_timeout_s
         self.request_timeout_s = options.request_timeout_s
-        self.connections: set[Connection] = set()
+        self.connections: set[ServerConnection] = set()
         self.stopping = False
         self._tls = _tls(options)
         self.log = LatencyLog(options.log) if options.log else None
@@ -79,7 +79,7 @@ class MockServer:
         self._started_s = self.loop.time()
         options = self.options
         self._listener = await self.loop.create_server(
-            lambda: Connection(self),
+            lambda: ServerConnection(self),
             options.host,
             options.port,
             ssl=self._tls,

@@ -6,7 +6,7 @@ import sys
 from array import array
 from pathlib import Path
 
-__all__ = ["Latencies", "LatencyLog", "Stats"]
+__all__ = ["LatencyCounts", "LatencyLog", "Stats"]
 
 _FLUSH = 4096  # latencies the log keeps before it writes them
 
@@ -22,7 +22,7 @@ class Stats:
     def __init__(self) -> None:
         self.invocations = self.ok = self.errors = self.throttled = self.abandoned = self.in_flight = 0
         self.invalid = self.connections = self.faults = 0
-        self.latencies = Latencies()
+        self.latencies = LatencyCounts()
 
     def counters(self) -> dict[str, int]:
         """The counters by name; requests are all that came: invocations and invalid ones."""
@@ -40,7 +40,7 @@ class Stats:
         }
 
 
-class Latencies:
+class LatencyCounts:
     """Latencies of successes in us, counted at the histogram's own resolution.
 
     Counting is one dict update, and numpy is not loaded before somebody asks: a vectorised pass, or its import, would

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
-__all__ = ["MAX_MEMBERS", "MAX_UNPACKED_BYTES", "ArchiveError", "Member", "read_archive"]
+__all__ = ["MAX_MEMBERS", "MAX_UNPACKED_BYTES", "ArchiveError", "ArchiveMember", "read_archive"]
 
 MAX_MEMBERS = 10_000  # entries of any kind
 MAX_UNPACKED_BYTES = 256 << 20  # everything that comes out of the decompressor, headers and skipped files too
@@ -54,7 +54,7 @@ class ArchiveError(Exception):
     """The bytes are no archive, a damaged one, or one over a limit; the text is the rule that is broken."""
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """One entry. size_bytes: as declared. body: None if it is refused or too large. fault: why it is refused, or ""."""
 
     name: str
@@ -63,7 +63,7 @@ class Member(NamedTuple):
     fault: str = ""
 
 
-def read_archive(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
+def read_archive(packed: IO[bytes], max_file_bytes: int) -> Iterator[ArchiveMember]:
     """Every file of the archive in its order, and every entry that is refused; folders are left out.
 
     packed: seekable, at its start; which kind of archive it is, its first bytes say. A file over `max_file_bytes` comes
@@ -85,7 +85,7 @@ def read_archive(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
         raise ArchiveError(f"the file is no archive or a damaged one ({problem})") from None
 
 
-def _tar(unpacked: _Counted, max_file_bytes: int) -> Iterator[Member]:
+def _tar(unpacked: _Counted, max_file_bytes: int) -> Iterator[ArchiveMember]:
     try:
         tar = tarfile.open(  # type: ignore[call-overload]  # noqa: SIM115 - all it wants of a file is to read
             fileobj=unpacked, mode="r|", encoding="utf-8", errors="backslashreplace"
@@ -126,7 +126,7 @@ def _next_header(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
         raise ArchiveError(f"the archive is damaged ({problem})") from None
 
 
-def _tar_member(tar: tarfile.TarFile, header: tarfile.TarInfo, max_file_bytes: int) -> Member | None:
+def _tar_member(tar: tarfile.TarFile, header: tarfile.TarInfo, max_file_bytes: int) -> ArchiveMember | None:
     """None: a folder."""
     if header.isdir():
         return None
@@ -136,16 +136,16 @@ def _tar_member(tar: tarfile.TarFile, header: tarfile.TarInfo, max_file_bytes: i
     elif header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE):
         fault = f"is {_REFUSED.get(header.type, 'an entry of an unknown kind')}"
     if fault or header.size > max_file_bytes:
-        return Member(header.name, header.size, fault=fault)
+        return ArchiveMember(header.name, header.size, fault=fault)
     content = tar.extractfile(header)
     assert content is not None
     try:
-        return Member(header.name, header.size, content.read())
+        return ArchiveMember(header.name, header.size, content.read())
     except tarfile.ReadError:
         raise ArchiveError("the archive is truncated") from None
 
 
-def _zip(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
+def _zip(packed: IO[bytes], max_file_bytes: int) -> Iterator[ArchiveMember]:
     left_bytes = MAX_UNPACKED_BYTES
     with zipfile.ZipFile(packed) as archive:
         entries = archive.infolist()
@@ -161,13 +161,13 @@ def _zip(packed: IO[bytes], max_file_bytes: int) -> Iterator[Member]:
             elif kind not in (0, stat.S_IFREG):
                 fault = "is a symbolic link" if kind == stat.S_IFLNK else "is no plain file"
             if fault or entry.file_size > max_file_bytes:
-                yield Member(entry.filename, entry.file_size, fault=fault)
+                yield ArchiveMember(entry.filename, entry.file_size, fault=fault)
                 continue
             left_bytes -= entry.file_size
             if left_bytes < 0:
                 raise ArchiveError(f"the archive unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")
             # Not over what the directory says, whatever is packed there; the checksum tells if that was a lie.
-            yield Member(entry.filename, entry.file_size, archive.read(entry))
+            yield ArchiveMember(entry.filename, entry.file_size, archive.read(entry))
 
 
 def _name_fault(name: str) -> str:

@@ -21,7 +21,7 @@ import numpy.random  # at its first use numpy would load it in the middle of a m
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import Problem, SpecError
-from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, Member, read_archive
+from loadtest.payload.archive import MAX_MEMBERS, MAX_UNPACKED_BYTES, ArchiveError, ArchiveMember, read_archive
 from loadtest.targets.base import Payload
 
 __all__ = ["MAX_BODY_BYTES", "Payloads", "load_payloads"]
@@ -118,7 +118,7 @@ def _read(path: Path, bodies: dict[str, bytes], problems: list[Problem]) -> None
         _collect(iter((_file(path, path.name),)), bodies, problems)
 
 
-def _collect(members: Iterator[Member], bodies: dict[str, bytes], problems: list[Problem]) -> None:
+def _collect(members: Iterator[ArchiveMember], bodies: dict[str, bytes], problems: list[Problem]) -> None:
     for member in members:
         shown = ascii(member.name)[1:-1]
         if member.fault:
@@ -132,7 +132,7 @@ def _collect(members: Iterator[Member], bodies: dict[str, bytes], problems: list
             bodies[name] = member.body
 
 
-def _visible(packed: IO[bytes]) -> Iterator[Member]:
+def _visible(packed: IO[bytes]) -> Iterator[ArchiveMember]:
     return (member for member in read_archive(packed, MAX_BODY_BYTES) if member.fault or not _hidden(member.name))
 
 
@@ -140,7 +140,7 @@ def _hidden(name: str) -> bool:
     return any(_HIDDEN.match(part) for part in name.split("/"))
 
 
-def _folder(top: Path) -> Iterator[Member]:
+def _folder(top: Path) -> Iterator[ArchiveMember]:
     """Its files, with links to files followed (mounted volumes are made of them) but not links to folders."""
     left = MAX_UNPACKED_BYTES
     seen = 0
@@ -164,17 +164,17 @@ def _raise(problem: OSError) -> None:
     raise problem
 
 
-def _file(path: Path, name: str) -> Member:
+def _file(path: Path, name: str) -> ArchiveMember:
     name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name may be any bytes, and is shown and hashed
     # Not blocking: a pipe that took the file's place, or one of the kernel's files without an end, must not hold us.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            return Member(name, 0, fault="is no plain file")
+            return ArchiveMember(name, 0, fault="is no plain file")
         try:
             body = file.read(MAX_BODY_BYTES + 1)
         except BlockingIOError:
             body = None
     if body is None:
-        return Member(name, 0, fault="is a file without an end")
-    return Member(name, max(found.st_size, len(body)), None if len(body) > MAX_BODY_BYTES else body)
+        return ArchiveMember(name, 0, fault="is a file without an end")
+    return ArchiveMember(name, max(found.st_size, len(body)), None if len(body) > MAX_BODY_BYTES else body)

@@ -22,6 +22,7 @@ from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
+from loadtest.report.advice import failure_advice
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
@@ -35,15 +36,6 @@ STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"
 MAX_ROWS = 24
 FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
 MAX_DETAILS = 5
-# How a failure's name begins -> what helps.
-ADVICE = {
-    "connection certificate": "trust the server's authority: --ca-file, or AWS_CA_BUNDLE",
-    "connection tls": "is the endpoint's scheme right? https is spoken by TLS only, http without",
-    "connection proxy": "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which way requests go",
-    "connection refused": "nothing listens at that address and port",
-    "connection name not resolved": "the host's name is not known here",
-    "client_error credentials": "the credentials have expired and cannot be refreshed",
-}
 
 
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
@@ -221,9 +213,8 @@ def _errors(result: RunResult) -> Iterator[RenderableType]:
     more = f", and {plural(hidden, 'other kind')}" if hidden else ""
     listed = ", ".join(f"{n:,} x {detail}" for detail, n in shown)
     yield Text(f"Errors: {percent(totals.error_ratio)} of requests failed: {listed}{more}", style="red")
-    for start, advice in ADVICE.items():
-        if any(detail.startswith(start) for detail in totals.counts.details):
-            yield _indented(Text.assemble(("- ", "yellow"), advice))
+    for advice in failure_advice(totals.counts.details):
+        yield _indented(Text.assemble(("- ", "yellow"), advice))
 
 
 def _trust(result: RunResult) -> Iterator[RenderableType]:

@@ -19,6 +19,7 @@ from botocore.parsers import ResponseParserError
 from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of, original_status
 from loadtest.targets.http.tls import tls_failure
+from loadtest.targets.local import local_failure
 from loadtest.targets.redirect import with_location
 
 __all__ = ["Failure", "classify_exception", "keep_error_bodies"]
@@ -34,7 +35,7 @@ class Failure(NamedTuple):
 
 
 _TOLD = "loadtest"  # what _read_error found, beside the members of an error answer
-_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL))
+_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 # From the most telling to the least; a row decides if any exception of the chain is of its type.
 _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...] = (
     (aws.ConnectTimeoutError, Kind.CONNECTION, "connect timeout"),
@@ -50,7 +51,7 @@ _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind
     (botocore.eventstream.ParserError, Kind.MALFORMED, "event stream"),
     (http.client.HTTPException, Kind.MALFORMED, "http"),
     (ResponseParserError, Kind.MALFORMED, "error body"),
-    ((aws.NoCredentialsError, aws.CredentialRetrievalError, aws.TokenRetrievalError), Kind.CLIENT_ERROR, "credentials"),
+    ((aws.NoCredentialsError, aws.CredentialRetrievalError, aws.TokenRetrievalError), Kind.CREDENTIALS, "expired"),
 )
 
 
@@ -67,6 +68,9 @@ def classify_exception(problem: Exception) -> Failure:
     if isinstance(problem, aws.ClientError):
         return _answered(problem)
     chain = list(_chain(problem))
+    own = next(filter(None, (local_failure(cause) for cause in chain if isinstance(cause, OSError))), None)
+    if own is not None:
+        return Failure(Kind.LOCAL, own)
     for types, kind, detail in _CAUSES:
         found = next((cause for cause in chain if isinstance(cause, types)), None)
         if found is not None:

@@ -35,6 +35,29 @@ THROTTLING_CODES = frozenset(
     }
 )
 
+# Codes by which AWS says that it is the sender who is not welcome, or not known. Source: "Common errors" of the
+# SageMaker API and of the API reference of STS.
+CREDENTIALS_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
 _OK = (Kind.OK, "")
 # A code becomes a key of a counter that lives as long as the run: a hostile server must not make it grow at will.
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -54,7 +77,8 @@ def classify(status: int, error_code: str | None, original_status: int | None = 
 
     2xx is OK with detail "". 424 or ModelError is MODEL_ERROR with detail "424/500" (the container's own status;
     "424" if it was not told). A throttling code or any 429 is THROTTLED: also ModelNotReadyException, by which the
-    service refuses for now and asks to come again (its name stays visible in the detail). Other 4xx and 5xx are
+    service refuses for now and asks to come again (its name stays visible in the detail). A 4xx with a code about who
+    asks (AccessDeniedException, ExpiredTokenException, ...) is CREDENTIALS with the code. Other 4xx and 5xx are
     CLIENT_ERROR and SERVER_ERROR, detail is the code or else the status. Anything else (1xx as the last word, a
     redirect, which InvokeEndpoint does not have) is MALFORMED with the status.
     """
@@ -65,6 +89,8 @@ def classify(status: int, error_code: str | None, original_status: int | None = 
     detail = error_code or str(status)
     if status == 429 or error_code in THROTTLING_CODES:
         return Kind.THROTTLED, detail
+    if 400 <= status < 500 and error_code in CREDENTIALS_CODES:
+        return Kind.CREDENTIALS, detail
     if 400 <= status < 500:
         return Kind.CLIENT_ERROR, detail
     if 500 <= status < 600:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib.machinery
-import math
 import os
 import re
 import sys
@@ -13,6 +12,8 @@ from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtest.core.request.bounds import FLAG, Bound
+from loadtest.core.request.findings import Findings, nearest
 from loadtest.core.traffic.plan import SCHEMES, TargetRef
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import Problem, SpecError, masked
@@ -33,6 +34,7 @@ FORMS: Mapping[str, str] = {
 # EndpointName of sagemaker-runtime's service model.
 _ENDPOINT = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9])*", re.ASCII)
 _MAX_ENDPOINT = 63
+HAVE_OPTIONS = frozenset(SCHEMES) - {"null"}
 _FORMS = f"write {', '.join(FORMS.values())}, or package.module:Name"
 
 
@@ -140,46 +142,29 @@ def _nearest(scheme: str) -> str:
     return f"did you mean {' or '.join(FORMS.get(name, name + ':') for name in near)}?" if near else ""
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and value.isprintable()
+_TEXT = Bound(low=1, allowed=str.isprintable, noun="a text")
+_HEADER = Bound(
+    low=1,
+    high=1024,
+    allowed=lambda text: text.isascii() and text.isprintable(),
+    noun="1 to 1,024 printable ASCII characters: it becomes a header",
+)
+_SECONDS = Bound("number", 0, above=True, noun="a number of seconds above 0")
+_COUNT = Bound("whole", 0, above=True, noun="a whole number above 0")
 
-
-def _is_header(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 1024 and value.isascii() and value.isprintable()
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-_Check = tuple[Callable[[object], bool], str]
-_TEXT: _Check = (_is_text, "must be a text")
-_HEADER: _Check = (_is_header, "must be 1 to 1,024 printable ASCII characters: it becomes a header")
-_SECONDS: _Check = (_is_seconds, "must be a number of seconds above 0")
-_COUNT: _Check = (_is_count, "must be a whole number above 0")
-_FLAG: _Check = (_is_flag, "must be true or false")
-
-# Options of the targets that speak HTTP: name -> (check, rule).
-OPTIONS: Mapping[str, _Check] = {
+# Options of the targets that speak HTTP. A null is as if the option were not given.
+OPTIONS: Mapping[str, Bound] = {
     "region": _TEXT,
     "profile": _TEXT,
     "endpoint_url": _TEXT,
-    "use_fips": _FLAG,
-    "use_dualstack": _FLAG,
+    "use_fips": FLAG,
+    "use_dualstack": FLAG,
     "ca_file": _TEXT,
     "connect_timeout_s": _SECONDS,
     "read_timeout_s": _SECONDS,
     "max_pool_connections": _COUNT,
-    "stream": _FLAG,
-    "strict_http": _FLAG,
+    "stream": FLAG,
+    "strict_http": FLAG,
     "accept": _HEADER,
     "custom_attributes": _HEADER,
     "enable_explanations": _HEADER,
@@ -192,19 +177,19 @@ OPTIONS: Mapping[str, _Check] = {
 }
 
 
-def _option_problems(ref: TargetRef) -> Iterator[Problem]:
-    if ref.scheme not in ("mock", "sagemaker", "boto3", "http", "https"):
-        return
-    for name, value in ref.options.items():
-        where = f"target.{name}"
+def _option_problems(ref: TargetRef) -> tuple[Problem, ...]:
+    findings = Findings()
+    for name, value in ref.options.items() if ref.scheme in HAVE_OPTIONS else ():
+        where = ("target", name)
         if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"the options are {', '.join(OPTIONS)}"
-            yield Problem(where, ascii(value), "there is no such option", advice)
-        elif value is not None and not OPTIONS[name][0](value):
-            yield Problem(where, ascii(value), OPTIONS[name][1])
-        elif name == "endpoint_url" and value is not None:
-            yield from (Problem(where, each.value, each.rule, each.advice) for each in _endpoint_url_problems(value))
+            advice = nearest(name, OPTIONS) or f"the options are {', '.join(OPTIONS)}"
+            findings.error(where, ascii(value), "there is no such option", advice)
+        elif value is None or not findings.check(where, value, OPTIONS[name], ascii(value)):
+            continue
+        elif name == "endpoint_url":
+            for each in _endpoint_url_problems(value):
+                findings.error(where, each.value, each.rule, each.advice)
+    return findings.problems
 
 
 def _endpoint_url_problems(text: Any) -> Iterator[Problem]:

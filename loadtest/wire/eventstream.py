@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["MAX_HEADERS_BYTES", "MAX_PAYLOAD_BYTES", "Frame", "FrameDecoder", "HeaderValue", "encode_event"]
+__all__ = ["MAX_HEADERS_BYTES", "MAX_PAYLOAD_BYTES", "EventFrame", "FrameDecoder", "HeaderValue", "encode_event"]
 
 MAX_HEADERS_BYTES = 128 * 1024
 MAX_PAYLOAD_BYTES = 24 * 1024 * 1024
@@ -30,7 +30,7 @@ _STRING = 7
 _INTEGERS = {2: struct.Struct("!b"), 3: struct.Struct("!h"), 4: struct.Struct("!i"), 5: struct.Struct("!q")}
 
 
-class Frame(NamedTuple):
+class EventFrame(NamedTuple):
     """One message of the stream, its checksums verified."""
 
     headers: Mapping[str, HeaderValue]
@@ -89,11 +89,11 @@ class FrameDecoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, data: bytes) -> list[EventFrame]:
         """The frames that `data` completes, in order. Raises ValueError on a wrong checksum, length or header."""
         buffer = self._buffer
         buffer += data
-        frames: list[Frame] = []
+        frames: list[EventFrame] = []
         start = 0
         while len(buffer) - start >= _PRELUDE.size:
             total, headers_bytes = _read_prelude(buffer, start)
@@ -120,7 +120,7 @@ def _read_prelude(buffer: bytearray, start: int) -> tuple[int, int]:
     return total, headers_bytes
 
 
-def _read_frame(frame: bytes, headers_bytes: int) -> Frame:
+def _read_frame(frame: bytes, headers_bytes: int) -> EventFrame:
     if crc32(frame[: -_CRC.size]) != _CRC.unpack(frame[-_CRC.size :])[0]:
         raise ValueError("the checksum of a frame does not match")
     end = _PRELUDE.size + headers_bytes
@@ -128,7 +128,7 @@ def _read_frame(frame: bytes, headers_bytes: int) -> Frame:
         headers = _read_headers(frame[_PRELUDE.size : end])
     except (struct.error, UnicodeDecodeError, OverflowError) as problem:
         raise ValueError(f"a frame's headers cannot be read: {problem}") from problem
-    return Frame(headers, frame[end : -_CRC.size])
+    return EventFrame(headers, frame[end : -_CRC.size])
 
 
 def _read_headers(raw: bytes) -> dict[str, HeaderValue]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from places import JOBS
 
 from loadtest.cli import main
 
@@ -37,7 +38,7 @@ def execute():
 @pytest.fixture
 def jobs() -> Path:
     """The folder of real job requests."""
-    return Path(__file__).parent.parent / "data" / "jobs"
+    return JOBS
 
 
 @pytest.fixture

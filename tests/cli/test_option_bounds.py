@@ -14,7 +14,7 @@ FLAGS = {name: f"--{name.removesuffix('_s').replace('_', '-')}" for name in OPTI
 VALUES = {
     name: [*bound.choices, "none-of-these"]
     if bound.choices
-    else [bound.low, bound.high, bound.low - 0.01 if bound.is_real else bound.low - 1, bound.high * 2 + 1]
+    else [bound.low, bound.high, bound.low - 0.01 if bound.kind == "number" else bound.low - 1, bound.high * 2 + 1]
     for name, bound in OPTION_BOUNDS.items()
 }
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from places import JOBS, ROOT
+
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
 
@@ -27,7 +29,7 @@ def _loadtest(*arguments: str) -> subprocess.Popen[str]:
 
 def test_workers_join_a_run_that_listens(tmp_path: Path) -> None:
     port, out = _free_port(), tmp_path / "out"
-    scenario = Path(__file__).parent.parent.parent / "scenarios/short.json"
+    scenario = ROOT / "scenarios/short.json"
     with MockProcess(MockSettings(servers=4, service_ms=20.0)) as mock:
         target = f"{mock.url}/invocations"
         arguments = ["--target", target, "--workers", "2", "--listen", f"127.0.0.1:{port}", "--output-dir", str(out)]
@@ -76,7 +78,7 @@ def test_a_mock_that_workers_elsewhere_do_not_reach_is_refused() -> None:
 
 
 def test_a_sample_payload_that_only_this_machine_would_have_is_refused() -> None:
-    (job,) = (Path(__file__).parent.parent / "data/jobs").glob("17-*.json")
+    (job,) = JOBS.glob("17-*.json")
     where = ["--target", "http://127.0.0.1:9/", "--listen", f"127.0.0.1:{_free_port()}"]
     with _loadtest("run", str(job), *where) as run:
         _, problems = run.communicate(timeout=30)

@@ -2,16 +2,14 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from places import JOBS
 
 # A busy machine may take long for one example; that is no fault of the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
-
-JOBS = Path(__file__).parent.parent / "data" / "jobs"
 
 
 def _advanced() -> dict:

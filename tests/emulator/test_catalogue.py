@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from emulator_client import connect, job_request, small_job, wait_for_end
 
-from loadtest.emulator.catalogue import Catalogue
+from loadtest.emulator.catalogue import ModelCatalogue
 from loadtest.emulator.clients import InsideClients
-from loadtest.emulator.fallback import Nobody
+from loadtest.emulator.fallback import NoBackend
 from loadtest.emulator.server import EmulatorServer
 from loadtest.errors import SpecError
 from loadtest.jobs.models import ModelFacts
@@ -39,11 +39,13 @@ def package_arn(sagemaker: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def catalogue(emulator: EmulatorServer) -> Iterator[Catalogue]:
-    return Catalogue(InsideClients(emulator._neighbour, region="us-east-1"))
+def catalogue(emulator: EmulatorServer) -> Iterator[ModelCatalogue]:
+    return ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1"))
 
 
-def test_facts_of_a_package_and_of_a_model_made_from_it(catalogue: Catalogue, sagemaker: Any, package_arn: str) -> None:
+def test_facts_of_a_package_and_of_a_model_made_from_it(
+    catalogue: ModelCatalogue, sagemaker: Any, package_arn: str
+) -> None:
     expected = ModelFacts(
         domain="MACHINE_LEARNING",
         task="REGRESSION",
@@ -61,7 +63,7 @@ def test_facts_of_a_package_and_of_a_model_made_from_it(catalogue: Catalogue, sa
     assert catalogue.model("of-package") == expected
 
 
-def test_a_plain_model_says_nothing_and_an_unknown_one_is_none(catalogue: Catalogue, sagemaker: Any) -> None:
+def test_a_plain_model_says_nothing_and_an_unknown_one_is_none(catalogue: ModelCatalogue, sagemaker: Any) -> None:
     sagemaker.create_model(ModelName="plain", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
     assert catalogue.model("plain") == ModelFacts()
     assert catalogue.model("nobody") is None
@@ -96,20 +98,20 @@ def test_a_job_lists_the_payload_of_its_package(sagemaker: Any, package_arn: str
         "https://s3.us-east-1.amazonaws.com/payloads/dir/a b.tar.gz",
     ],
 )
-def test_a_payload_by_every_form_of_its_url(catalogue: Catalogue, emulator: EmulatorServer, url: str) -> None:
+def test_a_payload_by_every_form_of_its_url(catalogue: ModelCatalogue, emulator: EmulatorServer, url: str) -> None:
     s3 = connect(emulator.url, "s3")
     s3.create_bucket(Bucket="payloads")
     s3.put_object(Bucket="payloads", Key="dir/a b.tar.gz", Body=b"archive")
     assert catalogue.payload(url) == b"archive"
 
 
-def test_a_missing_payload_is_a_spec_error(catalogue: Catalogue) -> None:
+def test_a_missing_payload_is_a_spec_error(catalogue: ModelCatalogue) -> None:
     with pytest.raises(SpecError, match="cannot be read"):
         catalogue.payload("s3://no-such-bucket/x")
 
 
 def test_without_a_neighbour_there_is_nothing_to_read() -> None:
-    lonely = Catalogue(InsideClients(Nobody(), region="us-east-1"))
+    lonely = ModelCatalogue(InsideClients(NoBackend(), region="us-east-1"))
     assert lonely.model("x") is None
     with pytest.raises(SpecError):
         lonely.payload("s3://b/k")
@@ -121,4 +123,4 @@ def test_our_own_environment_does_not_lead_astray(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     sagemaker.create_model(ModelName="astray", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
-    assert Catalogue(InsideClients(emulator._neighbour, region="us-east-1")).model("astray") == ModelFacts()
+    assert ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1")).model("astray") == ModelFacts()

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.engine.messages import CHILD_KINDS, PARENT_KINDS, Lines, encode, failure, failure_text, heard_failure
+from loadtest.engine.messages import (
+    CHILD_KINDS,
+    PARENT_KINDS,
+    MessageLines,
+    encode,
+    failure,
+    failure_text,
+    heard_failure,
+)
 from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
 
 PROBLEMS = st.builds(Problem, *[st.text("ab: ;/\n", max_size=9)] * 4)
@@ -14,7 +22,7 @@ MESSAGES = [("window", {"index": 3}), ("done", {"cut": 0}), ("failed", {"problem
 @given(st.lists(st.sampled_from(MESSAGES)), st.lists(st.integers(1, 40)))
 def test_messages_arrive_however_they_are_cut(sent: list[tuple[str, dict[str, object]]], cuts: list[int]) -> None:
     data = b"".join(encode(kind, **members) for kind, members in sent)
-    lines, received = Lines(CHILD_KINDS), []
+    lines, received = MessageLines(CHILD_KINDS), []
     for cut in [*cuts, len(data)]:
         received += list(lines.feed(data[:cut]))
         data = data[cut:]
@@ -24,12 +32,12 @@ def test_messages_arrive_however_they_are_cut(sent: list[tuple[str, dict[str, ob
 @pytest.mark.parametrize("line", [b"\n", b"nonsense\n", b"[]\n", b'{"kind":"no such"}\n', b"{}\n", b"\xff\xfe\n"])
 def test_what_is_no_message_is_refused(line: bytes) -> None:
     with pytest.raises(EngineError, match="message"):
-        list(Lines(PARENT_KINDS).feed(line))
+        list(MessageLines(PARENT_KINDS).feed(line))
 
 
 def test_a_message_of_the_other_direction_is_refused() -> None:
     with pytest.raises(EngineError, match="unknown message"):
-        list(Lines(PARENT_KINDS).feed(encode("done")))
+        list(MessageLines(PARENT_KINDS).feed(encode("done")))
 
 
 def test_nan_is_not_sent() -> None:
@@ -45,7 +53,7 @@ def test_nan_is_not_sent() -> None:
     )
 )
 def test_a_failure_arrives_as_it_was(sent: LoadtestError) -> None:
-    (message,) = Lines(CHILD_KINDS).feed(encode("failed", **failure(sent)))
+    (message,) = MessageLines(CHILD_KINDS).feed(encode("failed", **failure(sent)))
     heard = heard_failure(message)
     assert type(heard) is type(sent)
     assert str(heard) == str(sent)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from jobkit import NOWHERE, HandEngine, awaited, ended, job_request, steps_of
+from places import KIT
 
 from loadtest.jobs.events import NoEvents
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.jobrun import Surroundings
+from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.rows import JobRow
@@ -50,7 +51,7 @@ def test_kill_9_loses_no_job(
 ) -> None:
     state = tmp_path / "state"
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM, str(state), str(fleet_file), str(Path(__file__).parent)],
+        [sys.executable, "-c", VICTIM, str(state), str(fleet_file), str(KIT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -112,7 +113,7 @@ def test_a_disk_that_is_full_fails_the_job_and_not_the_launcher(engine: HandEngi
     engine.release()
     store = FullStore()
     fleet = Fleet.load(fleet_file, live=True)
-    launcher = Launcher(Surroundings(store=store, fleet=fleet, engine=engine, events=NoEvents()))
+    launcher = Launcher(JobContext(store=store, fleet=fleet, engine=engine, events=NoEvents()))
     try:
         for name in ("one", "two"):
             request = job_request(name, ("ml.c5.large", "ml.c5.xlarge"))

@@ -27,8 +27,10 @@ JOBS = [
 
 
 @pytest.fixture
-def virtual(services: Services) -> JobService:
-    return services(engine="sim", fleet_file=None)
+def virtual(services: Services, tmp_path: Path) -> JobService:
+    fleet = tmp_path / "existing.yaml"
+    fleet.write_text("endpoints: {my-existing-endpoint: {instance_type: ml.m5.xlarge}}\n")
+    return services(engine="sim", fleet_file=fleet)
 
 
 @pytest.fixture

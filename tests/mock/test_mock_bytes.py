@@ -13,7 +13,7 @@ from mock_wire import post
 from loadtest.core.measure.histogram import Histogram
 from loadtest.mock.reply import header_lines, quick_reply, reply, stream_head
 from loadtest.mock.request import MAX_BODY_BYTES, MAX_DISCARD_BYTES, MAX_HEAD_BYTES, Request, RequestReader
-from loadtest.mock.stats import Latencies
+from loadtest.mock.stats import LatencyCounts
 
 SEVERAL = (
     post("/endpoints/a/invocations?x=1", b"[1]", "Accept: text/csv", "X-Amzn-SageMaker-Target-Variant: v")
@@ -128,7 +128,7 @@ def test_a_stream_for_an_old_client_ends_with_its_connection() -> None:
 
 @given(st.lists(st.integers(0, 4_000_000_000), max_size=60))
 def test_counting_one_by_one_gives_the_histogram_of_all(values_us: list[int]) -> None:
-    latencies, histogram = Latencies(), Histogram()
+    latencies, histogram = LatencyCounts(), Histogram()
     for value_us in values_us:
         latencies.record(value_us)
     histogram.record(np.array(values_us, np.int64))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from places import DATA
 
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.window import Window
@@ -17,7 +17,7 @@ from loadtest.report.recovery import read_run
 from loadtest.report.summary import summary_of
 from loadtest.report.tables import levels_csv
 
-RUNS = Path(__file__).parent.parent / "data" / "runs"
+RUNS = DATA / "runs"
 KINDS = ("closed", "open", "streamed", "workers", "confirmed", "confirmed/confirm")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 
 from loadtest.errors import TargetError
 from loadtest.targets.boto import _client
@@ -126,7 +127,7 @@ def test_who_was_refused_what(resolve: Callable[[str], None], profile: str, said
 @pytest.mark.usefixtures("refused")
 def test_a_run_ends_with_2_and_the_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "staging")
-    job = Path(__file__).parents[2] / "scenarios" / "short.json"
+    job = ROOT / "scenarios" / "short.json"
     command = [sys.executable, "-m", "loadtest", "run", str(job), "--endpoint-name", "e"]
     done = subprocess.run(
         [*command, "--region", "us-east-1", "--output-dir", str(tmp_path / "runs")],

@@ -12,7 +12,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.wire.eventstream import MAX_PAYLOAD_BYTES, Frame, FrameDecoder, encode_event
+from loadtest.wire.eventstream import MAX_PAYLOAD_BYTES, EventFrame, FrameDecoder, encode_event
 
 PART = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
 
@@ -39,7 +39,7 @@ def test_any_split_gives_the_same_frames(written: list[tuple[dict[str, str], byt
     stream = b"".join(encode_event(*event) for event in written)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     decoder = FrameDecoder()
-    found: list[Frame] = []
+    found: list[EventFrame] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += decoder.feed(stream[start:end])
     assert [(frame.headers, frame.payload) for frame in found] == written

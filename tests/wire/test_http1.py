@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httptools
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from places import DATA
 
 from loadtest.wire.head import Head, HeadReader, read_head
 from loadtest.wire.http1 import KEPT_BYTES, MAX_HEAD_BYTES, MAX_INTERIM, ResponseParser
 
-CORPUS = json.loads((Path(__file__).parent.parent / "data" / "http1_responses.json").read_text())
+CORPUS = json.loads((DATA / "http1_responses.json").read_text())
 
 
 @dataclass(frozen=True)

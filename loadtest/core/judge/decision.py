@@ -22,6 +22,8 @@ class Reason(enum.StrEnum):
     FLAT = "FLAT"
     ERRORS = "ERRORS"
     TARGET_DOWN = "TARGET_DOWN"
+    CREDENTIALS = "CREDENTIALS"
+    LOCAL_LIMIT = "LOCAL_LIMIT"
     JOB_DURATION = "JOB_DURATION"
     USER = "USER"
     ENGINE_LOST = "ENGINE_LOST"
@@ -43,6 +45,8 @@ REASONS: Mapping[Reason, ReasonRow] = {
     Reason.FLAT: ReasonRow("COMPLETED", 0, "more users brought no more invocations"),
     Reason.ERRORS: ReasonRow("FAILED", 1, "more requests failed than the error budget allows"),
     Reason.TARGET_DOWN: ReasonRow("FAILED", 1, "no request succeeded, or none any more"),
+    Reason.CREDENTIALS: ReasonRow("FAILED", 1, "AWS refused the credentials of the requests"),
+    Reason.LOCAL_LIMIT: ReasonRow("FAILED", 1, "this machine could send no request"),
     Reason.JOB_DURATION: ReasonRow("COMPLETED", 0, "the job's time was over"),
     Reason.USER: ReasonRow("STOPPED", 130, "it was stopped on request"),
     Reason.ENGINE_LOST: ReasonRow("FAILED", 1, "the load generator was lost"),

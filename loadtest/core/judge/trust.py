@@ -13,12 +13,25 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from loadtest.core.judge.verdict import Trust
-from loadtest.core.measure.marks import LIMITS, Limits, TrustReason, client_limited, idle_users, persists, times_longer
+from loadtest.core.measure.counts import Counts
+from loadtest.core.measure.marks import (
+    LIMITS,
+    Limits,
+    TrustReason,
+    client_limited,
+    idle_users,
+    local_words,
+    persists,
+    times_longer,
+)
+from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["assess"]
+
+LATE = "late-sends"
 
 
 def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = (), limits: Limits = LIMITS) -> Trust:
@@ -33,9 +46,9 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     limiting = [
         _worst(code, marks)
         for code in codes
-        if persists(any(reason.code == code for reason in found) for found in marks)
+        if persists([any(reason.code == code for reason in found) for found in marks], at_once=code == LATE)
     ]
-    if not limiting and persists(bool(found) for found in marks):
+    if not limiting and persists([bool(found) for found in marks]):
         limiting = [_worst(code, marks) for code in codes]
     lost = max([sum(worker.lost for worker in workers), *(window.health.lost_workers for window in windows)])
     doubts = (*_lost_doubts(lost), *_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
@@ -64,6 +77,10 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{clamped} latencies were outside 1 us to 1 h and count at the border",
             "check the machine's clock",
         )
+    counts = Counts.sum(window.counts for window in windows)
+    unsent = counts.errors.get(Kind.LOCAL.value, 0)
+    if unsent > limits.local_run * completed:
+        yield TrustReason("local-limit", *local_words(counts))
     by_process = _user_clock_share(windows)
     if limits.mixed_clock < by_process < 1 - limits.mixed_clock:
         yield TrustReason(
@@ -71,7 +88,7 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
-    steps = (abs(window.health.clock_step_s) > limits.clock_step_s for window in windows)
+    steps = [abs(window.health.clock_step_s) > limits.clock_step_s for window in windows]
     if persists(steps):
         worst_s = max((window.health.clock_step_s for window in windows), key=abs)
         yield TrustReason(

@@ -47,7 +47,7 @@ def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None =
     assert watch is not None
     traffic = [window for window in windows if window.users]
     ends_s = {window.level: window.end_s for window in traffic}
-    measured = {window.level for window in traffic if window.completed}
+    measured = {window.level for window in traffic if window.counts.judged}
     found = []
     for level, opinion in sorted(watch.opinions.items()):
         if level not in measured:
@@ -72,7 +72,7 @@ def overall(
     undecided with more over the limit than allowed; else "undecided".
     """
     threshold = plan.stop.latency
-    traffic = [window for window in windows if window.users and window.completed]
+    traffic = [window for window in windows if window.users and window.counts.judged]
     if threshold is None or not traffic:
         return None
     rule = LatencyRule(threshold)
@@ -105,7 +105,7 @@ def _verdict(
     plan: Plan, rule: LatencyRule, level: int | None, windows: Sequence[Window], judgement: Judgement, since_s: float
 ) -> LatencyVerdict:
     """`judgement` with the figures of all of `windows`."""
-    n, over = sum(window.completed for window in windows), sum(window.counts.over for window in windows)
+    n, over = sum(window.counts.judged for window in windows), sum(window.counts.over for window in windows)
     share = judgement.effective_n / judgement.n if judgement.effective_n and judgement.n else 1.0
     clock, histogram = _judged(plan, windows)
     low_ms, high_ms = _interval_ms(rule, histogram, share)

@@ -70,6 +70,7 @@ class LatencyWatch:
         self.run = rule.evidence_over(tuple(length_s.values()))
         self._model_clock = plan.options.latency_clock != "client"
         self._window_s = plan.options.window_s
+        self._open = plan.arrivals is not None  # its latencies contain what the generator was late
         self._level: int | None = None
         self._ramp = False
         self._number = 0  # of the stage, from 1
@@ -90,9 +91,7 @@ class LatencyWatch:
         if not self._belongs(window):
             return None
         counts, stage = window.counts, None if self._level is None else self._stages[self._level]
-        breach = self.run.observe(
-            window.start_s, window.end_s, counts.completed, counts.over, counts.over_batches, stage
-        )
+        breach = self.run.observe(window.start_s, window.end_s, counts.judged, counts.over, counts.over_batches, stage)
         self._marks.append((window.start_s, bool(client_limited(window)), times_longer(window, self._window_s)))
         self._last = window
         if not self._settled:
@@ -185,7 +184,7 @@ class LatencyWatch:
         known = before.clock if before is not None and not window.ok else "model" if on_model else "client"
         # Of the stretch that the judgement is of, which may have begun in an earlier level.
         marks = [(marked, times) for start_s, marked, times in self._marks if start_s >= judgement.from_s - 1e-6]
-        limited = persists(marked for marked, times in marks for _ in range(times))
+        limited = persists([marked for marked, times in marks for _ in range(times)], at_once=self._open)
         self.opinion = Opinion(
             level=self._level,
             judgement=judgement,

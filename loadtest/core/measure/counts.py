@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from loadtest.core.measure.outcome import NOT_THE_ENDPOINT
+
 __all__ = ["MAX_DETAILS", "SLICES", "Counts", "sliced", "truncated"]
 
 Pairs = tuple[tuple[int, int], ...]
@@ -22,9 +24,10 @@ class Counts:
     ok: successes. errors: failures by kind; details: failures by what distinguishes them, the rarest of many as
         "(others)".
     latency_sum_s: of the successes, by the client's clock.
-    over, over_batches: requests over the latency threshold on the threshold's clock, failures included (S2, S5), and
-        (n, over) of each of the SLICES equal parts of the window's time, from which is seen how slow requests come
-        together; 0 and () without a threshold. Windows of old files have batches of consecutive requests instead.
+    over, over_batches: requests over the latency threshold on the threshold's clock, the endpoint's failures included
+        (S2, S5), and (n, over) of each of the SLICES equal parts of the window's time, from which is seen how slow
+        requests come together; 0 and () without a threshold. Windows of old files have batches of consecutive requests
+        instead.
     clamped: latencies outside 1 us .. 1 h, counted at the border. user_clock: successes without kernel timestamp.
     """
 
@@ -43,9 +46,19 @@ class Counts:
         return sum(self.errors.values())
 
     @property
+    def own(self) -> int:
+        """Failures that are the sender's, not the endpoint's."""
+        return sum(self.errors.get(kind.value, 0) for kind in NOT_THE_ENDPOINT) if self.errors else 0
+
+    @property
     def completed(self) -> int:
         """Successes and failures."""
         return self.ok + self.failed
+
+    @property
+    def judged(self) -> int:
+        """Completions that the endpoint had to do with: what a threshold and an error budget are about."""
+        return self.completed - self.own
 
     @property
     def error_ratio(self) -> float:

@@ -67,6 +67,10 @@ class Distribution:
     def merged(cls, parts: Iterable[Distribution]) -> Distribution:
         """The exact sum of `parts`."""
         listed = list(parts)
+        if not any(part.encoded for part in listed):
+            return (
+                NOTHING  # most of the latencies that a run could have: an empty histogram costs as much as a full one
+            )
         max_ms = max((part.max_ms for part in listed if part.max_ms is not None), default=None)
         return cls.of(merged(part.encoded for part in listed), max_ms)
 

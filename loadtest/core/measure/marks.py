@@ -13,6 +13,7 @@ and over a limit it is marked:
                 without think time it equals the number of active users. Marked if a tenth of the users was missing,
                 or a twentieth while the generator used 60 % of its core; less, or below a millisecond per request, is
                 what any loop costs
+    local       a hundredth of the requests could not be sent: no descriptor, port or memory was left
     late-sends  a tenth of an open workload's requests left more than 10 ms after they were due
 
 One marked window is a hiccup, which every machine has; the marks count when they persist (`persists`). Then the run is
@@ -25,13 +26,23 @@ Sources: Little (1961); MLPerf LoadGen's VALID and INVALID with reasons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadtest.core.measure.counts import Counts
+from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 
-__all__ = ["LIMITS", "Limits", "TrustReason", "client_limited", "idle_users", "persists", "times_longer"]
+__all__ = ["LIMITS", "Limits", "TrustReason", "client_limited", "idle_users", "local_words", "persists", "times_longer"]
 
+LOCAL = f"{Kind.LOCAL.value} "
+LOCAL_ADVICE = {
+    "too many open files": "raise the limit of open files (ulimit -n; its hard limit, too) above the number of users",
+    "too many open files on the machine": "raise fs.file-max, or end what holds them",
+    "no local address or port free": "let the endpoint keep connections open, widen net.ipv4.ip_local_port_range, or "
+    "use workers on other machines",
+    "forbidden by a local rule": "look at this machine's firewall",
+}
 IN_A_ROW = 3  # marked windows, or
 SHARE = 0.2  # of all windows, if that many are marked
 MOST_TIMES = 1000
@@ -60,6 +71,8 @@ class Limits:
     busy_cpu: float = 0.6
     little_wait_s: float = 0.001
     late_sends: float = 0.1
+    local: float = 0.01
+    local_run: float = 0.001
     clock_step_s: float = 0.001
     clamped: float = 0.001
     mixed_clock: float = 0.01
@@ -81,11 +94,15 @@ def times_longer(window: Window, window_s: float) -> int:
     return min(MOST_TIMES, max(1, round(window.length_s / window_s)))
 
 
-def persists(marks: Iterable[bool]) -> bool:
+def persists(marks: Sequence[bool], *, at_once: bool = False) -> bool:
     """Three marked windows in a row, or three that are a fifth of all: more than hiccups.
 
     A window counts as often as it is longer than it should be (`times_longer`): marks are weighed by time.
+    at_once: a fifth of all will do, however few they are. So it is of an open workload, whose latencies contain what
+    the generator was late: one window of it may hold 300,000 requests, more than enough for a verdict.
     """
+    if at_once and sum(marks) > 0 and sum(marks) >= SHARE * len(marks):
+        return True
     marked = total = row = longest = 0
     for mark in marks:
         total += 1
@@ -124,6 +141,9 @@ def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
         more,
     )
     yield _little(window, limits, more)
+    unsent = window.counts.errors.get(Kind.LOCAL.value, 0)
+    if unsent:
+        yield _over("local", unsent / window.completed, limits.local, *local_words(window.counts))
     if window.sends.intended:
         behind = window.sends.very_late / window.sends.intended
         yield _over(
@@ -133,6 +153,14 @@ def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
 
 def _over(code: str, figure: float, limit: float, text: str, advice: str) -> TrustReason | None:
     return TrustReason(code, text, advice) if figure >= limit else None
+
+
+def local_words(counts: Counts) -> tuple[str, str]:
+    """(text, advice) about requests that this machine could not send."""
+    found = {name.removeprefix(LOCAL): n for name, n in counts.details.items() if name.startswith(LOCAL)}
+    most = max(found, key=lambda name: found[name], default="")
+    text = f"{counts.errors.get(Kind.LOCAL.value, 0):,} requests could not be sent by this machine: {most}"
+    return text, LOCAL_ADVICE.get(most, "use a larger machine, or fewer users")
 
 
 def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:

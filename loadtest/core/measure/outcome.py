@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-__all__ = ["Kind", "Opening", "Outcome"]
+__all__ = ["NOT_THE_ENDPOINT", "Kind", "Opening", "Outcome"]
 
 
 class Kind(enum.StrEnum):
@@ -21,6 +21,12 @@ class Kind(enum.StrEnum):
     MALFORMED = "malformed"  # an answer that is not the protocol
     CUT = "cut"  # still in flight when the drain limit passed (S8)
     EXCEPTION = "exception"  # the target plug-in raised: a bug in it, counted and shown
+    LOCAL = "local"  # this machine could not send it: no descriptor, port or memory, a local firewall
+    CREDENTIALS = "credentials"  # AWS refused who sent it: expired, not allowed, signed wrongly, a clock that is off
+
+
+# What these say is about the sender. They count as failures, and against no threshold and no error budget.
+NOT_THE_ENDPOINT = frozenset({Kind.LOCAL, Kind.CREDENTIALS})
 
 
 class Opening(NamedTuple):

@@ -16,7 +16,7 @@ from loadtest.core.measure.distribution import Distribution, Latencies
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.histogram import Histogram, Int64s
 from loadtest.core.measure.openings import Openings
-from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import NOT_THE_ENDPOINT, Kind, Outcome
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.request.spec import LatencyClock
 from loadtest.core.traffic.arrivals import Sends
@@ -70,6 +70,7 @@ class Recorder:
         self._openings = Openings()
         self._slice_ends: list[int] = []
         self._failures: Counter[Kind] = Counter()
+        self._judged_failures = 0
         self._details: Counter[str] = Counter()
         self._failed_ns = 0
         self._bytes_in = 0
@@ -78,7 +79,7 @@ class Recorder:
     @property
     def succeeded(self) -> bool:
         """Some request has, so far."""
-        return self._succeeded or len(self._latency_ns) > self._failures.total()
+        return self._succeeded or len(self._latency_ns) > self._judged_failures
 
     def record(self, outcome: Outcome) -> None:
         """Add one finished invocation to the current window."""
@@ -91,8 +92,10 @@ class Recorder:
                 self._first_ns.append(first_ns - sent_ns)
                 self._gap_ns.extend(gaps_ns)
             return
-        self._latency_ns.append(FAILED)
-        self._model_us.append(-1)
+        if kind not in NOT_THE_ENDPOINT:
+            self._latency_ns.append(FAILED)
+            self._model_us.append(-1)
+            self._judged_failures += 1
         self._failures[kind] += 1
         self._details[f"{kind.value} {detail}".rstrip()] += 1
         self._failed_ns += done_ns - sent_ns
@@ -108,7 +111,8 @@ class Recorder:
 
     def record_response(self, outcome: Outcome, response_ns: int) -> None:
         """`record` for an open workload. response_ns: from the intended send time to the last byte."""
-        self._response_ns.append(response_ns if outcome.kind is Kind.OK else FAILED)
+        if outcome.kind not in NOT_THE_ENDPOINT:
+            self._response_ns.append(response_ns if outcome.kind is Kind.OK else FAILED)
         self.record(outcome)
 
     def mark(self, slice_: int) -> None:

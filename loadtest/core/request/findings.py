@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 from loadtest.errors import Problem, SpecError
 
@@ -24,11 +25,22 @@ class _TooMany(Exception):
     """Enough problems were found."""
 
 
-class Findings:
-    """Problems found so far. strict: documented bounds are errors, not warnings."""
+class _Bound(Protocol):
+    """What a value may be: `core.request.bounds`."""
 
-    def __init__(self, strict: bool) -> None:
+    def fault(self, value: object) -> tuple[str, str] | None: ...
+
+
+class Findings:
+    """Problems found so far.
+
+    strict: documented bounds are errors, not warnings. where: stands before the path of each (`mock:`, `fleet.yaml: `).
+    """
+
+    def __init__(self, strict: bool = True, where: str = "") -> None:
         self._strict = strict
+        self._where = where
+        self._collecting = False
         self._errors: list[tuple[Path, Problem]] = []
         self._warnings: list[tuple[Path, Problem]] = []
         self._blamed: set[Path] = set()
@@ -41,37 +53,59 @@ class Findings:
         """Note a problem that only the strict profile refuses."""
         self._note(self._errors if self._strict else self._warnings, path, value, rule, advice)
 
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Take over the errors that another check found, whose paths are whole."""
+        room = MAX_PROBLEMS - len(self._errors)
+        self._errors.extend(((), problem) for problem in islice(problems, max(room, 0)))
+
+    def check(self, path: Path, value: object, bound: _Bound, got: str | None = None) -> bool:
+        """Whether `value` is what `bound` says; if not, that is noted. got: how the value is shown; None: as any."""
+        fault = bound.fault(value)
+        if fault is not None:
+            self.error(path, shown(value) if got is None else got, *fault)
+        return fault is None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The errors, in the order in which they were found."""
+        return tuple(problem for _, problem in self._errors)
+
     def blames(self, path: Path) -> bool:
         """There is an error at this path or above it."""
         return any(path[:length] in self._blamed for length in range(len(path) + 1))
 
     def collect(self, checks: Iterable[Callable[[], None]]) -> None:
         """Run each check in turn; stop when there are too many problems to list."""
+        self._collecting = True
         try:
             for check in checks:
                 check()
         except _TooMany:
             pass
+        finally:
+            self._collecting = False
 
     def warnings(self, document: object) -> tuple[Problem, ...]:
         """The warnings in document order."""
         return _ordered(self._warnings, document)
 
-    def raise_errors(self, document: object) -> None:
-        """Raise SpecError with every error in document order; do nothing if there is none."""
+    def raise_errors(self, document: object = None) -> None:
+        """Raise SpecError with every error, in the order of the document if there is one; nothing if there is none."""
         if not self._errors:
             return
-        problems = _ordered(self._errors, document)
+        problems = self.problems if document is None else _ordered(self._errors, document)
         if len(problems) >= MAX_PROBLEMS:
             problems += (Problem("", "", f"there are more than {MAX_PROBLEMS} problems; the rest is not listed"),)
         raise SpecError(problems)
 
     def _note(self, found: list[tuple[Path, Problem]], path: Path, value: str, rule: str, advice: str) -> None:
         if len(found) >= MAX_PROBLEMS:
-            raise _TooMany
+            if self._collecting:
+                raise _TooMany
+            return
         if found is self._errors:
             self._blamed.add(path)
-        found.append((path, Problem(path_text(path), value, rule, advice)))
+        found.append((path, Problem(self._where + path_text(path), value, rule, advice)))
 
 
 def path_text(path: Path) -> str:
@@ -80,8 +114,9 @@ def path_text(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        else:
-            text += ("." if text else "") + (part if part.isidentifier() and len(part) < 100 else shown(part))
+        else:  # a key of YAML may be anything
+            plain = isinstance(part, str) and part.isidentifier() and len(part) < 100
+            text += ("." if text else "") + (part if plain else shown(part))
     return text
 
 

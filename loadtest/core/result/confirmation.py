@@ -36,6 +36,8 @@ _CUT_SHORT: Mapping[Reason, str] = {
     Reason.USER: "it was stopped on request",
     Reason.ENGINE_LOST: "the load generator was lost",
     Reason.JOB_DURATION: "the job's time was over before it ended",
+    Reason.CREDENTIALS: "AWS refused the credentials",
+    Reason.LOCAL_LIMIT: "this machine could send no request",
 }
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.stats.rates import mean_rate
 from loadtest.core.stats.student import student
 
@@ -66,6 +67,7 @@ def best_rate(
     rate_window_s: float = 60.0,
     threshold: LatencyThreshold | None = None,
     broken: Container[int | None] = (),
+    target_per_min: int | None = None,
 ) -> BestRate | None:
     """The highest rate of successes while the conditions held (R1); None if they never did.
 
@@ -74,6 +76,7 @@ def best_rate(
     windows: of the traffic, in time order, without those of the draining.
     threshold: a stretch with more than its share of requests over the limit does not count; None: no condition.
     broken: levels whose verdict is "not met"; a stretch with one of their windows does not count.
+    target_per_min: stretches that reached it are chosen from, if there are any; None: there was none.
     If no stretch is long enough, the best level's rate is extrapolated and marked as an estimate.
     """
     pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
@@ -86,11 +89,28 @@ def best_rate(
     if not kept:
         return None
     rates = [60 * _ok(part) / (part[-1].end_s - part[0].start_s) for part in kept]
-    at = max(range(len(kept)), key=rates.__getitem__)
+    at = _chosen(rates, [_users(part) for part in kept], target_per_min)
     best, per_min = kept[at], rates[at]
     low, high = _interval(best, len(kept))
     peak = max((rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold)), default=None)
     return BestRate(per_min, best[0].start_s, best[-1].end_s, best[-1].level, estimated, low, high, peak)
+
+
+def _chosen(rates: Sequence[float], users: Sequence[float], target_per_min: int | None) -> int:
+    """Index of the plateau's beginning, or of the highest rate if there is none.
+
+    Where more users bring no more, which stretch has the highest rate is chance, but the latency of each is another.
+    """
+    reached = [i for i, rate in enumerate(rates) if target_per_min is not None and rate >= target_per_min]
+    kept = reached or range(len(rates))
+    start = plateau_start([(users[i], rates[i]) for i in kept])
+    return max(kept, key=rates.__getitem__) if start is None else kept[start]
+
+
+def _users(windows: Sequence[Window]) -> float:
+    """Mean number of active ones."""
+    length_s = windows[-1].end_s - windows[0].start_s
+    return sum(window.load.active * window.length_s for window in windows) / length_s
 
 
 def _stretches(windows: Sequence[Window], rate_window_s: float) -> Iterator[list[Window]]:
@@ -131,7 +151,7 @@ def _held(windows: Sequence[Window], threshold: LatencyThreshold | None) -> bool
     """Something succeeded, and the latency condition held."""
     if not _ok(windows) or windows[-1].end_s <= windows[0].start_s:
         return False
-    completed = sum(window.completed for window in windows)
+    completed = sum(window.counts.judged for window in windows)
     return threshold is None or _allowed(sum(window.counts.over for window in windows), completed, threshold)
 
 
@@ -152,7 +172,7 @@ def _interval(windows: Sequence[Window], chosen_from: int) -> tuple[float | None
 def _rolling(windows: Sequence[Window], rate_window_s: float, threshold: LatencyThreshold | None) -> Iterator[float]:
     """Per minute, of the shortest stretch of at least `rate_window_s` that ends with each window and held."""
     ok = [0, *accumulate(w.ok for w in windows)]
-    completed = [0, *accumulate(w.completed for w in windows)]
+    completed = [0, *accumulate(w.counts.judged for w in windows)]
     over = [0, *accumulate(w.counts.over for w in windows)]
     first = 0
     for last, window in enumerate(windows):

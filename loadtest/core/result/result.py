@@ -217,10 +217,9 @@ def build_result(
     traffic = [window for window in ordered if window.users and window.start_s < ended_s]
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
-    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
+    best = _best(plan, traffic, by_level)
     return RunResult(
         plan=plan,
         reason=stop.reason,
@@ -248,6 +247,11 @@ def build_result(
         confirmation=confirmation,
         workers=tuple(workers),
     )
+
+
+def _best(plan: Plan, traffic: Sequence[Window], by_level: Sequence[LatencyVerdict]) -> BestRate | None:
+    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
+    return best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, plan.stop.max_invocations_per_min)
 
 
 def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[Histogram, Histogram]:

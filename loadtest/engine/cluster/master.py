@@ -21,6 +21,7 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.door import Door
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
+from loadtest.engine.cluster.phase import Phase, too_early
 from loadtest.engine.cluster.post import STRANGERS, Letter, Post
 from loadtest.engine.cluster.roster import Member, Roster
 from loadtest.engine.generator.link import Link
@@ -59,13 +60,13 @@ class _Master:
         self._stop: Stop | None = None
         self._drain_until_s = 0.0
         self._cut = 0
-        self._cut_sent = False
         self._start_s = 0.0
+        self._phase = Phase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
 
     def run(self) -> None:
-        beat = gevent.spawn(self._beat)
+        beat = gevent.spawn(self._link.keep_beating)
         try:
             self._link.send("listening", port=self._post.port)
             self._gather()
@@ -91,7 +92,7 @@ class _Master:
         for member in self._roster:
             given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
             self._post.send("plan", given, member.client_id)
-        self._door.closed = True  # the plan is out: who is here now takes part
+        self._phase, self._door.closed = Phase.OPENING, True
         self._until(lambda: all(member.digest for member in self._roster.living), "every worker to open the target")
         if len({member.payload for member in self._roster.living}) > 1:
             raise EngineError("the workers do not read the same payloads: give each machine the same files")
@@ -118,7 +119,7 @@ class _Master:
             self._obey()
             if self._stop is not None:
                 raise EngineError("stopped before the start")
-            if self._door.closed:
+            if self._phase is Phase.OPENING:
                 self._check_nobody_left()
 
     def _check_nobody_left(self) -> None:
@@ -132,6 +133,7 @@ class _Master:
     def _begin(self) -> None:
         start_at = time.time() + LEAD_S
         self._start_s = time.monotonic() + LEAD_S
+        self._phase = Phase.RUNNING
         for member in self._roster.living:
             self._post.send("start", {"at": start_at + member.offset_s}, member.client_id)
         if self._roster.lost:
@@ -146,31 +148,31 @@ class _Master:
         self._look_for_lost()
         for window in self._roster.complete():
             self._observe(window)
-        if self._stop is None:
+        if self._phase is Phase.RUNNING:
             self._decide(max(self._now_s(), 0.0))
-        elif self._now_s() >= self._drain_until_s and not self._cut_sent:
-            self._cut_sent = True
+        elif self._phase is Phase.DRAINING and self._now_s() >= self._drain_until_s:
+            self._phase = Phase.CUTTING
             self._tell("cut")
 
     def _decide(self, now_s: float) -> None:
         decision = self._controller.tick(now_s)
         if isinstance(decision, Stop):
             self._tell("stop")
-            self._stop = decision
+            self._phase, self._stop = Phase.DRAINING, decision
             self._drain_until_s = now_s + self._plan.options.drain_s
             self._link.send(
                 "stopping", reason=decision.reason.value, evidence=dict(decision.evidence), at_s=round(now_s, 6)
             )
 
     def _over(self) -> bool:
+        if self._phase >= Phase.DRAINING:
+            late = self._now_s() > self._drain_until_s + SETTLE_S
+            return late or self._roster.drained or not self._roster.living
         if not self._roster.living:
-            if self._stop is not None:
-                return True
             for window in self._roster.rest():
                 self._observe(window)
             raise EngineError("every worker was lost")
-        late = self._stop is not None and self._now_s() > self._drain_until_s + SETTLE_S
-        return self._stop is not None and (self._roster.drained or late)
+        return False
 
     def _settle(self) -> None:
         """Messages that are under way belong to the run."""
@@ -188,8 +190,8 @@ class _Master:
         """Go on without them: others take their users over."""
         for member in members:
             member.lost = True
-            member.replaced_s = self._now_s() + REPLAN_S if self._start_s else 0.0
-        if members and self._start_s:
+            member.replaced_s = self._now_s() + REPLAN_S if self._phase >= Phase.RUNNING else 0.0
+        if members and self._phase >= Phase.RUNNING:
             self._link.send("workers", workers=self._workers())
             self._replan()
 
@@ -200,7 +202,7 @@ class _Master:
 
     def _replan(self) -> None:
         living = self._roster.living
-        if self._stop is not None or not living:
+        if self._phase is not Phase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
             self._post.send("curve", asdict(part), member.client_id)
@@ -219,16 +221,15 @@ class _Master:
         for letter in self._post.arrived(timeout_s):
             kind, client_id = letter[0].removeprefix("loadtest_"), letter[1]
             try:
-                if letter[0] in STRANGERS:
-                    if not self._roster.knows(client_id):
-                        self._let_in(self._door.hear(kind, client_id, heard.members(letter[2])))
-                elif self._roster.knows(client_id):
+                if self._roster.knows(client_id) and letter[0] not in STRANGERS:
                     self._hear_member(kind, self._roster[client_id], letter)
+                elif not self._roster.knows(client_id) and letter[0] in STRANGERS:
+                    self._hear_stranger(kind, client_id, heard.members(letter[2]))
             except ValueError as problem:
                 self._expel(client_id, f"its message {kind} is refused: {problem}")
 
-    def _let_in(self, member: Member | None) -> None:
-        if member is not None:
+    def _hear_stranger(self, kind: str, client_id: str, told: Mapping[str, Any]) -> None:
+        if (member := self._door.hear(kind, client_id, told)) is not None:
             self._link.send("joined", host=member.host, count=len(self._roster), of=self._expected)
 
     def _hear_member(self, kind: str, member: Member, letter: Letter) -> None:
@@ -237,20 +238,18 @@ class _Master:
             self._post.dismiss(member.client_id, member.why or GIVEN_UP)
             return
         data = self._post.opened(letter)
+        if why := too_early(kind, self._phase):
+            raise ValueError(why)
         if kind == "ready":
             self._accept(member, heard.ready(data))
         elif kind == "clock":
             member.heard_clock(*heard.clock_times(data), letter[3])
         elif kind == "failed":
             self._refuse(member, *heard.failure(data))
-        elif not self._start_s:
-            raise ValueError("the run has not begun")
         elif kind == "window":
             window, starts, stops = member.account.window(data, self._now_s())
             self._roster.receive(member.client_id, window)
             self._link.send("starts", starts=starts, stops=stops)
-        elif self._stop is None:
-            raise ValueError("nobody has told it to stop")
         elif kind == "drained":
             member.drained = True
         elif kind == "cut":
@@ -262,17 +261,16 @@ class _Master:
         if not self._roster.knows(client_id):
             return
         member = self._roster[client_id]
-        if not self._door.closed:
+        if self._phase is Phase.GATHERING:
             self._roster.leave(client_id)
         elif not member.lost:
             member.why = why
             self._lose([member])
 
     def _accept(self, member: Member, told: heard.Ready) -> None:
-        digest = self._plan.digest()
-        if told.digest != digest:
-            rule = f"it understood another plan ({told.digest[:12]}, not {digest[:12]})"
-            raise ValueError(f"{rule}: is its version of loadtest another one?")
+        if told.digest != (digest := self._plan.digest()):
+            what = f"another plan ({told.digest[:12]}, not {digest[:12]})"
+            raise ValueError(f"it understood {what}: is its version of loadtest another one?")
         member.digest, member.payload, self._facts = told.digest, told.payload, told.facts
 
     def _refuse(self, member: Member, fault: str, problems: Sequence[str]) -> None:
@@ -295,13 +293,8 @@ class _Master:
                 os._exit(70)
             if kind == "stop":
                 self._controller.request_stop(Reason.USER, {})
-                if not self._start_s:
+                if self._phase < Phase.RUNNING:
                     self._stop = Stop(Reason.USER, {})
 
     def _now_s(self) -> float:
         return time.monotonic() - self._start_s
-
-    def _beat(self) -> None:
-        while True:
-            self._link.beat()
-            gevent.sleep(0.1)

@@ -28,7 +28,7 @@ LOOP_S = 1.0  # what a window's users did is asked for a turn of the loop after 
 MOST_COUNT = 1e15  # of a histogram's counter, so that sums of them stay exact
 SHARE = 1e-3  # a counter stands for a range of values of that size
 FAILURES = frozenset(kind.value for kind in Kind) - {Kind.OK.value}
-TIMES = ("latency_sum_s", "spawn_lag_sum_s", "spawn_lag_max_s", "loop_lag_s", "lookup_s", "tcp_s", "handshake_s")
+TIMES = ("spawn_lag_sum_s", "spawn_lag_max_s", "loop_lag_s", "lookup_s", "tcp_s", "handshake_s")
 COUNTS = ("ok", "over", "clamped", "user_clock", "spawned", "intended", "late", "very_late", "dropped", "connects")
 KINDS = ("client", "model", "response", "ttfb", "inter_chunk", "connect")
 FIGURES = ("p50_ms", "p95_ms", "p99_ms")
@@ -85,12 +85,13 @@ class WindowBounds:
             finite(values, name, 0.0)
         for name in TIMES:
             finite(values, name, 0.0)
+        finite(values, "latency_sum_s")
         finite(values, "cpu", 0.0, MOST_CORES)
         finite(values, "steal", 0.0, 1.0)
         finite(values, "clock_step_s")
         for name, value in values.items():
             if name.endswith("_ms") and value is not None:
-                finite(values, name, 0.0)
+                finite(values, name)  # below 0 where a wall clock was set back; what it can be, the histogram says
         batches = values.get("over_batches")
         if not isinstance(batches, (list, tuple)) or len(batches) > 1000:
             raise ValueError("its over_batches are no list")
@@ -121,7 +122,7 @@ def _agrees(window: Window) -> None:
         if part > counts.completed:
             raise ValueError(f"its {name} are more than there are requests")
     batched = sum(n for n, _ in counts.over_batches), sum(over for _, over in counts.over_batches)
-    if counts.over_batches and batched != (counts.completed, counts.over):
+    if counts.over_batches and batched != (counts.completed - counts.own, counts.over):
         raise ValueError("its over_batches do not add up to its requests")
     if window.sends.very_late > window.sends.late:
         raise ValueError("its very_late requests are more than its late ones")
@@ -140,7 +141,7 @@ def _sums_agree(client: Histogram, sum_s: float, clamped: int) -> None:
     """A histogram knows its sum to its counters' width; what lay out of its range it knows not at all."""
     told_us, known_us = sum_s * 1e6, client.sum_us
     slack_us = SHARE * known_us + (LOWEST_US + 1) * client.total
-    if told_us < known_us - slack_us - (known_us if clamped else 0) or (told_us > known_us + slack_us and not clamped):
+    if not clamped and abs(told_us - known_us) > slack_us:
         raise ValueError(f"its latencies add up to {sum_s:g} s, those of its histogram to {known_us / 1e6:g} s")
 
 
@@ -165,7 +166,7 @@ def _is_max(max_us: float, top_us: int | None) -> bool:
     """Whether the exact maximum lies in the highest counter (rounded to whole us), or beyond the histogram's ends."""
     if top_us is None:
         return False
-    least_us = 0.0 if top_us <= LOWEST_US else top_us * (1 - SHARE) - 1
+    least_us = -math.inf if top_us <= LOWEST_US else top_us * (1 - SHARE) - 1
     return least_us <= max_us and (max_us <= top_us + 1 or top_us >= HIGHEST_US)
 
 

@@ -56,7 +56,7 @@ def run_worker(master_host: str, master_port: int, link: Link) -> None:
 
     Raises EngineError if the master cannot be reached, falls silent, or does without this worker.
     """
-    beat = gevent.spawn(_beat, link)
+    beat = gevent.spawn(link.keep_beating)
     try:
         worker = _joined(master_host, master_port, link)
         if worker is not None:
@@ -239,9 +239,3 @@ def _told_to_end(link: Link) -> bool:
         if kind == "stop":
             return True
     return False
-
-
-def _beat(link: Link) -> None:
-    while True:
-        link.beat()
-        gevent.sleep(0.1)

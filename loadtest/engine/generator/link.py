@@ -17,7 +17,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 
-from loadtest.engine.messages import PARENT_KINDS, Lines, encode, failure
+from loadtest.engine.messages import PARENT_KINDS, MessageLines, encode, failure
 from loadtest.errors import TargetError
 
 __all__ = ["STUCK_S", "Link"]
@@ -25,6 +25,7 @@ __all__ = ["STUCK_S", "Link"]
 # A loop that has not turned for this long is blocked for good.
 STUCK_S = float(os.environ.get("LOADTEST_BLOCKED_LIMIT_S", "15"))
 ORPHAN_S = 5.0  # an orphan that has not ended itself by then is ended
+BEAT_S = 0.1
 LOOK_S = 0.25  # how often the watcher looks
 
 _start_thread = monkey.get_original("_thread", "start_new_thread")
@@ -65,6 +66,12 @@ class Link:
     def beat(self) -> None:
         self._turned_s = _monotonic()
 
+    def keep_beating(self) -> None:
+        """For a greenlet of its own: the loop turns as long as that is woken."""
+        while True:
+            self.beat()
+            gevent.sleep(BEAT_S)
+
     def close(self) -> None:
         """Wait until everything queued is with the parent, or the parent is gone."""
         self._closing = True
@@ -82,7 +89,7 @@ class Link:
             self._written.release()
 
     def _watch(self) -> None:
-        lines = Lines(PARENT_KINDS)
+        lines = MessageLines(PARENT_KINDS)
         while not self._closing:
             readable = self._orphaned_s is None and _select([self._read_fd], [], [], LOOK_S)[0]
             if self._orphaned_s is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class Probe:
         self.turns = 0
         self._on_turn = on_turn
         self._lag_s = 0.0
+        # Opened now, and once: later there may be no descriptor left.
+        self._schedstat, self._stat = _File("/proc/self/schedstat"), _File("/proc/stat")
         self._marks = self._now()
         self._greenlet = gevent.spawn(self._watch)
 
@@ -44,8 +47,9 @@ class Probe:
         ticks = now.all_ticks - before.all_ticks
         readings = Readings(
             loop_lag_s=self._lag_s,
-            cpu=(now.cpu_s - before.cpu_s + now.queued_s - before.queued_s) / length_s,
-            steal=(now.steal_ticks - before.steal_ticks) / ticks if ticks else 0.0,
+            cpu=max(0.0, now.cpu_s - before.cpu_s + now.queued_s - before.queued_s) / length_s,
+            # The kernel does not promise that its counters never go back.
+            steal=min(1.0, max(0.0, (now.steal_ticks - before.steal_ticks) / ticks)) if ticks > 0 else 0.0,
             clock_step_s=(now.real_s - before.real_s) - (now.monotonic_s - before.monotonic_s),
         )
         self._lag_s = 0.0
@@ -53,6 +57,8 @@ class Probe:
 
     def close(self) -> None:
         self._greenlet.kill()
+        self._schedstat.close()
+        self._stat.close()
 
     def _watch(self) -> None:
         while True:
@@ -63,8 +69,10 @@ class Probe:
             self._lag_s = max(self._lag_s, time.monotonic() - asleep_s - INTERVAL_S)
 
     def _now(self) -> _Marks:
-        steal, every = _stolen()
-        return _Marks(time.monotonic(), time.time(), time.process_time(), _queued_s(), steal, every)
+        steal, every = _stolen(self._stat.text())
+        return _Marks(
+            time.monotonic(), time.time(), time.process_time(), _queued_s(self._schedstat.text()), steal, every
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +85,42 @@ class _Marks:
     all_ticks: int
 
 
-def _queued_s() -> float:
+class _File:
+    """A file of the kernel's, read again and again; "" where there is none."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._fd = os.open(path, os.O_RDONLY)
+        except OSError:
+            self._fd = -1
+
+    def text(self) -> str:
+        try:
+            return os.pread(self._fd, 4096, 0).decode("ascii", "replace") if self._fd >= 0 else ""
+        except OSError:
+            return ""
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _queued_s(schedstat: str) -> float:
     """How long the main thread has waited for a core while it could have run; 0.0 where the kernel does not tell.
 
     A core that somebody else keeps busy limits the generator as much as one that it keeps busy itself.
     """
     try:
-        with open("/proc/self/schedstat", encoding="ascii") as schedstat:
-            return int(schedstat.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
+        return int(schedstat.split()[1]) / 1e9
+    except (ValueError, IndexError):
         return 0.0
 
 
-def _stolen() -> tuple[int, int]:
+def _stolen(stat: str) -> tuple[int, int]:
     """(ticks stolen by the host, all ticks) of all cores since boot; zeros where the kernel does not tell."""
     try:
-        with open("/proc/stat", encoding="ascii") as stat:
-            ticks = [int(field) for field in stat.readline().split()[1:9]]
-    except (OSError, ValueError):
+        ticks = [int(field) for field in stat.partition("\n")[0].split()[1:9]]
+    except ValueError:
         return 0, 0
     return (ticks[7], sum(ticks)) if len(ticks) == 8 else (0, 0)

@@ -41,7 +41,7 @@ class _Session:
         self._cut = 0
 
     def run(self) -> None:
-        beat = gevent.spawn(self._beat)
+        beat = gevent.spawn(self._link.keep_beating)
         # Both clocks at once: `begin` takes a while.
         start_s, started_at = time.monotonic() + LEAD_S, time.time() + LEAD_S
         self._generator.begin(start_s)
@@ -105,8 +105,3 @@ class _Session:
             self._link.send(
                 "stopping", reason=decision.reason.value, evidence=dict(decision.evidence), at_s=round(now_s, 6)
             )
-
-    def _beat(self) -> None:
-        while True:
-            self._link.beat()
-            gevent.sleep(0.1)

@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import Runner
 
-from loadtest.core.measure.outcome import Kind, Outcome
+from loadtest.core.measure.outcome import NOT_THE_ENDPOINT, Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.generator.probe import Probe
@@ -30,7 +30,7 @@ __all__ = ["Swarm"]
 # After a refused connection, an answer that is none, or a broken target: a dead endpoint must not turn users into a
 # busy loop, and a broken one not into a loop of new connections.
 PAUSE_S = 0.1
-PAUSING = frozenset({Kind.CONNECTION, Kind.MALFORMED, Kind.EXCEPTION})
+PAUSING = frozenset({Kind.CONNECTION, Kind.MALFORMED, Kind.EXCEPTION, *NOT_THE_ENDPOINT})
 # Until something has succeeded, a request that the service calls wrong: a mistyped name is no load to put on anybody.
 WRONG = frozenset({*PAUSING, Kind.CLIENT_ERROR})
 YIELD_S = 0.02  # a target that answers without ever waiting gets the loop turned for it this often

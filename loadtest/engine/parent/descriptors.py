@@ -12,7 +12,7 @@ SPARE = 64  # pipes, the loop's own, payload files
 def allow_connections(count: int) -> None:
     """Raise this process's limit of open files to hold `count` connections, as far as the system lets it.
 
-    Beyond that, connections are refused by the system and counted as failures, like any other.
+    Beyond that, connections are refused by the system: failures that are this machine's own (`Kind.LOCAL`).
     """
     if sys.platform == "win32":
         return  # sockets are not counted there

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from loadtest.engine.messages import CHILD_KINDS, Lines, encode
+from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
 from loadtest.errors import EngineError
 from loadtest.python import child_environment, python_command
 
@@ -70,7 +70,7 @@ class GeneratorProcess:
 
         Raises EngineError if it says something that is not a message.
         """
-        lines = Lines(CHILD_KINDS)
+        lines = MessageLines(CHILD_KINDS)
         with selectors.DefaultSelector() as selector:
             for pipe in (self._popen.stdout, self._popen.stderr):
                 selector.register(self._pipe(pipe), selectors.EVENT_READ)

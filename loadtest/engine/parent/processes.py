@@ -16,6 +16,7 @@ from loadtest.endpoint.settings import MockSettings
 from loadtest.engine.cluster.choice import EVERYTHING
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
 from loadtest.engine.messages import JOIN_S
+from loadtest.engine.parent.asked import Asked
 from loadtest.engine.parent.pool import WorkerPool
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.mock.process import MockProcess
@@ -48,7 +49,7 @@ class RunProcesses:
         self._lock = threading.RLock()  # a second signal may come while the handler of the first holds it
         self._child: GeneratorProcess | None = None
         self._pool: WorkerPool | None = None
-        self._stopping = self._killed = False
+        self._asked = Asked.NOTHING
 
     def open(self, plan: Plan) -> GeneratorProcess:
         """Start what the plan needs; its workers follow when the master listens. Returns who tells of the run."""
@@ -72,9 +73,9 @@ class RunProcesses:
             self._stack.callback(self._close_child)
             self._pool = self._stack.enter_context(WorkerPool({**env, **EVERYTHING.environment()}))
             child.send("plan", plan=plan.to_dict())
-        if self._killed:
+        if self._asked is Asked.KILL:
             self.kill()
-        elif self._stopping:
+        elif self._asked is Asked.STOP:
             self.stop()
         return child
 
@@ -90,14 +91,14 @@ class RunProcesses:
     def stop(self) -> None:
         """Ask for an end in order; if nothing runs yet, as soon as something does."""
         with self._lock:
-            self._stopping = True
+            self._asked = max(self._asked, Asked.STOP)
             if self._child is not None:
                 self._child.send("stop")
 
     def kill(self) -> None:
         """End them all at once."""
         with self._lock:
-            self._killed = True
+            self._asked = Asked.KILL
             if self._child is not None:
                 self._child.kill()
             if self._pool is not None:

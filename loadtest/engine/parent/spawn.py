@@ -22,6 +22,7 @@ from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
 from loadtest.engine.messages import JOIN_S, failure_text, heard_failure
+from loadtest.engine.parent.asked import Asked
 from loadtest.engine.parent.environment import environment
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.engine.parent.processes import MOCK_ENV, RunProcesses
@@ -99,8 +100,7 @@ class Run:
         self._on_news = on_news
         self._status: Status = "starting"
         self._processes = RunProcesses(env, listen)
-        self._asked_to_stop = False
-        self._killed = False
+        self._asked = Asked.NOTHING
         self._windows: list[Window] = []
         self._changes: list[UserChange] = []
         self._stop: Stop | None = None
@@ -127,12 +127,12 @@ class Run:
 
     def stop(self) -> None:
         """End in order: no new request, requests in flight are drained, the result is made. Returns at once."""
-        self._asked_to_stop = True
+        self._asked = max(self._asked, Asked.STOP)
         self._processes.stop()
 
     def kill(self) -> None:
         """End at once: requests in flight are cut; the result holds the windows that arrived. Returns at once."""
-        self._asked_to_stop = self._killed = True
+        self._asked = Asked.KILL
         self._processes.kill()
 
     def result(self, timeout: float | None = None) -> RunResult:
@@ -181,11 +181,12 @@ class Run:
         except EngineError as problem:
             lost = str(problem)
             child.kill()
-        if not (self._killed or (self._started_at is None and self._asked_to_stop)):
+        # Who is told to end before the start may fall: that is nobody's fault.
+        if self._asked < (Asked.STOP if self._started_at is None else Asked.KILL):
             self._fallen = self._processes.fallen()
         if self._done is not None or self._failure is not None:
             return
-        if self._killed:
+        if self._asked is Asked.KILL:
             self._stop = Stop(Reason.USER, {"at_once": True})
             return
         code = child.close()
@@ -249,7 +250,7 @@ class Run:
             self._calls.put(lambda call=self._on_news: call(text))  # type: ignore[misc]
 
     def _fail(self, message: Mapping[str, Any]) -> None:
-        if self._started_at is None and self._asked_to_stop:
+        if self._started_at is None and self._asked:
             self._stop, self._done = Stop(Reason.USER, {}), {}
         elif self._started_at is not None:
             self._lose(failure_text(message))

@@ -17,13 +17,14 @@ from loadtest.core.measure.outcome import Kind, Opening
 from loadtest.targets.http import timestamps
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.tls import TlsStream, tls_failure
+from loadtest.targets.local import local_failure
 from loadtest.wire.http1 import ResponseParser
 
 __all__ = ["Failed", "dial", "socket_failure"]
 
 _READ, _WRITE = 1, 2
 _READ_BYTES = 64 * 1024
-_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL))
+_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 
 
 class Failed(Exception):
@@ -57,7 +58,7 @@ def dial(route: Route) -> tuple[_socket.socket, TlsStream | None, Opening]:
         sock = _connect(addresses, route.connect_timeout_s, dead)
         connected_ns = monotonic_ns()
     except Failed as problem:
-        if via is not None:
+        if via is not None and problem.kind is Kind.CONNECTION:
             raise Failed(Kind.CONNECTION, f"proxy: {problem.detail}") from None
         raise
     try:
@@ -84,6 +85,9 @@ def _explain(problem: BaseException) -> BaseException:
 
 def socket_failure(problem: OSError) -> tuple[Kind, str]:
     """(kind, detail) of what a system call raised."""
+    own = local_failure(problem)
+    if own is not None:
+        return Kind.LOCAL, own
     if isinstance(problem, ConnectionRefusedError):
         return Kind.CONNECTION, "refused"
     if isinstance(problem, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
@@ -106,7 +110,16 @@ def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
             found: list[tuple[Any, ...]] = gevent_socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
             return found
     except (OSError, UnicodeError, _Late):
-        raise Failed(Kind.CONNECTION, "name not resolved") from None
+        raise _lookup_failure() from None
+
+
+def _lookup_failure() -> Failed:
+    """A resolver without a descriptor to ask with says the same as one that has heard that there is no such name."""
+    try:
+        _socket.socket().close()
+    except OSError as problem:
+        return Failed(*socket_failure(problem))
+    return Failed(Kind.CONNECTION, "name not resolved")
 
 
 def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float, dead: list[str]) -> _socket.socket:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify_event
-from loadtest.wire.eventstream import Frame, FrameDecoder
+from loadtest.wire.eventstream import EventFrame, FrameDecoder
 
 __all__ = ["EventParts", "Parts", "ReadParts"]
 
@@ -90,7 +90,7 @@ class EventParts:
         return self._failure
 
 
-def _error_code(frame: Frame) -> str | None:
+def _error_code(frame: EventFrame) -> str | None:
     try:
         members = json.loads(frame.payload)
     except (ValueError, RecursionError):

@@ -89,7 +89,7 @@ class _Requests:
         try:
             found = self._endpoint.credentials.check(now_s)
         except NoCredentials:
-            raise Failed(Kind.CLIENT_ERROR, "credentials") from None
+            raise Failed(Kind.CREDENTIALS, "expired") from None
         if found is not self._credentials:
             self._credentials = found
             self._templates.clear()

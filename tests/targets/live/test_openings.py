@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from test_connection_cases import PLAIN, keep_alive, once, resetting
-from test_connection_cases import closing as ending
-from test_tls_and_proxies import Authority, make_authority
+from authorities import Authority, make_authority
+from peers import PLAIN, keep_alive, once, resetting
+from peers import closing as ending
 
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 SLOW_S = 0.05

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from test_connection_cases import CASES, OK, PLAIN, keep_alive
+from peers import CASES, OK, PLAIN, keep_alive
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1"}
 

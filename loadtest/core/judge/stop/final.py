@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.judge.stop.errors import kinds_of
+from loadtest.core.judge.stop.errors import kinds_of, own_reason
 from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.silence import silences
 from loadtest.core.measure.window import Window
@@ -22,6 +22,7 @@ DOUBTFUL = frozenset({Reason.CURVE_END, Reason.JOB_DURATION, Reason.LATENCY})
 def final_stop(stop: Stop, windows: Sequence[Window], stopped_at_s: float | None) -> Stop:
     """`stop`, or TARGET_DOWN: nothing succeeded though something was tried, or the endpoint was gone at the end.
 
+    Where all that failed was the sender's own it is CREDENTIALS or LOCAL_LIMIT instead.
     windows: all, in time order, the draining included, in which the last requests may still succeed. stopped_at_s: when
     the draining began; None: not told. It was gone if the traffic ended in a silence (`silences`) of at least 3 windows
     and 10 failures, most of them of the connection, with no success after it. An endpoint that answers under too
@@ -34,7 +35,7 @@ def final_stop(stop: Stop, windows: Sequence[Window], stopped_at_s: float | None
     if not failed:
         return stop
     facts = {"without_success_s": round(dry[-1].end_s - dry[0].start_s, 3), "failed": failed, "kinds": kinds_of(dry)}
-    return Stop(Reason.TARGET_DOWN, {**facts, "start_s": dry[0].start_s, "end_s": dry[-1].end_s})
+    return Stop(own_reason(dry) or Reason.TARGET_DOWN, {**facts, "start_s": dry[0].start_s, "end_s": dry[-1].end_s})
 
 
 def _gone(windows: Sequence[Window], stopped_at_s: float | None) -> Sequence[Window]:

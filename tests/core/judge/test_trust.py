@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from windows import changed, flat_window
+
+from loadtest.core.judge.trust import assess
+from loadtest.core.measure.marks import client_limited, persists
+from loadtest.core.measure.window import Window
+from loadtest.core.request.spec import StopConditions
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
+
+PLAN = Plan(TrafficCurve((Step(0.0, 10),), 600.0), StopConditions(), TargetRef("mock:"))
+# What an idle machine measures: a little of everything, nothing over its limit.
+CALM = flat_window(
+    index=0,
+    start_s=0.0,
+    end_s=1.0,
+    level=0,
+    users=10,
+    running=10,
+    active=10.0,
+    in_flight=9.8,
+    ok=500,
+    latency_sum_s=9.8,
+    loop_lag_s=0.004,
+    cpu=0.3,
+    steal=0.01,
+    clock_step_s=0.0002,
+)
+
+
+def run(count: int, marked: dict[int, dict[str, object]] | None = None) -> list[Window]:
+    """A calm run, with other figures in some windows."""
+    return [
+        changed(CALM, index=i, start_s=float(i), end_s=i + 1.0, **(marked or {}).get(i, {}))  # type: ignore[arg-type]
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "codes"),
+    [
+        pytest.param({}, [], id="calm"),
+        pytest.param({"cpu": 0.97}, ["cpu"], id="a core is full"),
+        pytest.param({"cpu": 0.89}, [], id="a core is nearly full"),
+        pytest.param({"loop_lag_s": 0.15}, ["loop-lag"], id="the loop stood still"),
+        pytest.param({"steal": 0.2}, ["steal"], id="the host takes time away"),
+        pytest.param({"spawn_lag_max_s": 0.4, "spawned": 1}, ["spawn-lag"], id="a late user"),
+        pytest.param({"in_flight": 8.9}, ["little"], id="users wait 2 ms per request"),
+        pytest.param({"in_flight": 9.3}, [], id="seven per cent is what a shared machine costs"),
+        pytest.param({"in_flight": 9.3, "cpu": 0.7}, ["little"], id="or a generator that is busy"),
+        pytest.param({"in_flight": 9.6, "cpu": 0.7}, [], id="four per cent is a loop's cost"),
+        pytest.param({"in_flight": 8.9, "ok": 5000}, [], id="0.2 ms per request is a loop's cost"),
+        pytest.param({"in_flight": 8.9, "spawned": 2}, [], id="not steady: users have just started"),
+        pytest.param({"in_flight": 8.9, "running": 12}, [], id="not steady: users are leaving"),
+        pytest.param({"in_flight": 8.9, "level": None}, [], id="not steady: two levels"),
+        pytest.param({"in_flight": 5.0, "intended": 500}, [], id="an open workload's users need not be busy"),
+        pytest.param({"intended": 500, "very_late": 60}, ["late-sends"], id="an open workload out of breath"),
+        pytest.param({"cpu": 1.0, "users": 0}, [], id="draining has no pace"),
+    ],
+)
+def test_marks_of_a_window(members, codes) -> None:
+    reasons = client_limited(changed(CALM, **members))
+    assert [reason.code for reason in reasons] == codes
+    assert all(reason.text and reason.advice for reason in reasons)
+
+
+def test_the_words_name_the_figure_and_what_helps() -> None:
+    (reason,) = client_limited(changed(CALM, cpu=0.97))
+    assert reason.text == "the generator used 97% of one core"
+    assert reason.advice.startswith("add --workers 2")
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ("", False),
+        ("x", False),
+        (".....x.........", False),
+        ("x....x....x....x....", True),
+        ("x.....x.....x.....", False),
+        ("xx.................", False),
+        ("...xxx.............................", True),
+        ("xxx", True),
+    ],
+)
+def test_hiccups_and_persistence(marks, expected) -> None:
+    assert persists([mark == "x" for mark in marks]) == expected
+
+
+@pytest.mark.parametrize(
+    ("windows", "limited", "codes"),
+    [
+        pytest.param(run(60), False, [], id="calm"),
+        pytest.param(run(60, {30: {"loop_lag_s": 0.1}}), False, [], id="one hiccup of 100 ms"),
+        pytest.param(run(60, {i: {"loop_lag_s": 0.1} for i in (5, 25, 45)}), False, [], id="three hiccups in a minute"),
+        pytest.param(run(60, {i: {"cpu": 1.0} for i in range(50, 60)}), True, ["cpu"], id="out of breath at the end"),
+        pytest.param(run(60, {i: {"in_flight": 8.0} for i in range(60)}), True, ["little"], id="always"),
+        pytest.param(run(1800, {i: {"cpu": 1.0} for i in range(7, 10)}), True, ["cpu"], id="3 s of half an hour"),
+        pytest.param(
+            run(60, {7: {"cpu": 1.0}, 8: {"steal": 0.5}, 9: {"loop_lag_s": 0.1}}),
+            True,
+            ["cpu", "steal", "loop-lag"],
+            id="three reasons in a row",
+        ),
+        pytest.param(run(60, {0: {"lost_workers": 1}}), False, ["lost-workers"], id="a lost worker"),
+        pytest.param(run(60, {0: {"clamped": 400}}), False, ["clamped"], id="clamped latencies"),
+        pytest.param(run(60, {0: {"clamped": 3}}), False, [], id="three in 30,000"),
+        pytest.param(run(60, {i: {"user_clock": 500} for i in range(60)}), False, [], id="no kernel timestamps at all"),
+        pytest.param(run(60, {i: {"user_clock": 50} for i in range(60)}), False, ["user-clock"], id="mixed clocks"),
+        pytest.param(run(60, {9: {"clock_step_s": -0.8}}), False, [], id="one step of the clock"),
+        pytest.param(
+            run(60, {i: {"clock_step_s": 0.004} for i in range(60)}), False, ["clock-step"], id="the clock drifts"
+        ),
+        pytest.param([*run(20), *run(60)[23:]], False, ["gap"], id="three windows are missing"),
+        pytest.param([], False, ["no-data"], id="no windows"),
+        pytest.param(run(60, {i: {"ok": 0} for i in range(60)}), False, ["no-data"], id="nothing completed"),
+    ],
+)
+def test_trust_of_a_run(windows, limited, codes) -> None:
+    trust = assess(PLAN, windows)
+    assert trust.client_limited == limited
+    assert [reason.code for reason in trust.reasons] == codes
+    assert trust.valid == (not codes)
+
+
+def test_figures_and_how_often() -> None:
+    trust = assess(PLAN, run(60, {i: {"cpu": 0.99, "in_flight": 8.0} for i in range(40, 60)}))
+    assert trust.figures["cpu_max"] == 0.99
+    assert trust.figures["marked_windows"] == 20
+    assert trust.figures["little_gap"] == pytest.approx((40 * 0.2 + 20 * 2) / 600)
+    assert trust.reasons[0].text == "the generator used 99% of one core (in 20 of 60 windows)"
+
+
+def test_marks_are_weighed_by_time() -> None:
+    """A generator that stood still for 8 of 10 s closed one window, late: that is not one hiccup of three windows."""
+    before = run(1)[0]
+    frozen = changed(CALM, index=1, start_s=1.0, end_s=9.0, loop_lag_s=7.9, level=None)
+    after = changed(CALM, index=9, start_s=9.0, end_s=10.0)
+    trust = assess(PLAN, [before, frozen, after])
+    assert (trust.valid, trust.client_limited) == (False, True)
+    assert [reason.code for reason in trust.reasons] == ["loop-lag"]
+    hiccup = changed(CALM, index=1, start_s=1.0, end_s=2.0, loop_lag_s=0.5)
+    assert assess(PLAN, [before, hiccup, changed(CALM, index=2, start_s=2.0, end_s=3.0)]).valid
