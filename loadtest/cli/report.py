@@ -11,6 +11,7 @@ from rich.console import Console
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.core.result.result import RunResult
 from loadtest.errors import Problem, SpecError
+from loadtest.report.busy import busy
 from loadtest.report.place import PARTIAL
 from loadtest.report.recovery import complete, in_use, read_run
 from loadtest.report.summary import summary_of
@@ -31,7 +32,8 @@ def command(folders: tuple[Path, ...], as_json: bool) -> None:
     console = Console()
     lost = False
     for folder in folders:
-        result, path, missing = _result(folder)
+        with busy(console, f"reading {folder}", plain=as_json):
+            result, path, missing = _result(folder)
         if as_json:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}))
         else:

@@ -41,7 +41,9 @@ class ModelCatalogue:
         sagemaker = self._clients.client("sagemaker")
         try:
             if ":model-package/" in reference:
-                return _package_facts(sagemaker.describe_model_package(ModelPackageName=reference))
+                return _package_facts(
+                    sagemaker.describe_model_package(ModelPackageName=self._clients.arn_here(reference))
+                )
             model = sagemaker.describe_model(ModelName=reference)
             container = model.get("PrimaryContainer") or _first(model.get("Containers"))
             package = container.get("ModelPackageName")

@@ -32,7 +32,8 @@ from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
 from loadtest.emulator.made import made_endpoints
-from loadtest.emulator.percentiles import Distributions, teach_moto
+from loadtest.emulator.moto_cloudwatch import teach_moto
+from loadtest.emulator.one_region import OneRegion
 from loadtest.errors import EngineError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
@@ -136,10 +137,9 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        distributions = Distributions()
-        self._neighbour = neighbour = _neighbour(options, forward, distributions)
+        self._neighbour = neighbour = _neighbour(options, forward)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._cloudwatch = self._events(clients, distributions)
+        events = self._cloudwatch = self._events(clients)
         endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None)
         closing.callback(endpoints.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints)
@@ -160,7 +160,7 @@ class EmulatorServer:
             model.operation(name)  # loads the service model now, not within the first request
         access = Access(options.host, options.allow_origins, options.allow_hosts)
         self._server: Any = create_server(
-            Guard(application, access),
+            Guard(OneRegion(application, options.region), access),
             sockets=[sock],
             _dispatcher=Lanes(),
             connection_limit=_CONNECTIONS,
@@ -176,12 +176,12 @@ class EmulatorServer:
         watch(self._server)
         closing.callback(self._stop_serving)
 
-    def _events(self, clients: InsideClients, distributions: Distributions) -> CloudWatch | None:
+    def _events(self, clients: InsideClients) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
         if not self._neighbour.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        events = CloudWatch(clients, distributions if isinstance(self._neighbour, Moto) else None)
+        events = CloudWatch(clients, taught=isinstance(self._neighbour, Moto))
         self._closing.callback(events.close)
         return events
 
@@ -211,12 +211,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Distributions) -> Neighbour:
+def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
         return NoBackend()
-    return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
+    return Moto(options.account, when_loaded=teach_moto)
 
 
 def _service(

@@ -238,6 +238,8 @@ class Fleet:
             accelerator_speed=1.0 if accelerator is None else accelerator.speed,
             streams=1 if accelerator is None else accelerator.streams,
             queue=self.file.queue,
+            gpus=instance.accelerator_count if instance.accelerator.startswith("NVIDIA") else 0,
+            gpu_memory_mb=instance.accelerator_memory_gib * 1024,
         )
 
     def _serverless(self, serverless: Serverless, model_mb: float) -> Machine:

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, Profile
 from loadtest.core.result.description import hardware, model_configuration
 from loadtest.errors import LoadtestError, TargetError
+from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
@@ -65,18 +66,26 @@ class JobRun:
         self._around = surroundings
         self._job = job
         self._signal = signal
-        self._lock = threading.Lock()
-        self._begin_s = surroundings.store.now_s()
-        self._end_s = self._begin_s
+        # A state directory may hold times of a clock that was ahead of this one.
+        begin_s = max(surroundings.store.now_s(), job.modified_s)
+        now = None if surroundings.engine.virtual else surroundings.store.now_s
+        self._time = Timeline(surroundings.events, begin_s, now)
 
     def run(self) -> Ending:
-        """Blocks until every test has ended. Raises nothing but what is a fault of this program."""
+        """Blocks until every test has ended. A fault of this program is logged, and ends the job as FAILED."""
+        try:
+            return self._run()
+        except Exception as problem:
+            _LOG.exception("job %s broke", self._job.name)
+            return self._ended(Status.FAILED, f"InternalFailure: {type(problem).__name__}: {problem}")
+
+    def _run(self) -> Ending:
         job = self._job
         spec = parse_job(job.request, "relaxed" if job.profile == "relaxed" else "aws")
         tests, over_limit = self._tests(spec)
         steps = [self._step(test) for test in tests]
         unrun = [self._unrun(test, spec) for test in over_limit]
-        self._around.store.put_steps(job.name, [*steps, *unrun])
+        self._around.store.put_steps(job.name, [*steps, *unrun], self._time.begin_s)
         self._say(f"Job {job.name} started: {len(tests)} benchmarks")
         for step in unrun:
             self._say(f"Benchmark {step.label} is not run: {step.failure_reason}")
@@ -89,7 +98,7 @@ class JobRun:
                 _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
                 reason = f"PayloadError when calling the InvokeEndpoint operation: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
-                self._around.store.put_steps(job.name, failed)
+                self._around.store.put_steps(job.name, failed, self._time.now_s())
                 return self._ended(Status.FAILED, reason)
             fleet, around = self._around.fleet, self._around
             bench = BenchmarkContext(
@@ -100,7 +109,7 @@ class JobRun:
                 payload=payload,
                 fleet=fleet,
                 engine=around.engine,
-                events=around.events,
+                time=self._time,
                 signal=self._signal,
             )
             one = _One(self, bench)
@@ -108,24 +117,21 @@ class JobRun:
             if around.engine.virtual:
                 _in_virtual_time(one, pairs, spec.max_parallel_tests or VIRTUAL_PARALLEL)
             else:
-                _in_real_time(one, pairs, spec.max_parallel_tests or os.cpu_count() or 1, self._begin_s, self.now_s)
+                _in_real_time(one, pairs, spec.max_parallel_tests or os.cpu_count() or 1, self._time)
         return self._judged()
-
-    def now_s(self) -> float:
-        """The store's clock."""
-        return self._around.store.now_s()
 
     def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
-        store, started_s = self._around.store, self._begin_s + at_s
+        store, started_s = self._around.store, self._time.begin_s + at_s
         duration_s = bench.spec.duration_s
+        self._time.reach(started_s)
         if self._signal.asked:
             return self._keep(replace(step, status=Status.STOPPED))
         if duration_s is not None and at_s >= duration_s:
             reason = f"Not started: the JobDurationInSeconds of {duration_s} were over"
             self._say(f"Benchmark {step.label}: {reason}", started_s)
             return self._keep(replace(step, status=Status.STOPPED, failure_reason=reason))
-        store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)])
+        store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)], started_s)
         self._say(f"Benchmark {step.label} on endpoint {step.endpoint_name} started", started_s)
         limit_s = None if duration_s is None else duration_s - at_s
         finished, result = run_test(bench, test, step, started_s, limit_s)
@@ -136,9 +142,7 @@ class JobRun:
         return finished
 
     def _keep(self, step: StepRow) -> StepRow:
-        self._around.store.put_steps(self._job.name, [step])
-        with self._lock:
-            self._end_s = max(self._end_s, step.ended_s or 0.0)
+        self._around.store.put_steps(self._job.name, [step], step.ended_s or self._time.now_s())
         return step
 
     def _tests(self, spec: JobSpec) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
@@ -197,14 +201,14 @@ class JobRun:
         return self._ended(Status.FAILED, f"All benchmarks failed. {'; '.join(reasons)}")
 
     def _ended(self, status: Status, reason: str | None = None) -> Ending:
-        end_s = self._end_s if self._around.engine.virtual else self.now_s()
+        end_s = self._time.end_s()
         if not self._signal.asked:  # else it ends as STOPPED, and whoever asked says so
             self._say(f"Job {self._job.name} {status.value}" + (f": {reason}" if reason else ""), end_s)
         return Ending(status, end_s, reason)
 
     def _say(self, text: str, time_s: float | None = None) -> None:
-        at_s = self.now_s() if time_s is None else time_s
-        self._around.events.log(execution_stream(self._job.name), text, at_s)
+        at_s = self._time.now_s() if time_s is None else time_s
+        self._time.log(execution_stream(self._job.name), text, at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,7 @@ def _in_virtual_time(one: _One, pairs: Pairs, slots: int) -> None:
         heapq.heappush(free_s, at_s + length_s)
 
 
-def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Callable[[], float]) -> None:
+def _in_real_time(one: _One, pairs: Pairs, slots: int, timeline: Timeline) -> None:
     """As many threads as slots take the tests in their order."""
     waiting = iter(pairs)
     lock = threading.Lock()
@@ -243,7 +247,7 @@ def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Ca
             if pair is None:
                 return
             try:
-                one(*pair, now_s() - begin_s)
+                one(*pair, timeline.now_s() - timeline.begin_s)
             except Exception as problem:
                 broken.append(problem)
 

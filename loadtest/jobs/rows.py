@@ -22,6 +22,7 @@ class JobRow:
     seq: rises with each job, the tie breaker of every order; 0 before it is stored.
     request: the request as received. profile: "aws" or "relaxed", how it was checked. facts: of its model.
     completed_s, failure_reason: None until there is one.
+    created_s <= modified_s, which is completed_s of a job that has ended: epoch seconds of the job's own clock.
     """
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +17,9 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.errors import LoadtestError, masked
+from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
-from loadtest.jobs.events import EventSink, NoEvents, endpoint_stream
+from loadtest.jobs.events import endpoint_stream
 from loadtest.jobs.fleet import Fleet, OpenEndpoint
 from loadtest.jobs.metering import Meter
 from loadtest.jobs.outcome import (
@@ -64,7 +64,7 @@ class BenchmarkContext:
     payload: PayloadSource
     fleet: Fleet
     engine: LoadEngine
-    events: EventSink
+    time: Timeline
     signal: StopSignal
 
 
@@ -82,46 +82,56 @@ def run_test(
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
-    started_s: epoch seconds, virtual ones with a virtual engine. limit_s: what is left of the job's duration; None: no
-    limit (T10).
+    started_s: epoch seconds of the job's clock. limit_s: what is left of the job's duration; None: no limit (T10).
     """
-    begun_s = time.monotonic()
+    course = _Course(bench.time, started_s)
     result: RunResult | None = None
-
-    def ended_s(result: RunResult | None) -> float:
-        if bench.engine.virtual:
-            return started_s + (0.0 if result is None else result.totals.length_s)
-        return started_s + time.monotonic() - begun_s
-
-    log = _Log(bench, step.endpoint_name)
-    log.say(started_s, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}")
+    stream = endpoint_stream(bench.job_name, step.endpoint_name)
+    bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
         with bench.fleet.open(bench.subject(test, step.endpoint_name)) as endpoint:
             notes = _unheeded(bench, endpoint)
-            log.say(started_s, "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes]))
-            if limit_s is not None and not bench.engine.virtual:
-                limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
-            run = _run(bench, step, endpoint, started_s, limit_s)
+            opened_s = course.now_s()
+            told = "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes])
+            bench.time.log(stream, told, opened_s)
+            if limit_s is not None:
+                limit_s = max(limit_s - (opened_s - started_s), bench.load.options.window_s)
+            run = _run(bench, step, endpoint, course, limit_s)
             result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test, endpoint))
-            finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, ended_s(result))
+            finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
     except LoadtestError as problem:
-        finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
+        finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=course.now_s())
     except Exception as problem:
         _LOG.exception("benchmark %s of job %s broke", step.label, bench.job_name)
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-        finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=ended_s(None))
-    log.say(finished.ended_s or started_s, _ending(finished, result))
-    told_s = None if result is None else result.started_at
-    return replace(finished, started_s=started_s if told_s is None else told_s), result
+        finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=course.now_s())
+    bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
+    return replace(finished, started_s=course.origin_s or started_s), result
 
 
-class _Log:
-    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
-        self._events = bench.events
-        self._stream = endpoint_stream(bench.job_name, endpoint_name)
+class _Course:
+    """The instants of one test, epoch seconds of its job's clock. Windows are seen in their order.
 
-    def say(self, time_s: float, text: str) -> None:
-        self._events.log(self._stream, text, time_s)
+    origin_s: of the run's start, from which its windows count; None: no window has come.
+    """
+
+    def __init__(self, clock: Timeline, started_s: float) -> None:
+        self.origin_s: float | None = None
+        self._clock = clock
+        self._started_s = started_s
+        self._seen_s = started_s
+
+    def now_s(self) -> float:
+        """No sooner than the end of what was seen; in virtual time nothing takes time but the traffic itself."""
+        return self._seen_s if self._clock.virtual else max(self._seen_s, self._clock.now_s())
+
+    def see(self, window: Window) -> float:
+        """The origin, which the first window tells."""
+        if self.origin_s is None:
+            begun_s = self._started_s if self._clock.virtual else self._clock.now_s() - window.end_s
+            self.origin_s = round(max(self._started_s, begun_s), 3)
+        self._seen_s = round(self.origin_s + window.end_s, 3)
+        return self.origin_s
 
 
 def _info(bench: BenchmarkContext, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
@@ -150,7 +160,7 @@ def _pairs(environment: Mapping[str, str]) -> str:
 
 
 def _run(
-    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, course: _Course, limit_s: float | None
 ) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
@@ -160,16 +170,16 @@ def _run(
         options=bench.load.options,
         limit_s=limit_s,
     )
-    if isinstance(bench.events, NoEvents):  # a minute's percentiles are not worth computing for nobody
-        return bench.engine.run(plan, lambda window: None, bench.signal)
     variant = endpoint.subject.variant_name
     meters: list[Meter] = []
 
     def meter(window: Window) -> None:
+        origin_s = course.see(window)
+        if not bench.time.is_heard:  # a minute's percentiles are not worth computing for nobody
+            return
         if not meters:
-            begin_s = started_s if bench.engine.virtual else time.time() - window.end_s
             target = (bench.job_name, step.endpoint_name, variant)
-            meters.append(Meter(bench.events, *target, begin_s, endpoint.behaviour, endpoint.instances))
+            meters.append(Meter(bench.time, *target, origin_s, endpoint.behaviour, endpoint.instances))
         meters[0].add(window)
 
     try:

@@ -109,7 +109,9 @@ class Controller:
         if self._watch is not None:
             near["latency"] = self._watch.progress()
         if self._flat is not None:
-            near["flat"] = {"levels": len(self._rates.rates()), "withheld": self._said.get("flat", False)}
+            rates = self._rates.rates()
+            withheld = self._said.get("flat", False)
+            near["flat"] = {"levels": len(rates), "withheld": withheld, "gain_share": self._flat.gain(rates)}
         if self._budget is not None:
             near["errors"] = self._budget.progress(self._recent)
         facts: Mapping[str, Any] = plain(near)

@@ -213,8 +213,7 @@ def build_result(
     stop = final_stop(stop, ordered, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
-    ended_s = math.inf if stopped_at_s is None else stopped_at_s
-    traffic = [window for window in ordered if window.users and window.start_s < ended_s]
+    traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
     totals = totals_of(ordered, client, model)

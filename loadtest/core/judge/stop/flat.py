@@ -83,6 +83,17 @@ class FlatRule:
                 return found
         return None
 
+    def gain(self, rates: Sequence[LevelRate]) -> float | None:
+        """What the last two steps of users brought, each, as a share of what one user alone gets; None: too few steps.
+
+        1: as much as the first; at GAIN or below it may be flat, which `find` decides with what it is uncertain by.
+        """
+        last = rates[-LEAST_STEPS - 1 :]
+        single = max((rate.per_s / rate.users for rate in rates), default=0.0)
+        if len(last) <= LEAST_STEPS or single <= 0 or last[-1].users <= last[0].users:
+            return None
+        return (last[-1].per_s - last[0].per_s) / (last[-1].users - last[0].users) / single
+
     def check(self, rates: Sequence[LevelRate]) -> Decision | None:
         """None also while the generator limited any of the levels that would show it."""
         plateau = self.find(rates)

@@ -120,3 +120,25 @@ def test_the_error_is_spent_over_the_run() -> None:
     long = [150.0 * n / 38 for n in range(1, 39)] + [140.0, 139.0]
     plateau = FlatRule().find(rates(long, error=1.5))
     assert plateau is None or plateau.kind != "falling"
+
+
+@pytest.mark.parametrize(
+    ("levels", "gain"),
+    [
+        (rates([50, 100, 150]), 1.0),
+        (rates([50, 100, 100, 100]), 0.0),
+        (rates([50, 100, 125, 150]), 0.5),
+        (rates([50, 100, 90, 80]), -0.2),
+        (rates([50, 100]), None),
+        (rates([]), None),
+        (rates([0.0, 0.0, 0.0]), None),
+        (rates([50, 100, 150], users=[3.0, 2.0, 1.0]), None),
+    ],
+)
+def test_what_the_last_users_bring(levels, gain) -> None:
+    assert FlatRule().gain(levels) == (gain if gain is None else pytest.approx(gain))
+
+
+def test_where_it_is_flat_the_gain_says_so_too() -> None:
+    assert FlatRule().find(rates(PLATEAU)) is not None
+    assert FlatRule().gain(rates(PLATEAU)) == 0.0

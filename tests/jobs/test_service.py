@@ -382,7 +382,9 @@ def test_tags(services: Services) -> None:
     assert service.owns(arn)
     assert service.owns(arn + "x")
     assert refusal(service.list_tags, {"ResourceArn": arn + "x"}).code == "ResourceNotFound"
-    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("us-east-1", "eu-west-1"), ""):
+    elsewhere = arn.replace("us-east-1", "eu-west-1")  # one server is one region
+    assert service.list_tags({"ResourceArn": elsewhere}) == service.list_tags({"ResourceArn": arn})
+    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("123456789012", "1" * 12), ""):
         assert not service.owns(other)
         assert refusal(service.list_tags, {"ResourceArn": other}).code == "ValidationException"
 
@@ -498,7 +500,12 @@ def test_events_go_to_the_streams_that_aws_names(services: Services, engine: Han
     assert sum(p.values[0] for p in heard.points if p.name == "ClientInvocations") == 700
     latencies = [p for p in heard.points if p.name == "ClientLatency"]
     assert sum(n for p in latencies for n in p.counts) == 700
-    assert all(p.time_s % 60 == 0 for p in heard.points)
+    whole = [p.time_s for p in heard.points if p.time_s % 60]
+    assert set(whole) <= {min(p.time_s for p in heard.points)}, "all but the first minute are whole ones"
+    times = [time_s for stream, _, time_s in heard.lines if stream == "job-1/execution"]
+    assert times == sorted(times)
+    assert job["CreationTime"] <= times[0] <= times[-1] <= job["CompletionTime"] == job["LastModifiedTime"]
+    assert all(job["CreationTime"] <= p.time_s < job["LastModifiedTime"] for p in heard.points)
 
 
 def test_real_requests_are_accepted_and_broken_ones_refused(services: Services) -> None:
