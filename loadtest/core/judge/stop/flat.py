@@ -40,7 +40,7 @@ __all__ = ["FlatRule", "Plateau"]
 LATENCY_RISE = 0.5  # of what Little's law gives for a throughput that stands still
 ERROR_RISE = 0.01
 LEAST_STEPS = 2
-MOST_STEPS = 12
+MOST_STEPS = 30
 FALL = 0.05
 ALPHA = 0.01  # of a run, for each of the two findings
 
