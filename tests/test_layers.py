@@ -60,11 +60,15 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "doctor": (
+        {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
+        {"botocore"},
+    ),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
-            *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
+            *("errors", "loopback", "signals", "version", "api", "calibration", "doctor", "emulator"),
+            *("engine.cluster", "engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
         },
         {"click", "rich"},
     ),
@@ -205,6 +209,7 @@ def test_imports_point_downward(path: Path) -> None:
         ("report/folder.py", "from loadtest.engine.sim import simulate"),
         ("api.py", "import click"),
         ("testing.py", "import boto3"),
+        ("doctor/aws.py", "import boto3"),
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),

@@ -21,12 +21,14 @@ from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
-from loadtest.cli.file_flags import file_flags, permissions
+from loadtest.cli.file_flags import file_flags
+from loadtest.cli.job_flags import job_flags, job_of
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
+from loadtest.core.request.placeholder import aws_refusals, placeholders
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
@@ -35,7 +37,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
 from loadtest.errors import LoadtestError, Problem, SpecError
-from loadtest.jobfile.jobfile import JobFile, load_job
+from loadtest.jobfile.jobfile import JobFile
 from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
@@ -52,7 +54,8 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 
 
 @click.command(name="run")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
+@job_flags
 @click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
 @click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
 @click.option(
@@ -81,9 +84,12 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @open_loop_flags
 @worker_flags
 @target_flags
-def command(file: str, profile: str, **given: Any) -> None:
-    """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
-    job, spec = load_job(file, cast(Profile, profile), **permissions(given))
+def command(file: str | None, profile: str, **given: Any) -> None:
+    """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario.
+
+    Without a FILE, --target and --stairs or --phases make the job, which is kept in the run folder as job.json.
+    """
+    job, spec = job_of(file, cast(Profile, profile), given)
     with ExitStack() as scratch:
         plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
         code = _run_plan(plan, job, spec, given)
@@ -263,8 +269,11 @@ def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     scheme, name = split_ref(plan.target.ref)
     if scheme in ("sagemaker", "boto3"):
         info["endpoint_name"] = name
-    info["not_used"] = [asdict(each) for each in unused_members(spec.request, info.get("endpoint_name"))]
-    if spec.configurations:
+    made_up = placeholders(spec.request)
+    unused = unused_members(spec.request, info.get("endpoint_name"))
+    info["not_used"] = [asdict(each) for each in unused if each.member not in made_up]
+    info["aws_would_refuse"] = [str(problem) for problem in aws_refusals(spec.request)]
+    if spec.configurations and not made_up:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
     return info
 
