@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 with warnings.catch_warnings():
-    # From Python 3.14 on hdrh's structures want a `_layout_`, which hdrhistogram 0.10.8 does not give them. Whoever makes
+    # From Python 3.14 on hdrh's structures want a `_layout_`, which hdrhistogram 0.10.8 does not give them: who makes
     # warnings errors could not import us.
     warnings.simplefilter("ignore", DeprecationWarning)
     from hdrh.histogram import HdrHistogram
