@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow test-sdk lint bench clean
+.PHONY: install demo test test-slow test-sdk lint docs bench clean
 
 install: $(VENV)/.installed
 
@@ -36,6 +36,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Into .cache/site; a broken link or anchor, or a page that the navigation does not know, is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: install
 	$(BIN)/python -m benchmarks
