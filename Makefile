@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow test-sdk lint docs bench clean
+.PHONY: install demo test test-slow test-sdk test-lowest lint docs bench release-check clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +31,27 @@ test-sdk: install
 	.cache/sdk3/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker>=3,<4'
 	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python LOADTEST_SDK3_PYTHON=$(CURDIR)/.cache/sdk3/bin/python \
 		$(BIN)/python -m pytest -m slow tests/emulator/sdk
+
+# With the oldest versions of what runs that pyproject.toml allows; tools/lowest.py reads them from there. The AWS CLI and
+# the SDKs want newer ones, so their tests are left out. LOWEST_PYTHON: one that those versions have wheels for.
+LOWEST_PYTHON ?= python3.11
+LOWEST_TESTS := pytest pytest-xdist hypothesis
+test-lowest:
+	test -x .cache/lowest/bin/python || $(LOWEST_PYTHON) -m venv .cache/lowest
+	$(LOWEST_PYTHON) tools/lowest.py > .cache/lowest/constraints.txt
+	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .cache/lowest/constraints.txt \
+		--editable '.[emulator]' $(LOWEST_TESTS)
+	.cache/lowest/bin/python -m pytest -m "not slow" -n 4 --dist worksteal
+
+# All of a release but the upload, which is: twine upload dist/*
+release-check: install
+	$(BIN)/python tools/release.py
+	$(MAKE) lint test docs test-slow test-lowest
+	test -x .cache/release/bin/python || $(PYTHON) -m venv .cache/release
+	.cache/release/bin/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist
+	.cache/release/bin/python -m build
+	.cache/release/bin/python -m twine check --strict dist/*
 
 lint: install
 	$(BIN)/ruff check .
