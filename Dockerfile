@@ -2,25 +2,28 @@
 # loadtest in a container: not root, nothing to write but /runs, for linux/amd64 and linux/arm64.
 #   docker build -t loadtest .
 #   docker run --rm --read-only --tmpfs /tmp -v "$PWD/runs:/runs" loadtest demo
-# A wheel is built first, so that no compiler and no source is in the image that runs. EXTRAS: of pyproject.toml.
+# EXTRAS: of pyproject.toml, such as emulator.
+ARG PYTHON=3.13
 
-FROM python:3.13-slim AS build
+# Wheels are built first, so that neither a compiler nor a source is in the image that runs: on arm64, hdrhistogram has no wheel.
+FROM python:${PYTHON}-slim AS build
+ARG EXTRAS=""
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /dist .
+RUN python -m pip wheel --no-cache-dir --wheel-dir /dist ".${EXTRAS:+[${EXTRAS}]}"
 
-FROM python:3.13-slim
+FROM python:${PYTHON}-slim
 ARG EXTRAS=""
-# Nothing is compiled at run time: a read-only file system has no place for it.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-COPY --from=build /dist /dist
-# What is installed is the wheel that was just built; its own requirements say what goes with it.
+# What is installed lies in /dist, in the versions that were just chosen. It is compiled now, since there is no place for it later.
 # hadolint ignore=DL3013
-RUN wheel="$(echo /dist/*.whl)" \
-    && python -m pip install --no-cache-dir "${wheel}${EXTRAS:+[${EXTRAS}]}" \
-    && python -m compileall -q /usr/local/lib/python3.13/site-packages/loadtest \
-    && rm -rf /dist \
+RUN --mount=from=build,source=/dist,target=/dist \
+    python -m pip install --no-cache-dir --no-index --find-links /dist --compile "loadtest${EXTRAS:+[${EXTRAS}]}" \
     && useradd --uid 10001 --create-home loadtest \
     && mkdir /runs \
     && chown loadtest /runs

@@ -32,15 +32,14 @@ test-sdk: install
 	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python LOADTEST_SDK3_PYTHON=$(CURDIR)/.cache/sdk3/bin/python \
 		$(BIN)/python -m pytest -m slow tests/emulator/sdk
 
-# With the oldest versions of what runs that pyproject.toml allows; tools/lowest.py reads them from there. The AWS CLI and
-# the SDKs want newer ones, so their tests are left out. LOWEST_PYTHON: one that those versions have wheels for.
+# With the oldest versions of the core and the emulator that pyproject.toml allows, as uv resolves them; the AWS CLI and the
+# SDKs want newer ones, so their tests are left out. LOWEST_PYTHON: one that those versions have wheels for.
 LOWEST_PYTHON ?= python3.11
-LOWEST_TESTS := pytest pytest-xdist hypothesis
 test-lowest:
 	test -x .cache/lowest/bin/python || $(LOWEST_PYTHON) -m venv .cache/lowest
-	$(LOWEST_PYTHON) tools/lowest.py > .cache/lowest/constraints.txt
-	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .cache/lowest/constraints.txt \
-		--editable '.[emulator]' $(LOWEST_TESTS)
+	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.cache/lowest/bin/uv pip install --quiet --python .cache/lowest/bin/python --resolution lowest-direct \
+		--editable '.[emulator]' 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120'
 	.cache/lowest/bin/python -m pytest -m "not slow" -n 4 --dist worksteal
 
 # All of a release but the upload, which is: twine upload dist/*

@@ -87,13 +87,14 @@ def container() -> Iterator[Path]:
             else:
                 (folder / "src").mkdir(exist_ok=True)
                 shutil.copy(ROOT / name, folder / "src")
-        pip = [sys.executable, "-m", "pip"]
-        wheel = ["wheel", "--quiet", "--no-cache-dir", "--no-deps", "--wheel-dir", str(folder / "dist")]
-        subprocess.run([*pip, *wheel, str(folder / "src")], check=True, timeout=300)
         subprocess.run([python, "-m", "venv", "--without-pip", folder / "image"], check=True, timeout=60)
-        (path,) = (folder / "dist").glob("*.whl")
-        install = ["--python", str(folder / "image/bin/python"), "install", "--quiet", str(path)]
-        subprocess.run([*pip, *install], check=True, timeout=600)
+        pip = [sys.executable, "-m", "pip", "--python", str(folder / "image/bin/python")]
+        for step in (
+            ["wheel", "--no-cache-dir", "--wheel-dir", str(folder / "dist"), str(folder / "src")],
+            ["install", "--no-cache-dir", "--no-index", "--find-links", str(folder / "dist"), "--compile", "loadtest"],
+        ):
+            assert f"pip {' '.join(step[:2])}" in DOCKERFILE
+            subprocess.run([*pip, *step], check=True, timeout=600, capture_output=True)
         for name in ("runs", "tmp"):
             (folder / name).mkdir()
             os.chown(folder / name, UID, UID)
