@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from loadtest.cli.file_flags import permissions
+from loadtest.cli.open_loop import DEFAULT_DURATION_S
 from loadtest.core.request.spec import JobSpec, Profile
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.compose import Wish, compose
@@ -51,8 +54,12 @@ def job_of(file: str | None, profile: Profile, given: Mapping[str, Any]) -> tupl
             raise SpecError([Problem(flag, "", rule, "leave one of them out") for flag in flags])
         return load_job(file, profile, **permissions(given))
     target = given["target"] or (given["endpoint_name"] and f"sagemaker:{given['endpoint_name']}")
-    if not flags and target is None:
+    if not flags and target is None and not given.get("rate"):
         advice = "give one, make one with `loadtest init`, or say --target and --stairs; `loadtest demo` needs nothing"
         raise SpecError([Problem("FILE", "", "there is no job", advice)])
-    request, spec = compose(wish_of(given, target), profile)
+    wish = wish_of(given, target)
+    if given.get("rate") and wish.stairs is None and wish.phases is None:
+        # Requests at a rate take the place of users; a request that has no traffic could have no threshold either.
+        wish = replace(wish, stairs=f"1x1/{ceil(given['duration'] or DEFAULT_DURATION_S)}s")
+    request, spec = compose(wish, profile)
     return JobFile(Path(), request, ScenarioOptions(target=target), ""), spec

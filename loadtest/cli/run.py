@@ -273,6 +273,8 @@ def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     unused = unused_members(spec.request, info.get("endpoint_name"))
     info["not_used"] = [asdict(each) for each in unused if each.member not in made_up]
     info["aws_would_refuse"] = [str(problem) for problem in aws_refusals(spec.request)]
+    if plan.arrivals is not None:
+        info["aws_would_refuse"].append("--rate: AWS knows users only; the job's own traffic was not sent")
     if spec.configurations and not made_up:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
     return info

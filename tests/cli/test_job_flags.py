@@ -36,6 +36,16 @@ def test_a_job_of_flags_runs_and_is_kept_as_a_request(execute, tmp_path):
     assert loadtest.parse(str(out / "job.json")).stop.latency is not None
 
 
+def test_a_rate_needs_no_users(execute, tmp_path):
+    out = tmp_path / "out"
+    flags = ("--rate", "50/s", "--duration", "1.5s", "--p95", "500ms", "--window", "250ms")
+    done = execute("run", "--target", "mock:servers=4,service_ms=10", *flags, "--output-dir", out, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "summary.json").read_text())["workload"]["kind"] == "open"
+    assert loadtest.parse(str(out / "job.json")).stop.latency is not None
+    assert "AWS knows users only" in json.loads((out / "config.json").read_text())["info"]["aws_would_refuse"][-1]
+
+
 def test_every_problem_of_flags_at_once(invoke):
     result = invoke("run", "--stairs", "2x/10m", "--p95", "200", "--job-name", "a b")
     assert result.exit_code == 2
