@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docs_cli import cli_page
 
 import loadtest.errors as errors
+from loadtest.cli import VERBS
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.outcome import Kind
 
@@ -114,6 +116,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor == "" or anchor in slugs, f"{target}#{anchor}"
 
 
+def test_the_page_of_the_command_line_has_every_verb_and_flag() -> None:
+    page = cli_page()
+    assert re.findall(r"^## `loadtest (.*)`$", page, re.M) == list(VERBS)
+    run = page.partition("## `loadtest run`")[2].partition("\n## ")[0]
+    for flag in ("--stairs TEXT", "--window DURATION", "--gate", "--spawn [smooth\\|per-minute]"):
+        assert f"`{flag}`" in run
+    assert "[default: 1s]" in run
+    assert "UNSET" not in page
+    assert "\b" not in page
+
+
 def test_every_page_is_in_the_navigation_and_every_entry_is_a_page() -> None:
     def pages(entry: object) -> list[str]:
         if isinstance(entry, str):
@@ -147,6 +160,6 @@ def test_the_site_is_built_and_a_broken_link_is_an_error(planted: str, tmp_path:
     if not planted:
         cli = (tmp_path / "site/cli.html").read_text()
         assert "--stairs" in cli
-        assert "doctor" in cli
+        assert "loadtest doctor" in cli
         fields = (tmp_path / "site/fields.html").read_text()
         assert "StoppingConditions.ModelLatencyThresholds" in fields

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs_cli import cli_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -36,6 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, source in TAKEN.items():
         files.append(File.generated(config, name, content=(ROOT / source).read_text(encoding="utf-8")))
     files.append(File.generated(config, "fields.md", content=FIELDS_HEAD + "\n".join(_rows()) + "\n"))
+    files.append(File.generated(config, "cli.md", content=cli_page()))
     return files
 
 
