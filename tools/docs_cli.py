@@ -21,7 +21,7 @@ completion for shells, [Troubleshooting](troubleshooting.md#exit-codes) the exit
 
 def cli_page() -> str:
     """Markdown: a section for each verb, in the order of `loadtest --help`."""
-    top = click.Context(main, info_name="loadtest", color=False)
+    top = click.Context(main, info_name="loadtest", color=False, **main.context_settings)
     return "\n".join([HEAD, *(line for name in VERBS for line in _section(name, top))])
 
 
@@ -33,7 +33,8 @@ def _section(name: str, top: click.Context) -> Iterator[str]:
     yield f"## `loadtest {name}`\n"
     yield f"```text\n{usage}\n```\n"
     yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
-    records = [found for param in command.get_params(ctx) if (found := param.get_help_record(ctx)) is not None]
+    options = [param for param in command.get_params(ctx) if isinstance(param, click.Option)]
+    records = [found for param in options if (found := param.get_help_record(ctx)) is not None]
     yield "| flag | |\n|---|---|"
     yield from (f"| `{_cell(flags)}` | {_cell(text)} |" for flags, text in records)
     yield ""
