@@ -116,6 +116,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor == "" or anchor in slugs, f"{target}#{anchor}"
 
 
+def test_every_file_of_a_run_is_explained(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest", "run", "--target", "mock:service_ms=10", "--stairs", "1x1/1s"]
+    subprocess.run([*command, "--output-dir", tmp_path / "run"], check=True, capture_output=True, timeout=90)
+    explained = set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs/files.md").read_text(), re.M))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == explained
+
+
 def test_the_page_of_the_command_line_has_every_verb_and_flag() -> None:
     page = cli_page()
     assert re.findall(r"^## `loadtest (.*)`$", page, re.M) == list(VERBS)

@@ -89,9 +89,9 @@ def test_away_from_the_checkout_it_says_its_version_and_that_all_is_well(install
 
 
 def test_away_from_the_checkout_the_demo_runs(installed: Path, tmp_path: Path) -> None:
-    text = _run(installed / "loadtest", "demo", "--quiet", "--output-dir", tmp_path / "out", cwd=tmp_path)
-    assert "FLAT" in text
+    _run(installed / "loadtest", "demo", "--quiet", "--output-dir", tmp_path / "out", cwd=tmp_path)
     summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["reason"] in ("FLAT", "CURVE_END")  # a machine that others load may not get to the knee
     assert summary["totals"]["ok"] > 100
 
 

@@ -134,8 +134,9 @@ def test_the_demo_shows_its_job(invoke):
 
 
 @pytest.mark.slow
-def test_the_demo_finds_the_knee(execute, tmp_path):
+def test_the_demo_runs(execute, tmp_path):
     done = execute("demo", "--output-dir", tmp_path / "out", "--quiet")
     assert done.returncode == 0, done.stderr
-    assert "FLAT" in done.stdout
+    # Where it levels out is found in virtual time (test_scenarios): a machine that others load may not get there.
+    assert json.loads((tmp_path / "out/summary.json").read_text())["reason"] in ("FLAT", "CURVE_END")
     assert "loadtest init" in done.stdout
