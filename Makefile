@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow test-moto test-sdk lint bench clean
+.PHONY: install demo test test-slow test-moto test-sdk test-lowest lint docs bench release-check clean
 
 install: $(VENV)/.installed
 
@@ -39,10 +39,34 @@ test-sdk: install
 	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python LOADTEST_SDK3_PYTHON=$(CURDIR)/.cache/sdk3/bin/python \
 		$(BIN)/python -m pytest -m slow tests/emulator/sdk
 
+# With the oldest versions of the core and the emulator that pyproject.toml allows, as uv resolves them; the AWS CLI and the
+# SDKs want newer ones, so their tests are left out. LOWEST_PYTHON: one that those versions have wheels for.
+LOWEST_PYTHON ?= python3.11
+test-lowest:
+	test -x .cache/lowest/bin/python || $(LOWEST_PYTHON) -m venv .cache/lowest
+	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.cache/lowest/bin/uv pip install --quiet --python .cache/lowest/bin/python --resolution lowest-direct \
+		--editable '.[emulator]' 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120'
+	.cache/lowest/bin/python -m pytest -m "not slow" -n 4 --dist worksteal
+
+# All of a release but the upload, which is: twine upload dist/*
+release-check: install
+	$(BIN)/python tools/release.py
+	$(MAKE) lint test docs test-slow test-lowest
+	test -x .cache/release/bin/python || $(PYTHON) -m venv .cache/release
+	.cache/release/bin/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist
+	.cache/release/bin/python -m build
+	.cache/release/bin/python -m twine check --strict dist/*
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Into .cache/site; a broken link or anchor, or a page that the navigation does not know, is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: install
 	$(BIN)/python -m benchmarks

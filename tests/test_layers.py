@@ -68,11 +68,16 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
+    "doctor": (
+        {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
+        {"botocore"},
+    ),
+    "locustfile": ({"errors", "jobfile", "payload", "targets", *CORE}, {"gevent", "locust"}),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
-            *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine", "engine.parent", "export", "jobfile", "mock", "report", "targets", "web", *CORE),
+            *("errors", "loopback", "signals", "version", "api", "calibration", "doctor", "emulator", "engine"),
+            *("engine.cluster", "engine.parent", "export", "jobfile", "mock", "report", "targets", "web", *CORE),
         },
         {"click", "rich"},
     ),
@@ -86,7 +91,7 @@ PATCHED_NAMES = (
     "generator.timer",
 )
 PATCHED = {f"loadtest.engine.{name}" for name in PATCHED_NAMES}
-LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py"}
+LOCUST = {"engine/cluster/runners.py", "engine/generator/swarm.py", "locustfile.py"}
 # Inside a room, some packages are for these modules alone.
 ONLY_IN: Mapping[str, set[str]] = {
     "locust": LOCUST,
@@ -227,6 +232,8 @@ def test_imports_point_downward(path: Path) -> None:
         ("web/live.py", "from loadtest.engine.parent import spawn"),
         ("api.py", "import click"),
         ("testing.py", "import boto3"),
+        ("locustfile.py", "from loadtest.engine import sim"),
+        ("doctor/aws.py", "import boto3"),
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),
@@ -330,7 +337,7 @@ def test_a_folder_says_what_lives_there_and_what_may_not(path: Path) -> None:
     assert len(text.splitlines()) >= 2, "what lives here, and what does not"
 
 
-def test_only_two_modules_import_locust_and_only_the_child_patches() -> None:
+def test_only_three_modules_import_locust_and_only_the_child_patches() -> None:
     importers = {
         _name(p) for p in FILES for module, _, _ in _imports(p.read_text()) if module.split(".")[0] == "locust"
     }

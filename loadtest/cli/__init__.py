@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from loadtest.cli.output import Forgiving, forgiving_output
 from loadtest.errors import EngineError, LoadtestError
@@ -33,6 +34,8 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
+        "demo": Verb("loadtest.cli.demo", "Load a mock endpoint for half a minute, to see what comes of it."),
+        "init": Verb("loadtest.cli.init", "Write a commented job file, from answers or flags."),
         "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
         "report": Verb("loadtest.cli.report", "Show a run folder's result again, and complete an unfinished one."),
         "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),
@@ -40,6 +43,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "mock": Verb("loadtest.cli.mock", "Serve a mock SageMaker endpoint."),
         "serve": Verb("loadtest.cli.serve", "Serve the Inference Recommender API on this machine."),
         "worker": Verb("loadtest.cli.worker", "Join a run as one of its load generators."),
+        "doctor": Verb("loadtest.cli.doctor", "Look at this machine and say what a run would suffer from."),
         "calibrate": Verb("loadtest.cli.calibrate", "Measure how much load this machine can generate."),
     }
 )
@@ -72,6 +76,13 @@ class VerbGroup(click.Group):
         # click's own version imports every command for its help text.
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.summary) for name, verb in self._verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click's own version imports every command for its help text, at each press of the key.
+        verbs = [CompletionItem(name, help=verb.summary) for name, verb in self._verbs.items()]
+        return [verb for verb in verbs if verb.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def invoke(self, ctx: click.Context) -> Any:
         with forgiving_output() as (out, _):

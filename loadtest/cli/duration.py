@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
-__all__ = ["DURATION", "DURATION_OR_NONE"]
+from loadtest.jobfile.duration import seconds_of
 
-_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+__all__ = ["DURATION", "DURATION_OR_NONE"]
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5 only
@@ -24,14 +22,11 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic since cli
         if isinstance(value, (int, float)):
             return float(value)
         text = str(value).strip().lower()
-        parts = _PART.findall(text)
-        if parts and "".join(number + unit for number, unit in parts) == text:
-            seconds = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
-        else:
-            try:
-                seconds = float(text)
-            except ValueError:
-                seconds = -1.0
+        exact = seconds_of(text)
+        try:
+            seconds = float(text if exact is None else exact)
+        except ValueError:
+            seconds = -1.0
         if not 0 <= seconds < float("inf") or (seconds == 0 and not self._zero):
             self.fail(f"{value!r} is not a duration; write 90s, 500ms, 1h30m or seconds", param, ctx)
         return seconds

@@ -21,7 +21,8 @@ from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
-from loadtest.cli.file_flags import file_flags, permissions
+from loadtest.cli.file_flags import file_flags
+from loadtest.cli.job_flags import job_flags, job_of
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.target_flags import target_flags, target_options
@@ -29,6 +30,7 @@ from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
+from loadtest.core.request.placeholder import aws_refusals, placeholders
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
@@ -55,7 +57,8 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 
 
 @click.command(name="run")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
+@job_flags
 @click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
 @click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
 @click.option(
@@ -88,9 +91,12 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @worker_flags
 @export_flags
 @target_flags
-def command(file: str, profile: str, **given: Any) -> None:
-    """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
-    job = api.read_job(file, profile=cast(Profile, profile), **permissions(given))
+def command(file: str | None, profile: str, **given: Any) -> None:
+    """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario.
+
+    Without a FILE, --target and --stairs or --phases make the job, which is kept in the run folder as job.json.
+    """
+    job = job_of(file, cast(Profile, profile), given)
     raise SystemExit(_run_plan(_plan(job, given), job, given))
 
 
@@ -257,8 +263,13 @@ def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     info: dict[str, Any] = {"target": plan.target.ref, "payload": plan.payload.path or "one small JSON document"}
     if plan.target.scheme in ("sagemaker", "boto3"):
         info["endpoint_name"] = plan.target.rest
-    info["not_used"] = [asdict(each) for each in unused_members(spec.request, info.get("endpoint_name"))]
-    if spec.configurations:
+    made_up = placeholders(spec.request)
+    unused = unused_members(spec.request, info.get("endpoint_name"))
+    info["not_used"] = [asdict(each) for each in unused if each.member not in made_up]
+    info["aws_would_refuse"] = [str(problem) for problem in aws_refusals(spec.request)]
+    if plan.arrivals is not None:
+        info["aws_would_refuse"].append("--rate: AWS knows users only; the job's own traffic was not sent")
+    if spec.configurations and not made_up:
         info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
     return info
 

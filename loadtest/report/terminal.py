@@ -235,7 +235,7 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
         limited = ", the load generator set the pace" if trust.client_limited else ""
         yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
     for reason in trust.reasons:
-        yield _indented(Text.assemble(("- ", "yellow"), f"{reason.text}; {reason.advice}"))
+        yield _indented(Text.assemble(("- ", "yellow"), f"{reason.code}: {reason.text}; {reason.advice}"))
 
 
 def _warnings(result: RunResult) -> Iterator[RenderableType]:

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,8 @@ def test_a_database_that_is_none_of_ours_is_said_in_words(tmp_path: Path, damage
     if damage == "folder":
         path.mkdir()
     elif damage == "older":
-        sqlite3.connect(path).execute("CREATE TABLE jobs (seq INTEGER PRIMARY KEY, name TEXT, created_ms, status)")
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE jobs (seq INTEGER PRIMARY KEY, name TEXT, created_ms, status)")
     else:
         with recommender(state=tmp_path) as server:
             connect(server.url).create_inference_recommendations_job(**small_job("one"))

@@ -139,7 +139,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], str]] = {
     "folder with content": ([entry("a/", b"x")], "a/: is a folder with content"),
     "too large": ([entry("a", bytes(MAX_BODY_BYTES + 1))], "a: has 6,291,457 bytes"),
     "wrong checksum": ([b"x" + entry("a", b"x")[1:]], "damaged one (bad checksum)"),
-    "negative size": ([entry("a", size=b"\xff" * 12)], "a size in a header is negative"),
+    "negative size": ([entry("a", size=b"\xff" * 12)], "damaged"),  # newer versions of tarfile say so themselves
     "size that is none": ([entry("a", size=b"9" * 12)], "damaged one (invalid header)"),
     "endless size": ([entry("a", size=b"\x80" + b"\x7f" * 11)], "the archive is truncated"),
     "endless pax size": ([entry("h", pax(size="9" * 18), b"x"), entry("a")], "the archive is truncated"),

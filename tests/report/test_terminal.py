@@ -101,7 +101,7 @@ def test_what_makes_it_doubtful_is_said_with_advice(
     assert in_order(
         shown(result, width),
         "Trust: INVALID, the load generator set the pace",
-        "- the generator used 97 % of its core in 12 of 30 windows; use more workers or a larger machine",
+        "- cpu: the generator used 97 % of its core in 12 of 30 windows; use more workers or a larger machine",
         "Warning: the disk is full",
         "Warning: over the job's own limit of tests, run nowhere: ml.c5.large, ml.m5.large",
     )

@@ -13,12 +13,18 @@ No clock, no I/O. Values are microseconds.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
+
+with warnings.catch_warnings():
+    # From Python 3.14 on hdrh's structures want a `_layout_`, which hdrhistogram 0.10.8 does not give them: who makes
+    # warnings errors could not import us.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from hdrh.histogram import HdrHistogram
 
 __all__ = ["HIGHEST_US", "LOWEST_US", "Histogram"]
 

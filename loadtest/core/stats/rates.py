@@ -26,6 +26,7 @@ __all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+Z_975 = 1.959963984540054
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
 ENOUGH_WINDOWS = 3
@@ -181,8 +182,7 @@ def rate_interval(windows: Sequence[Window]) -> tuple[float, float] | None:
     """95 % interval of the mean throughput of a level's windows, successes a second; None: fewer than two windows."""
     if len(windows) < 2:
         return None
-    ok, length_s = np.array([w.ok for w in windows]), np.array([w.length_s for w in windows])
-    per_s, error_per_s, freedom = mean_rate(ok, length_s)
+    per_s, error_per_s, freedom = mean_rate([w.ok for w in windows], [w.length_s for w in windows])
     margin = student(Z_975, freedom) * error_per_s
     return max(0.0, per_s - margin), per_s + margin
 

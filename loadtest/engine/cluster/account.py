@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtest.core.measure.window import Window
-from loadtest.core.traffic.plan import Plan
+from loadtest.core.traffic.plan import SCHEMES, Plan
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.window_check import WindowBounds
-from loadtest.targets.reference import SCHEMES, split_ref
 
 __all__ = ["Account"]
 
@@ -30,7 +29,7 @@ class Account:
         self._users = most_users(plan)
         self._numbers = (2 * self._users + 1) * plan.workers  # of users that took over from a lost worker too
         # A plug-in may be on a clock of its own, a simulated one, say. Ours are on this machine's.
-        self._real_time = split_ref(plan.target.ref)[0] in SCHEMES
+        self._real_time = plan.target.scheme in SCHEMES
         self._index = -1
         self._end_s = 0.0
         self._busy_s = 0.0
