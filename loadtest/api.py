@@ -1,4 +1,4 @@
-"""The verbs for programs that embed `loadtest`: parse, plan, start, run, simulate.
+"""The verbs for programs that embed `loadtest`: parse, plan, start, run, simulate, load.
 
     import loadtest
     run = loadtest.start(job, target="sagemaker:my-endpoint", on_window=print)
@@ -27,8 +27,9 @@ from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.report.recovery import read_run
 
-__all__ = ["Job", "Run", "parse", "plan", "run", "simulate", "start"]
+__all__ = ["Job", "Run", "load", "parse", "plan", "run", "simulate", "start"]
 
 Job = Mapping[str, Any] | JobSpec | str | os.PathLike[str]
 
@@ -134,6 +135,15 @@ def simulate(
     spec, _ = _read(job, profile, _allowed(choices), choices.get("payload_root", ""))
     labels = {"job": dict(spec.request), "label": spec.name}
     return sim.simulate(plan(job, profile=profile, **choices), on_window=on_window, **labels)
+
+
+def load(folder: str | os.PathLike[str]) -> RunResult:
+    """The result in a run folder, as `run` returned it; its files are described in docs/schema/.
+
+    A folder NAME.partial, whose writer died, gives what it got to write, with the reason ENGINE_LOST. Raises SpecError
+    if the folder is none of ours, or of another schema version.
+    """
+    return read_run(folder)
 
 
 def _allowed(choices: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
     ),
     "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "report", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
