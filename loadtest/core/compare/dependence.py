@@ -1,0 +1,132 @@
+"""How much less the windows of a run say than as many independent requests.
+
+Two things make it less, and both are measured. Requests of the same moment resemble each other, so that a window's
+count varies by more than that of independent requests: the dispersion, V n / (n p (1 - p)) of a share p, V n / count
+of a rate. And windows resemble their neighbours: for a stationary series whose n windows have the variance V each, the
+mean's variance is V G / n, where the growth G is
+
+    G(b) = variance of the sums of b consecutive windows / (b V)
+
+for a b that is long against the memory of the series: 1 if windows are independent, above it if slow ones come in
+runs, waves or drifts. The rule for b, the same for every metric: blocks are doubled, 1, 2, 4, ... windows, as long as
+levels still have two of them, and a longer block is believed where its G is above the last believed one by more
+than chance explains (a chi-squared at 95 %, with the blocks' degrees of freedom). If the longest blocks still grow, the
+memory is longer than half a level, and G is extrapolated by one more doubling.
+
+Levels are put on one scale by their own V and pooled over all runs of a comparison: one level has too few long
+blocks, and one run may have been spared the pauses that the endpoint has. G comes with its degrees of freedom, those of
+the blocks believed: a long memory is known from a few blocks only, and the intervals made of it are as wide as that is
+worth.
+
+Sources: Law, "Simulation Modeling and Analysis", batch means; Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989), the
+doubling of blocks and its plateau; Kish (1965), design effect. No clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Dependence", "Series", "dependence_of"]
+
+Z_95 = 1.6448536269514722
+LEAST_FREEDOM = 3  # below it a ratio of variances says nothing
+STILL = 1.2  # times the G of blocks half as long: no plateau yet
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Counts of a level, window by window.
+
+    residuals: what each window has over its part of the level's count, in requests; they add up to 0.
+    expected: variance of the level's count, were its requests independent.
+    """
+
+    residuals: Floats
+    expected: float
+
+    @classmethod
+    def of(cls, part: Floats, whole: Floats, *, share: bool = False) -> Series:
+        """part: counts. whole: what they are in proportion to: seconds, or requests that the part is a share of."""
+        total, size = float(part.sum()), float(whole.sum())
+        ratio = total / size if size else 0.0
+        return cls(part - whole * ratio, total * (1 - ratio) if share else total)
+
+    @property
+    def variance(self) -> float:
+        """Of the level's count, were its windows independent; 0 on fewer than two."""
+        count = len(self.residuals)
+        return float((self.residuals**2).sum()) * count / (count - 1) if count > 1 else 0.0
+
+    @property
+    def dispersion(self) -> float:
+        """`variance` over `expected`; 1 where nothing varies."""
+        return self.variance / self.expected if self.expected > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
+
+    block: windows, b.
+    """
+
+    dispersion: float
+    growth: float
+    freedom: float
+    block: int
+
+    def effect(self, series: Series) -> float:
+        """How many times the variance of the level's count is that of independent requests."""
+        return max(series.dispersion, self.dispersion) * self.growth
+
+
+def dependence_of(levels: Sequence[Series]) -> Dependence:
+    """levels: of every run."""
+    expected = sum(level.expected for level in levels)
+    dispersion = sum(level.variance for level in levels) / expected if expected > 0 else 1.0
+    scaled = [
+        level.residuals / math.sqrt(level.variance / len(level.residuals)) for level in levels if level.variance > 0
+    ]
+    growth, freedom, block = _growth(scaled) if scaled else (1.0, math.inf, 1)
+    return Dependence(dispersion, growth, freedom, block)
+
+
+def _growth(scaled: Sequence[Floats]) -> tuple[float, float, int]:
+    """(G, degrees of freedom, b) of series whose windows have the variance 1."""
+    believed, freedom, chosen = 1.0, float(sum(len(part) - 1 for part in scaled)), 1
+    block, before, last = 2, 1.0, 1.0
+    while (found := _blocks(scaled, block)) is not None:
+        if found[0] > believed * _by_chance(found[1]):
+            believed, freedom, chosen = *found, block
+        before, last = last, found[0]
+        block *= 2
+    if chosen == block // 2 > 1 and last > STILL * before:
+        believed *= last / before
+    return believed, freedom, chosen
+
+
+def _blocks(series: Sequence[Floats], block: int) -> tuple[float, float] | None:
+    """(G, degrees of freedom); None: too few levels have two blocks."""
+    total, freedom = 0.0, 0
+    for part in series:
+        count = len(part) // block
+        if count < 2:
+            continue
+        # The windows left over are at the beginning, which still feels the level before.
+        sums = part[len(part) - count * block :].reshape(count, block).sum(axis=1)
+        total += float(((sums - sums.mean()) ** 2).sum()) / block
+        freedom += count - 1
+    return (total / freedom, float(freedom)) if freedom >= LEAST_FREEDOM else None
+
+
+def _by_chance(freedom: float) -> float:
+    """95 % quantile of chi-squared over its degrees of freedom (Wilson and Hilferty)."""
+    part = 2 / (9 * freedom)
+    return float((1 - part + Z_95 * math.sqrt(part)) ** 3)

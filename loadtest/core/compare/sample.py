@@ -1,0 +1,139 @@
+"""What a comparison takes of a run: each level's windows as series of counts. No clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.core.compare.dependence import Series
+from loadtest.core.measure.counters import counts_over, merged
+from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.window import Window
+from loadtest.core.result.result import RunResult
+from loadtest.core.stats.rates import LevelRate, level_rates
+from loadtest.core.traffic.curve import Level
+
+__all__ = ["LATENCIES", "LevelSample", "RunSample", "sample_of"]
+
+# Metric of a latency -> (the latency, the percentile). "judged": as a threshold is compared, from the intended time on
+# where there is one.
+LATENCIES: Mapping[str, tuple[str, float]] = {
+    "p50": ("judged", 0.50),
+    "p95": ("judged", 0.95),
+    "p99": ("judged", 0.99),
+    "ttfb p50": ("ttfb", 0.50),
+    "ttfb p95": ("ttfb", 0.95),
+}
+ENOUGH_WINDOWS = 3
+BEYOND = 5  # requests beyond a percentile, below which there is nothing to compare
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSample:
+    """One level of one run; arrays have a value for each window. The level's first window is left out if it has more
+    than three: users that have just started have completed nothing yet.
+
+    ok, failed, length_s: successes; failures and requests of an open workload that were dropped; seconds.
+    histograms: of the latencies "judged" and "ttfb". counted, above: by metric of LATENCIES, the values of each window,
+    and those above the level's own percentile.
+    """
+
+    level: Level
+    ok: Floats
+    failed: Floats
+    length_s: Floats
+    histograms: Mapping[str, Histogram]
+    counted: Mapping[str, Floats]
+    above: Mapping[str, Floats]
+
+    @property
+    def rate_per_s(self) -> float:
+        return float(self.ok.sum() / self.length_s.sum())
+
+    def series(self, metric: str) -> Series:
+        """The metric's counts window by window, against those of a level in which nothing changes."""
+        if metric == "throughput":
+            return Series.of(self.ok, self.length_s)
+        part, whole = (
+            (self.failed, self.ok + self.failed)
+            if metric == "error share"
+            else (self.above[metric], self.counted[metric])
+        )
+        return Series.of(part, whole, share=True)
+
+    def has(self, metric: str) -> bool:
+        """There is enough of it to compare."""
+        if metric == "throughput":
+            return bool(self.ok.sum() > 0)
+        if metric == "error share":
+            return bool((self.ok + self.failed).sum() > 0)
+        if metric not in self.counted:
+            return False
+        return float(self.counted[metric].sum()) * (1 - LATENCIES[metric][1]) >= BEYOND
+
+
+@dataclass(frozen=True, slots=True)
+class RunSample:
+    """levels: by index, those with at least three windows and a request. rates: as the plateau is looked for in them.
+
+    over: by level, each window's requests over the latency threshold; {} without one.
+    """
+
+    result: RunResult
+    levels: Mapping[int, LevelSample]
+    rates: tuple[LevelRate, ...]
+    over: Mapping[int, Floats]
+
+    @property
+    def streamed(self) -> bool:
+        return any(level.has("ttfb p50") for level in self.levels.values())
+
+
+def sample_of(result: RunResult) -> RunSample:
+    """Of a run that is over; windows of its draining are left out."""
+    stopped_s = float("inf") if result.stopped_at_s is None else result.stopped_at_s
+    traffic = [w for w in result.windows if w.users and w.level is not None and w.start_s < stopped_s]
+    levels, over = {}, {}
+    for plan in plan_levels(result.plan):
+        index = plan.index
+        windows = [window for window in traffic if window.level == index]
+        windows = windows[1:] if len(windows) > ENOUGH_WINDOWS else windows
+        if len(windows) < ENOUGH_WINDOWS or not any(window.completed for window in windows):
+            continue
+        levels[index] = _level(plan, windows)
+        if result.plan.stop.latency is not None:
+            over[index] = np.array([window.counts.over for window in windows], np.float64)
+    return RunSample(result, levels, level_rates(result.plan, traffic), over)
+
+
+def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
+    payloads = {
+        "judged": [window.latencies.judged.encoded for window in windows],
+        "ttfb": [window.latencies.ttfb.encoded for window in windows],
+    }
+    histograms = {kind: merged(encoded) for kind, encoded in payloads.items()}
+    counted, above = {}, {}
+    for kind, encoded in payloads.items():
+        metrics = {name: share for name, (of, share) in LATENCIES.items() if of == kind}
+        limits = histograms[kind].percentiles_us(list(metrics.values()))
+        known = [limit for limit in limits if limit is not None]
+        if not known:
+            continue
+        found = counts_over(encoded, [0, *known]).astype(np.float64)  # all are above 0
+        for column, name in enumerate(metrics, 1):
+            counted[name], above[name] = found[:, 0], found[:, column]
+    return LevelSample(
+        level=plan,
+        ok=np.array([window.ok for window in windows], np.float64),
+        failed=np.array([window.failed + window.sends.dropped for window in windows], np.float64),
+        length_s=np.array([window.length_s for window in windows], np.float64),
+        histograms=histograms,
+        counted=counted,
+        above=above,
+    )
