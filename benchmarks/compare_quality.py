@@ -71,7 +71,7 @@ def wander(rng: np.random.Generator, memory_s: float, trend: float = 0.0) -> lis
 PACES: dict[str, Pace] = {
     "steady": steady,
     "bursts": bursts,
-    "drift": partial(wander, memory_s=10.0, trend=0.05),
+    "drift": partial(wander, memory_s=3.0, trend=0.05),
     "wander": partial(wander, memory_s=60.0),
 }
 

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "loadtest"
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
 # draws the same table.
 CORE = {"core", "core.request", "core.traffic", "core.measure", "core.stats", "core.judge", "core.result"}
+COMPARED = {"core.compare"}
 NUMBERS = {"numpy", "hdrh"}
 SOCKETS = {"gevent", "greenlet"}
 AWS = {"boto3", "botocore"}
@@ -32,6 +33,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.stats": ({"core", "core.request", "core.traffic", "core.measure"}, NUMBERS),
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
+    "core.compare": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
     "endpoint": ({"errors"}, set()),
     "targets": ({"errors", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
@@ -58,13 +60,13 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "wire", *CORE},
         {"moto", "waitress", "regex", "werkzeug", "urllib3", *AWS},
     ),
-    "report": ({"errors", "version", *CORE}, {"rich", *NUMBERS}),
+    "report": ({"errors", "version", *CORE, *COMPARED}, {"rich", *NUMBERS}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", *CORE}, set()),
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE),
+            *("engine.parent", "jobfile", "mock", "payload", "report", "targets", *CORE, *COMPARED),
         },
         {"click", "rich"},
     ),
@@ -186,6 +188,8 @@ def test_imports_point_downward(path: Path) -> None:
         ("endpoint/latency.py", "import boto3, gevent"),
         ("endpoint/latency.py", "import time"),
         ("endpoint/settings.py", "from loadtest.targets.base import Target"),
+        ("core/compare/comparison.py", "import time"),
+        ("core/result/result.py", "from loadtest.core.compare.comparison import compare"),
         ("wire/http1.py", "import socket"),
         ("wire/http1.py", "from loadtest.core.measure.outcome import Kind"),
         ("targets/null.py", "import boto3"),

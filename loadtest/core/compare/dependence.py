@@ -13,10 +13,11 @@ levels still have two of them, and a longer block is believed where its G is abo
 than chance explains (a chi-squared at 95 %, with the blocks' degrees of freedom). If the longest blocks still grow, the
 memory is longer than half a level, and G is extrapolated by one more doubling.
 
-Levels are put on one scale by their own V and pooled over all runs of a comparison: one level has too few long
-blocks, and one run may have been spared the pauses that the endpoint has. G comes with its degrees of freedom, those of
-the blocks believed: a long memory is known from a few blocks only, and the intervals made of it are as wide as that is
-worth.
+Levels are put on one scale by what independence would give, and pooled over all runs of a comparison: one level has too
+few long blocks, and one run may have been spared the pauses that the endpoint has. A variance that a few pauses make is
+known from a few events, however many windows there are; its degrees of freedom follow from the fourth moment of the
+k blocks' sums y, f = 2 (sum y^2)^2 / (sum y^4 - (sum y^2)^2 / k), which is k for normal ones and 2 for a single pause.
+The intervals made of it are as wide as that is worth (Student's t).
 
 Sources: Law, "Simulation Modeling and Analysis", batch means; Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989), the
 doubling of blocks and its plateau; Kish (1965), design effect. No clock, no I/O.
@@ -27,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ from numpy.typing import NDArray
 __all__ = ["Dependence", "Series", "dependence_of"]
 
 Z_95 = 1.6448536269514722
-LEAST_FREEDOM = 3  # below it a ratio of variances says nothing
+LEAST_BLOCKS = 3  # fewer say nothing about a variance
 STILL = 1.2  # times the G of blocks half as long: no plateau yet
 
 Floats = NDArray[np.float64]
@@ -89,44 +91,57 @@ class Dependence:
 
 def dependence_of(levels: Sequence[Series]) -> Dependence:
     """levels: of every run."""
-    expected = sum(level.expected for level in levels)
-    dispersion = sum(level.variance for level in levels) / expected if expected > 0 else 1.0
     scaled = [
-        level.residuals / math.sqrt(level.variance / len(level.residuals)) for level in levels if level.variance > 0
+        level.residuals / math.sqrt(level.expected / len(level.residuals))
+        for level in levels
+        if level.expected > 0 and level.variance > 0
     ]
-    growth, freedom, block = _growth(scaled) if scaled else (1.0, math.inf, 1)
-    return Dependence(dispersion, growth, freedom, block)
-
-
-def _growth(scaled: Sequence[Floats]) -> tuple[float, float, int]:
-    """(G, degrees of freedom, b) of series whose windows have the variance 1."""
-    believed, freedom, chosen = 1.0, float(sum(len(part) - 1 for part in scaled)), 1
-    block, before, last = 2, 1.0, 1.0
+    windows = _blocks(scaled, 1)
+    if windows is None:
+        return Dependence(1.0, 1.0, math.inf, 1)  # nothing varies
+    believed, chosen, block = windows, 1, 2
+    factors = [windows.variance, windows.variance]
     while (found := _blocks(scaled, block)) is not None:
-        if found[0] > believed * _by_chance(found[1]):
-            believed, freedom, chosen = *found, block
-        before, last = last, found[0]
+        if found.variance > believed.variance * _by_chance(found.blocks):
+            believed, chosen = found, block
+        factors = [factors[1], found.variance]
         block *= 2
-    if chosen == block // 2 > 1 and last > STILL * before:
-        believed *= last / before
-    return believed, freedom, chosen
+    growth = believed.variance / windows.variance
+    if chosen == block // 2 > 1 and factors[1] > STILL * factors[0]:
+        growth *= factors[1] / factors[0]
+    return Dependence(windows.variance, growth, believed.freedom, chosen)
 
 
-def _blocks(series: Sequence[Floats], block: int) -> tuple[float, float] | None:
-    """(G, degrees of freedom); None: too few levels have two blocks."""
-    total, freedom = 0.0, 0
+class _Blocks(NamedTuple):
+    """variance: of a block's sum over its length. blocks: how many there are, less one a level."""
+
+    variance: float
+    blocks: int
+    freedom: float
+
+
+def _blocks(series: Sequence[Floats], block: int) -> _Blocks | None:
+    """None: too few levels have two blocks of this length."""
+    parts = []
     for part in series:
         count = len(part) // block
-        if count < 2:
-            continue
-        # The windows left over are at the beginning, which still feels the level before.
-        sums = part[len(part) - count * block :].reshape(count, block).sum(axis=1)
-        total += float(((sums - sums.mean()) ** 2).sum()) / block
-        freedom += count - 1
-    return (total / freedom, float(freedom)) if freedom >= LEAST_FREEDOM else None
+        if count >= 2:
+            # The windows left over are at the beginning, which still feels the level before.
+            sums = part[len(part) - count * block :].reshape(count, block).sum(axis=1)
+            parts.append(sums - sums.mean())
+    if not parts:
+        return None
+    sums = np.concatenate(parts)
+    count = len(sums) - len(parts)
+    if count < LEAST_BLOCKS:
+        return None
+    square, fourth = float((sums**2).sum()), float((sums**4).sum())
+    excess = fourth - square * square / len(sums)
+    freedom = min(float(count), 2 * square * square / excess) if excess > 0 else float(count)
+    return _Blocks(square / count / block, count, freedom)
 
 
-def _by_chance(freedom: float) -> float:
+def _by_chance(freedom: int) -> float:
     """95 % quantile of chi-squared over its degrees of freedom (Wilson and Hilferty)."""
     part = 2 / (9 * freedom)
     return float((1 - part + Z_95 * math.sqrt(part)) ** 3)

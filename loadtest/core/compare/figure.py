@@ -56,7 +56,7 @@ def figure_of(metric: str, sample: LevelSample, dependence: Dependence, tail: fl
         return Figure(math.log(sample.rate_per_s), reach if reach < 1 else math.inf, reach)
     t = t_quantile(tail, dependence.freedom)
     if metric == "error share":
-        return _share(float(sample.failed.sum()), float((sample.ok + sample.failed).sum()), max(1.0, effect), t)
+        return _share(float(sample.failed.sum()), float(sample.completed.sum()), max(1.0, effect), t)
     kind, share = LATENCIES[metric]
     return _percentile(sample.histograms[kind], share, max(1.0, effect), t)
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.compare.dependence import Dependence, Series
+from loadtest.core.compare.dependence import Dependence
 from loadtest.core.compare.figure import Figure
 from loadtest.core.compare.quantile import t_quantile
 from loadtest.core.compare.sample import RunSample
@@ -45,9 +45,9 @@ def best_figure(run: RunSample, dependence: Dependence, tail: float, seed: int) 
     threshold = run.result.plan.stop.latency
     holds, drawn_holds = np.ones(len(levels), bool), np.ones((DRAWS, len(levels)), bool)
     if threshold is not None:
-        series = [Series.of(run.over[level.level.index], level.ok + level.failed, share=True) for level in levels]
-        completed = np.array([float((level.ok + level.failed).sum()) for level in levels])
-        shares = np.array([float(run.over[level.level.index].sum()) for level in levels]) / completed
+        series = [level.series("over the limit") for level in levels]
+        completed = np.array([float(level.completed.sum()) for level in levels])
+        shares = np.array([float(level.over.sum()) for level in levels]) / completed
         # Never surer than of independent requests, and of one more that is over.
         variances = [max(each.variance * dependence.growth, each.expected, 1.0) for each in series]
         spread = np.sqrt(np.array(variances)) / completed

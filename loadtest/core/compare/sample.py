@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.core.compare.dependence import Series
+from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.counters import counts_over, merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import plan_levels
@@ -29,6 +30,9 @@ LATENCIES: Mapping[str, tuple[str, float]] = {
     "ttfb p95": ("ttfb", 0.95),
 }
 ENOUGH_WINDOWS = 3
+SLACK_S = 1e-6  # window bounds are sums of floats
+# What ends a run because of what was measured.
+ON_WHAT_IT_SAW = (Reason.LATENCY, Reason.ERRORS, Reason.TARGET_DOWN, Reason.FLAT, Reason.MAX_INVOCATIONS)
 BEYOND = 5  # requests beyond a percentile, below which there is nothing to compare
 
 Floats = NDArray[np.float64]
@@ -39,7 +43,8 @@ class LevelSample:
     """One level of one run; arrays have a value for each window. The level's first window is left out if it has more
     than three: users that have just started have completed nothing yet.
 
-    ok, failed, length_s: successes; failures and requests of an open workload that were dropped; seconds.
+    ok, failed, over, length_s: successes; failures and requests of an open workload that were dropped; requests over
+    the latency threshold, failures included; seconds.
     histograms: of the latencies "judged" and "ttfb". counted, above: by metric of LATENCIES, the values of each window,
     and those above the level's own percentile.
     """
@@ -47,10 +52,15 @@ class LevelSample:
     level: Level
     ok: Floats
     failed: Floats
+    over: Floats
     length_s: Floats
     histograms: Mapping[str, Histogram]
     counted: Mapping[str, Floats]
     above: Mapping[str, Floats]
+
+    @property
+    def completed(self) -> Floats:
+        return self.ok + self.failed
 
     @property
     def rate_per_s(self) -> float:
@@ -60,19 +70,18 @@ class LevelSample:
         """The metric's counts window by window, against those of a level in which nothing changes."""
         if metric == "throughput":
             return Series.of(self.ok, self.length_s)
-        part, whole = (
-            (self.failed, self.ok + self.failed)
-            if metric == "error share"
-            else (self.above[metric], self.counted[metric])
-        )
+        if metric in ("error share", "over the limit"):
+            part, whole = self.failed if metric == "error share" else self.over, self.completed
+        else:
+            part, whole = self.above[metric], self.counted[metric]
         return Series.of(part, whole, share=True)
 
     def has(self, metric: str) -> bool:
         """There is enough of it to compare."""
         if metric == "throughput":
             return bool(self.ok.sum() > 0)
-        if metric == "error share":
-            return bool((self.ok + self.failed).sum() > 0)
+        if metric in ("error share", "over the limit"):
+            return bool(self.completed.sum() > 0)
         if metric not in self.counted:
             return False
         return float(self.counted[metric].sum()) * (1 - LATENCIES[metric][1]) >= BEYOND
@@ -80,15 +89,14 @@ class LevelSample:
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """levels: by index, those with at least three windows and a request. rates: as the plateau is looked for in them.
+    """levels: by index, those with at least three windows and a request. A level that the run ended in because of what
+    it saw there is none of them: it was left when it looked bad. rates: as the plateau is looked for in them.
 
-    over: by level, each window's requests over the latency threshold; {} without one.
     """
 
     result: RunResult
     levels: Mapping[int, LevelSample]
     rates: tuple[LevelRate, ...]
-    over: Mapping[int, Floats]
 
     @property
     def streamed(self) -> bool:
@@ -99,17 +107,18 @@ def sample_of(result: RunResult) -> RunSample:
     """Of a run that is over; windows of its draining are left out."""
     stopped_s = float("inf") if result.stopped_at_s is None else result.stopped_at_s
     traffic = [w for w in result.windows if w.users and w.level is not None and w.start_s < stopped_s]
-    levels, over = {}, {}
+    cut_short = result.reason in ON_WHAT_IT_SAW
+    levels = {}
     for plan in plan_levels(result.plan):
         index = plan.index
         windows = [window for window in traffic if window.level == index]
+        if cut_short and stopped_s < plan.end_s - SLACK_S:
+            continue
         windows = windows[1:] if len(windows) > ENOUGH_WINDOWS else windows
         if len(windows) < ENOUGH_WINDOWS or not any(window.completed for window in windows):
             continue
         levels[index] = _level(plan, windows)
-        if result.plan.stop.latency is not None:
-            over[index] = np.array([window.counts.over for window in windows], np.float64)
-    return RunSample(result, levels, level_rates(result.plan, traffic), over)
+    return RunSample(result, levels, level_rates(result.plan, traffic))
 
 
 def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
@@ -132,6 +141,7 @@ def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
         level=plan,
         ok=np.array([window.ok for window in windows], np.float64),
         failed=np.array([window.failed + window.sends.dropped for window in windows], np.float64),
+        over=np.array([window.counts.over for window in windows], np.float64),
         length_s=np.array([window.length_s for window in windows], np.float64),
         histograms=histograms,
         counted=counted,
