@@ -16,15 +16,17 @@ A row's answer, from the interval of its difference and the margin within which 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence, dependence_of
 from loadtest.core.compare.figure import Figure, figure_of, mean_of
+from loadtest.core.compare.limits import Held, held, side_held
 from loadtest.core.compare.peaks import best_figure, knee_figure
 from loadtest.core.compare.pooling import Difference, difference_of, pooled
 from loadtest.core.compare.sample import LATENCIES, LevelSample, RunSample, sample_of
+from loadtest.core.judge.decision import Reason
 from loadtest.core.result.result import RunResult
 
 __all__ = ["ALPHA", "MARGIN", "Comparison", "Row", "RowAnswer", "compare"]
@@ -35,6 +37,7 @@ ALPHA = 0.01
 MARGIN = 0.02
 MOST = 100.0  # as a logarithm: no ratio
 POINTS = 0.1  # of the margin: an error share is the same within 0.2 points where a rate is within 2 %
+FAILED = (Reason.ERRORS, Reason.TARGET_DOWN)
 HIGHER_IS_BETTER = ("throughput", "best rate", "knee")
 
 Side = Sequence[RunSample]
@@ -118,8 +121,8 @@ class _Pair:
         of_levels = [(key, metric) for key in self._levels for metric in self._metrics]
         alone = len(self._levels) < 2  # the only level is the whole run
         share = self._alpha if alone else self._alpha / 2
-        whole = [*self._metrics, "best rate", "knee"]
-        rows = self._whole_rows(share / 2 / len(whole))
+        whole = [*self._metrics, "best rate", "knee", "over the limit"]
+        rows = [*self._failures(), *self._whole_rows(share / 2 / len(whole))]
         if not alone:
             tail = share / 2 / len(of_levels)
             rows += [self._level_row(key, metric, tail) for key, metric in of_levels]
@@ -141,7 +144,43 @@ class _Pair:
             rows.append(self._row(metric, None, "", figures, tail))
         rows.append(self._peak_row("best rate", best_figure, tail))
         rows.append(self._peak_row("knee", knee_figure, tail))
-        return rows
+        return [*rows, *self._limit_rows(tail)]
+
+    def _failures(self) -> list[Row]:
+        """A run that failed is worse than one that did not, whatever its figures were until then."""
+        failed = [[run.result.reason in FAILED for run in side] for side in self._sides]
+        if not any(map(any, failed)):
+            return []
+        a, b = (sum(side) / len(side) for side in failed)
+        answer: RowAnswer = "worse" if (a, b) == (0, 1) else "better" if (a, b) == (1, 0) else "undecided"
+        why = f"{sum(failed[0])} of {len(failed[0])} runs failed, and {sum(failed[1])} of {len(failed[1])}"
+        return [Row("failed runs", None, "", "share", a, b, b - a, None, None, answer, why)]
+
+    def _limit_rows(self, tail: float) -> list[Row]:
+        """The threshold, at the first level where the sides part; () without the same one on both."""
+        thresholds = {run.result.plan.stop.latency for side in self._sides for run in side}
+        threshold = thresholds.pop()
+        levels = _matched(self._sides, begun=True)
+        if threshold is None or thresholds or not levels:
+            return []
+        allowed = round(1 - threshold.percentile, 9)
+        metric, of_all = "over the limit", [level for runs in levels.values() for side in runs for level in side]
+        dependence = dependence_of([level.series(metric) for level in of_all])
+        row = Row(
+            metric, None, "", "share", None, None, None, None, None, "undecided", "no level tells the sides apart"
+        )
+        every: set[Held] = set()
+        for runs in levels.values():
+            a, b = (side_held([held(each, allowed, dependence, tail / len(levels)) for each in side]) for side in runs)
+            every |= {a, b}
+            if {a, b} == {"held", "broken"}:
+                over_a, over_b = (sum(map(_over, side)) / len(side) for side in runs)
+                answer: RowAnswer = "worse" if b == "broken" else "better"
+                why = f"the threshold is {'held and then broken' if b == 'broken' else 'broken and then held'}"
+                plan = runs[0][0].level
+                why = f"{why} at {plan.users} users"
+                return [Row(metric, None, "", "share", over_a, over_b, over_b - over_a, None, None, answer, why)]
+        return [replace(row, answer="same", why="")] if every == {"held"} else [row]
 
     def _peak_row(
         self, metric: str, figure: Callable[[RunSample, Dependence, float, int], Figure | None], tail: float
@@ -150,10 +189,12 @@ class _Pair:
             [figure(run, self._dependence["throughput"], tail, 10 * number + place) for number, run in enumerate(side)]
             for place, side in enumerate(self._sides)
         ]
-        if any(each is None for side in found for each in side):
+        reached = {frozenset(run.levels) for side in self._sides for run in side}
+        if len(reached) > 1 or any(each is None for side in found for each in side):
             known = [[each for each in side if each is not None] for side in found]
             values = [_shown(metric, mean_of(side).value) if side else None for side in known]
-            why = "no rate held the condition in every run" if metric == "best rate" else "no knee in every run"
+            missing = "no rate held the condition in every run" if metric == "best rate" else "no knee in every run"
+            why = "the runs ended at different levels" if len(reached) > 1 else missing
             return Row(metric, None, "", _UNITS[metric], values[0], values[1], None, None, None, "undecided", why)
         return self._row(metric, None, "", [[each for each in side if each is not None] for side in found], tail)
 
@@ -220,20 +261,27 @@ def _answer(rows: Sequence[Row]) -> RowAnswer:
     return "same" if whole and all(row.answer == "same" for row in whole) else "undecided"
 
 
-def _matched(sides: Sequence[Side]) -> dict[object, tuple[tuple[LevelSample, ...], ...]]:
-    """Levels that every run has, by side and run: the same place in the same curve, else the same users."""
+def _over(level: LevelSample) -> float:
+    return float(level.over.sum() / level.completed.sum())
+
+
+def _matched(sides: Sequence[Side], *, begun: bool = False) -> dict[object, tuple[tuple[LevelSample, ...], ...]]:
+    """Levels that every run has, by side and run: the same place in the same curve, else the same users.
+
+    begun: also those that were cut short.
+    """
     curves = {run.result.plan.curve for side in sides for run in side}
-    by_run = [[_keyed(run, by_users=len(curves) > 1) for run in side] for side in sides]
+    by_run = [[_keyed(run.begun if begun else run.levels, by_users=len(curves) > 1) for run in side] for side in sides]
     first = by_run[0][0]
     common = [key for key in first if all(key in levels for side in by_run for levels in side)]
     return {key: tuple(tuple(levels[key] for levels in side) for side in by_run) for key in common}
 
 
-def _keyed(run: RunSample, *, by_users: bool) -> dict[object, LevelSample]:
+def _keyed(levels: Mapping[int, LevelSample], *, by_users: bool) -> dict[object, LevelSample]:
     if not by_users:
-        return dict(run.levels.items())
+        return dict(levels.items())
     found: dict[object, LevelSample] = {}
-    for level in run.levels.values():
+    for level in levels.values():
         users = (level.level.from_users, level.level.users)
         found[users, sum(key[0] == users for key in found)] = level  # type: ignore[index]
     return found

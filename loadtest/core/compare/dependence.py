@@ -10,8 +10,9 @@ mean's variance is V G / n, where the growth G is
 for a b that is long against the memory of the series: 1 if windows are independent, above it if slow ones come in
 runs, waves or drifts. The rule for b, the same for every metric: blocks are doubled, 1, 2, 4, ... windows, as long as
 levels still have two of them, and a longer block is believed where its G is above the last believed one by more
-than chance explains (a chi-squared at 95 %, with the blocks' degrees of freedom). If the longest blocks still grow, the
-memory is longer than half a level, and G is extrapolated by one more doubling.
+than chance explains (a chi-squared at 95 %, with the blocks' degrees of freedom). Of the block believed
+2 G(b) - G(b / 2) is taken, which is nearer to the limit. A memory longer than a fraction of a level stays hidden in the
+levels' own means: one run cannot tell it from a difference, repeats can.
 
 Levels are put on one scale by what independence would give, and pooled over all runs of a comparison: one level has too
 few long blocks, and one run may have been spared the pauses that the endpoint has. A variance that a few pauses make is
@@ -20,7 +21,8 @@ k blocks' sums y, f = 2 (sum y^2)^2 / (sum y^4 - (sum y^2)^2 / k), which is k fo
 The intervals made of it are as wide as that is worth (Student's t).
 
 Sources: Law, "Simulation Modeling and Analysis", batch means; Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989), the
-doubling of blocks and its plateau; Kish (1965), design effect. No clock, no I/O.
+doubling of blocks and its plateau; Vats and Flegal, Biometrika 109 (2022), 2 G(b) - G(b / 2); Kish (1965), design
+effect. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -37,7 +39,6 @@ __all__ = ["Dependence", "Series", "dependence_of"]
 
 Z_95 = 1.6448536269514722
 LEAST_BLOCKS = 3  # fewer say nothing about a variance
-STILL = 1.2  # times the G of blocks half as long: no plateau yet
 
 Floats = NDArray[np.float64]
 
@@ -100,15 +101,14 @@ def dependence_of(levels: Sequence[Series]) -> Dependence:
     if windows is None:
         return Dependence(1.0, 1.0, math.inf, 1)  # nothing varies
     believed, chosen, block = windows, 1, 2
-    factors = [windows.variance, windows.variance]
+    half, before = windows.variance, windows.variance
     while (found := _blocks(scaled, block)) is not None:
         if found.variance > believed.variance * _by_chance(found.blocks):
-            believed, chosen = found, block
-        factors = [factors[1], found.variance]
+            believed, chosen, half = found, block, before
+        before = found.variance
         block *= 2
-    growth = believed.variance / windows.variance
-    if chosen == block // 2 > 1 and factors[1] > STILL * factors[0]:
-        growth *= factors[1] / factors[0]
+    # The error of G(b) is in proportion to 1 / b, so that of twice G(b) less G(b / 2) is of a higher order.
+    growth = max(believed.variance, 2 * believed.variance - half) / windows.variance
     return Dependence(windows.variance, growth, believed.freedom, chosen)
 
 

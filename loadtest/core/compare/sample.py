@@ -89,12 +89,14 @@ class LevelSample:
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """levels: by index, those with at least three windows and a request. A level that the run ended in because of what
-    it saw there is none of them: it was left when it looked bad. rates: as the plateau is looked for in them.
+    """begun: levels by index, those with at least three windows and a request. levels: of them, those that are not cut
+    short: a level that the run ended in because of what it saw there was left when it looked bad. rates: as the plateau
+    is looked for in them.
 
     """
 
     result: RunResult
+    begun: Mapping[int, LevelSample]
     levels: Mapping[int, LevelSample]
     rates: tuple[LevelRate, ...]
 
@@ -108,17 +110,16 @@ def sample_of(result: RunResult) -> RunSample:
     stopped_s = float("inf") if result.stopped_at_s is None else result.stopped_at_s
     traffic = [w for w in result.windows if w.users and w.level is not None and w.start_s < stopped_s]
     cut_short = result.reason in ON_WHAT_IT_SAW
-    levels = {}
+    begun = {}
     for plan in plan_levels(result.plan):
         index = plan.index
         windows = [window for window in traffic if window.level == index]
-        if cut_short and stopped_s < plan.end_s - SLACK_S:
-            continue
         windows = windows[1:] if len(windows) > ENOUGH_WINDOWS else windows
         if len(windows) < ENOUGH_WINDOWS or not any(window.completed for window in windows):
             continue
-        levels[index] = _level(plan, windows)
-    return RunSample(result, levels, level_rates(result.plan, traffic))
+        begun[index] = _level(plan, windows)
+    levels = {k: level for k, level in begun.items() if not cut_short or stopped_s >= level.level.end_s - SLACK_S}
+    return RunSample(result, begun, levels, level_rates(result.plan, traffic))
 
 
 def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
