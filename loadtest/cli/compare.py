@@ -83,7 +83,7 @@ def compared_sides(sides: Sequence[str], *, margin: float = MARGIN, force: bool 
     Raises SpecError with every folder that cannot be read or is given twice, and for different plans without `force`.
     """
     folders = [_folders(side) for side in sides]
-    if len(folders) < 2:
+    if len(folders) < 2 or not all(folders):
         raise SpecError([Problem("compare", " ".join(sides), "needs two sides", "give a baseline and a candidate")])
     runs = _read([folder for side in folders for folder in side])
     results = [[runs[folder] for folder in side] for side in folders]

@@ -20,7 +20,7 @@ __all__ = ["COMPARISON_VERSION", "Compared", "comparison_json", "comparison_mark
 COMPARISON_VERSION = 1  # rises when a member changes its meaning or goes
 STYLES = {"better": "bold green", "worse": "bold red", "same": "green", "undecided": "yellow"}
 MARKS = {"better": ":white_check_mark: better", "worse": ":x: **worse**"}
-HEADS = ("", "baseline", "candidate", "difference", "interval", "")
+HEADS = ("", "A", "B", "change", "interval", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def comparison_json(compared: Sequence[Compared]) -> dict[str, Any]:
 
 
 def comparison_text(compared: Compared, *, everything: bool = False) -> RenderableType:
-    """For a terminal. everything: also the rows of levels that say nothing new."""
+    """For a terminal of 80 columns. everything: also the rows of levels that say nothing new."""
     comparison = compared.comparison
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, head in enumerate(HEADS):
         table.add_column(head, justify="left" if place in (0, 5) else "right", no_wrap=place != 5)
     shown = _shown(comparison.rows, everything)
@@ -68,6 +68,7 @@ def comparison_text(compared: Compared, *, everything: bool = False) -> Renderab
     ]
     if left := len(comparison.rows) - len(shown):
         parts.append(Text(f"{plural(left, 'row')} of levels not shown: undecided, or the same (--all shows them)"))
+    parts += [Text(f"{_name(row)}: {row.why}") for row in shown if row.why]
     parts += [Text(_confidence(comparison)), *(Text(f"! {doubt}", style="yellow") for doubt in compared.doubts)]
     return Group(*parts)
 
@@ -84,13 +85,16 @@ def _markdown(compared: Compared) -> Iterator[str]:
     baseline, candidate = (_cell(", ".join(side)) for side in (compared.baseline, compared.candidate))
     yield f"{candidate} against {baseline}. {_sentence(comparison)}"
     yield ""
-    yield "| | baseline | candidate | difference | interval | |"
+    yield "| | baseline | candidate | change | interval | |"
     yield "|---|---:|---:|---:|---:|---|"
     for row in _shown(comparison.rows, everything=False):
         answer = MARKS.get(row.answer, _answer(row, comparison))
         yield f"| {_name(row)} | {' | '.join(_cells(row))} | {_cell(answer)} |"
     yield ""
     yield _confidence(comparison)
+    for row in _shown(comparison.rows, everything=False):
+        if row.why:
+            yield f"- {_name(row)}: {_cell(row.why)}"
     for doubt in compared.doubts:
         yield f"- {_cell(doubt)}"
     yield ""
@@ -106,13 +110,16 @@ def _shown(rows: Sequence[Row], everything: bool) -> list[Row]:
 
 
 def _name(row: Row) -> str:
-    return row.metric if row.level is None else f"{row.metric} at {row.users} users"
+    return row.metric if row.level is None else f"{row.metric}, {row.users} users"
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
     """(baseline, candidate, difference, interval)."""
-    interval = f"{_change(row, row.low)} .. {_change(row, row.high)}" if row.difference is not None else "-"
-    return _value(row, row.a), _value(row, row.b), _change(row, row.difference), interval
+    unit = " pt" if row.unit == "share" else " %"
+    change = "-" if row.difference is None else f"{_change(row, row.difference)}{unit}"
+    bounded = row.low is not None or row.high is not None
+    interval = f"{_change(row, row.low)} .. {_change(row, row.high)}{unit}" if bounded else "-"
+    return _value(row, row.a), _value(row, row.b), change, interval
 
 
 def _value(row: Row, value: float | None) -> str:
@@ -122,21 +129,22 @@ def _value(row: Row, value: float | None) -> str:
         return percent(value)
     if row.unit == "ms":
         return f"{milliseconds(value)} ms"
-    return f"{number(round(value, 2))}{row.unit if row.unit == '/s' else ' ' + row.unit}"
+    return f"{number(round(value, 2))}{row.unit if row.unit == '/s' else ''}"
 
 
 def _change(row: Row, change: float | None) -> str:
+    """In per cent, or in points; "?": it has no end there."""
     if change is None:
         return "?"
     text = f"{100 * change:+.2f}" if row.unit == "share" else f"{100 * change:+.1f}"
-    return f"{text} points" if row.unit == "share" else f"{text} %"
+    return text.replace("-0.0", "0.0").replace("+0.0", "0.0") if not float(text) else text
 
 
 def _answer(row: Row, comparison: Comparison) -> str:
     if row.answer == "same":
         margin = comparison.margin * (POINTS if row.unit == "share" else 1)
-        return f"same within {100 * margin:g} {'points' if row.unit == 'share' else '%'}"
-    return f"{row.answer}: {row.why}" if row.why else row.answer
+        return f"same within {100 * margin:g} {'pt' if row.unit == 'share' else '%'}" if row.low is not None else "same"
+    return row.answer
 
 
 def _sentence(comparison: Comparison) -> str:

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 __all__ = ["Dependence", "Series", "dependence_of"]
 
 Z_95 = 1.6448536269514722
+LEAST_CLUSTER = 4  # windows
 LEAST_BLOCKS = 3  # fewer say nothing about a variance
 
 Floats = NDArray[np.float64]
@@ -72,6 +73,15 @@ class Series:
         """`variance` over `expected`; 1 where nothing varies."""
         return self.variance / self.expected if self.expected > 0 else 1.0
 
+    def clustered(self, block: int) -> float:
+        """`dispersion` of blocks of so many windows, or of quarters of the level if those are shorter."""
+        count = len(self.residuals)
+        length = min(block, count // 4)
+        if length < 2 or not self.expected:
+            return self.dispersion
+        sums = self.residuals[count % length :].reshape(-1, length).sum(axis=1)
+        return float(((sums - sums.mean()) ** 2).sum()) / (len(sums) - 1) * count / length / self.expected
+
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
@@ -87,7 +97,9 @@ class Dependence:
 
     def effect(self, series: Series) -> float:
         """How many times the variance of the level's count is that of independent requests."""
-        return max(series.dispersion, self.dispersion) * self.growth
+        # A single pause in this level alone is hardly seen in what all levels have together.
+        own = series.clustered(max(LEAST_CLUSTER, 2 * self.block))
+        return max(series.dispersion * self.growth, self.dispersion * self.growth, own)
 
 
 def dependence_of(levels: Sequence[Series]) -> Dependence:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence
+from loadtest.core.compare.quantile import t_quantile
 from loadtest.core.compare.sample import LevelSample
 from loadtest.core.stats.evidence import log_over, log_under
 
@@ -23,7 +24,9 @@ Held = Literal["held", "broken", "undecided"]
 
 def held(level: LevelSample, allowed: float, dependence: Dependence, tail: float) -> Held:
     """allowed: share of requests that may be over the limit. tail: probability of a wrong "held", or "broken"."""
-    effect = max(1.0, dependence.effect(level.series("over the limit")))
+    # The effect is itself an estimate: as much as Student's t is wider than the normal law, the sample is smaller.
+    doubt = t_quantile(tail, dependence.freedom) / t_quantile(tail, math.inf)
+    effect = max(1.0, dependence.effect(level.series("over the limit"))) * doubt**2
     n, over = float(level.completed.sum()) / effect, float(level.over.sum()) / effect
     if not n:
         return "undecided"
