@@ -22,7 +22,7 @@ from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence, dependence_of
 from loadtest.core.compare.figure import Figure, figure_of, mean_of
-from loadtest.core.compare.limits import Held, held, side_held
+from loadtest.core.compare.limits import Held, held
 from loadtest.core.compare.peaks import best_figure, knee_figure
 from loadtest.core.compare.pooling import Difference, difference_of, pooled
 from loadtest.core.compare.sample import LATENCIES, LevelSample, RunSample, sample_of
@@ -171,7 +171,7 @@ class _Pair:
         )
         every: set[Held] = set()
         for runs in levels.values():
-            a, b = (side_held([held(each, allowed, dependence, tail / len(levels)) for each in side]) for side in runs)
+            a, b = (held(side, allowed, dependence, tail / len(levels)) for side in runs)
             every |= {a, b}
             if {a, b} == {"held", "broken"}:
                 over_a, over_b = (sum(map(_over, side)) / len(side) for side in runs)

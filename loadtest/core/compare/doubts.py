@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from loadtest.core.judge.decision import Reason
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 
@@ -82,6 +83,10 @@ def _of_run(name: str, run: RunResult) -> Iterator[str]:
     lost = max(run.totals.lost_workers, sum(worker.lost for worker in run.workers))
     if lost and run.trust.valid:
         yield f"{name} lost {lost} generator processes"
+    if run.reason is Reason.LATENCY:
+        level = next((each.level for each in run.verdicts if each.answer == "not met"), None)
+        users = "" if level is None else f" at {next(each.users for each in run.levels if each.level == level)} users"
+        yield f"{name} ended where it broke its latency threshold{users}: that level's figures are not compared"
     if run.reason.value in ("USER", "ENGINE_LOST", "TARGET_DOWN", "ERRORS"):
         yield f"{name} ended early ({run.reason.value})"
 

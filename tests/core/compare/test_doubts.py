@@ -49,6 +49,12 @@ def test_what_is_said(changed: dict[str, object], said: str) -> None:
     assert any(said in doubt for doubt in found) if said else not found
 
 
+def test_a_threshold_that_ended_a_run() -> None:
+    broken = stairs_run(limit_ms=150, more=",stall_ratio=0.9,stall_ms=200")
+    (doubt,) = (each for each in doubts_of([RUN], [broken]) if "threshold" in each)
+    assert doubt.startswith("the candidate ended where it broke its latency threshold at 2 users")
+
+
 def test_runs_at_the_same_time_disturb_each_other() -> None:
     early, late = (replace(RUN, started_at=at) for at in (100.0, 100.0 + RUN.totals.length_s + 1))
     assert not [doubt for doubt in doubts_of([early], [late]) if "same time" in doubt]
