@@ -20,9 +20,9 @@ import math
 from dataclasses import dataclass
 
 from loadtest.core.compare.dependence import Dependence
-from loadtest.core.compare.quantile import t_quantile
 from loadtest.core.compare.sample import LATENCIES, LevelSample
 from loadtest.core.measure.histogram import Histogram
+from loadtest.core.stats.quantile import t_quantile
 
 __all__ = ["Figure", "figure_of", "mean_of"]
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence
-from loadtest.core.compare.quantile import t_quantile
 from loadtest.core.compare.sample import LevelSample
 from loadtest.core.stats.evidence import log_over, log_under
+from loadtest.core.stats.quantile import t_quantile
 
 __all__ = ["Held", "held"]
 

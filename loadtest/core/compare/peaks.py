@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from loadtest.core.compare.dependence import Dependence
 from loadtest.core.compare.figure import Figure
-from loadtest.core.compare.quantile import t_quantile
 from loadtest.core.compare.sample import RunSample
+from loadtest.core.stats.quantile import t_quantile
 from loadtest.core.stats.rates import LevelRate
 from loadtest.core.stats.scaling import FLOOR, GRID, knee_users
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.core.compare.figure import Figure, mean_of
-from loadtest.core.compare.quantile import t_quantile
+from loadtest.core.stats.quantile import t_quantile
 
 __all__ = ["Difference", "difference_of", "pooled"]
 

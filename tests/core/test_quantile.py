@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import pytest
 
-from loadtest.core.compare.quantile import t_quantile
+from loadtest.core.stats.quantile import t_quantile
 
 
 @pytest.mark.parametrize(
