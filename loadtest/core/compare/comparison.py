@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence, dependence_of
-from loadtest.core.compare.figure import Figure, figure_of, mean_of
+from loadtest.core.compare.figure import Figure, dependences_of, figure_of, mean_of
 from loadtest.core.compare.limits import Held, held
 from loadtest.core.compare.peaks import best_figure, knee_figure
 from loadtest.core.compare.pooling import Difference, difference_of, pooled
@@ -112,10 +112,7 @@ class _Pair:
         )
         levels = [level for side in sides for run in side for level in run.levels.values()]
         # Of both sides together: one run alone may have been spared the pauses that the endpoint has.
-        self._dependence = {
-            metric: dependence_of([level.series(metric) for level in levels if level.has(metric)])
-            for metric in self._metrics
-        }
+        self._dependences = dependences_of(levels, self._metrics)
 
     def compared(self) -> Comparison:
         of_levels = [(key, metric) for key in self._levels for metric in self._metrics]
@@ -135,7 +132,7 @@ class _Pair:
             kept = [levels for levels in self._levels.values() if _all_have(levels, metric)]
             figures = [
                 [
-                    mean_of([figure_of(metric, levels[place][run], self._dependence[metric], tail) for levels in kept])
+                    mean_of([figure_of(metric, levels[place][run], self._dependences, tail) for levels in kept])
                     for run in range(len(side))
                 ]
                 for place, side in enumerate(self._sides)
@@ -186,7 +183,7 @@ class _Pair:
         self, metric: str, figure: Callable[[RunSample, Dependence, float, int], Figure | None], tail: float
     ) -> Row:
         found = [
-            [figure(run, self._dependence["throughput"], tail, 10 * number + place) for number, run in enumerate(side)]
+            [figure(run, self._dependences["throughput"], tail, 10 * number + place) for number, run in enumerate(side)]
             for place, side in enumerate(self._sides)
         ]
         reached = {frozenset(run.levels) for side in self._sides for run in side}
@@ -203,7 +200,7 @@ class _Pair:
         plan = levels[0][0].level
         users = f"{plan.users}" if plan.users == plan.from_users else f"{plan.from_users}-{plan.users}"
         figures = [
-            [figure_of(metric, level, self._dependence[metric], tail) for level in side]
+            [figure_of(metric, level, self._dependences, tail) for level in side]
             for place, side in enumerate(levels)
             if _all_have(levels, metric)
         ]

@@ -18,7 +18,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.stats.rates import LevelRate, level_rates
 from loadtest.core.traffic.curve import Level
 
-__all__ = ["LATENCIES", "LevelSample", "RunSample", "sample_of"]
+__all__ = ["GRID", "LATENCIES", "LevelSample", "RunSample", "sample_of"]
 
 # Metric of a latency -> (the latency, the percentile). "judged": as a threshold is compared, from the intended time on
 # where there is one.
@@ -29,6 +29,9 @@ LATENCIES: Mapping[str, tuple[str, float]] = {
     "ttfb p50": ("ttfb", 0.50),
     "ttfb p95": ("ttfb", 0.95),
 }
+KINDS = ("judged", "ttfb")
+# Shares at which the distribution is looked at besides, since latencies may have two modes and nothing between them.
+GRID = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
 ENOUGH_WINDOWS = 3
 SLACK_S = 1e-6  # window bounds are sums of floats
 # What ends a run because of what was measured.
@@ -45,8 +48,8 @@ class LevelSample:
 
     ok, failed, over, length_s: successes; failures and requests of an open workload that were dropped; requests over
     the latency threshold, failures included; seconds.
-    histograms: of the latencies "judged" and "ttfb". counted, above: by metric of LATENCIES, the values of each window,
-    and those above the level's own percentile.
+    histograms: of the latencies "judged" and "ttfb". above: of them, by share of GRID, the values of each window above
+    the level's own quantile; shape (windows, shares). counted: all values of each window.
     """
 
     level: Level
@@ -55,8 +58,8 @@ class LevelSample:
     over: Floats
     length_s: Floats
     histograms: Mapping[str, Histogram]
-    counted: Mapping[str, Floats]
     above: Mapping[str, Floats]
+    counted: Mapping[str, Floats]
 
     @property
     def completed(self) -> Floats:
@@ -70,11 +73,11 @@ class LevelSample:
         """The metric's counts window by window, against those of a level in which nothing changes."""
         if metric == "throughput":
             return Series.of(self.ok, self.length_s)
-        if metric in ("error share", "over the limit"):
-            part, whole = self.failed if metric == "error share" else self.over, self.completed
-        else:
-            part, whole = self.above[metric], self.counted[metric]
-        return Series.of(part, whole, share=True)
+        return Series.of(self.failed if metric == "error share" else self.over, self.completed, share=True)
+
+    def series_at(self, kind: str, place: int) -> Series:
+        """The same of the values above the quantile GRID[place]."""
+        return Series.of(self.above[kind][:, place], self.counted[kind], share=True)
 
     def has(self, metric: str) -> bool:
         """There is enough of it to compare."""
@@ -82,9 +85,8 @@ class LevelSample:
             return bool(self.ok.sum() > 0)
         if metric in ("error share", "over the limit"):
             return bool(self.completed.sum() > 0)
-        if metric not in self.counted:
-            return False
-        return float(self.counted[metric].sum()) * (1 - LATENCIES[metric][1]) >= BEYOND
+        kind, share = LATENCIES[metric]
+        return kind in self.counted and float(self.counted[kind].sum()) * (1 - share) >= BEYOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,10 @@ def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
     histograms = {kind: merged(encoded) for kind, encoded in payloads.items()}
     counted, above = {}, {}
     for kind, encoded in payloads.items():
-        metrics = {name: share for name, (of, share) in LATENCIES.items() if of == kind}
-        limits = histograms[kind].percentiles_us(list(metrics.values()))
-        known = [limit for limit in limits if limit is not None]
-        if not known:
-            continue
-        found = counts_over(encoded, [0, *known]).astype(np.float64)  # all are above 0
-        for column, name in enumerate(metrics, 1):
-            counted[name], above[name] = found[:, 0], found[:, column]
+        limits = [limit for limit in histograms[kind].percentiles_us(GRID) if limit is not None]
+        if limits:
+            found = counts_over(encoded, [0, *limits]).astype(np.float64)  # all are above 0
+            counted[kind], above[kind] = found[:, 0], found[:, 1:]
     return LevelSample(
         level=plan,
         ok=np.array([window.ok for window in windows], np.float64),
@@ -145,6 +143,6 @@ def _level(plan: Level, windows: Sequence[Window]) -> LevelSample:
         over=np.array([window.counts.over for window in windows], np.float64),
         length_s=np.array([window.length_s for window in windows], np.float64),
         histograms=histograms,
-        counted=counted,
         above=above,
+        counted=counted,
     )

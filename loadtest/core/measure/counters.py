@@ -68,6 +68,8 @@ def counts_over(payloads: Sequence[str], limits_us: Sequence[int]) -> Int64s:
     found = np.zeros((len(payloads), len(limits_us)), np.int64)
     limits = np.asarray(limits_us, np.int64)
     bounds = np.where(limits < LOWEST_US, -1, counters_of(limits))
+    order = np.argsort(bounds, kind="stable")
+    slots = len(limits_us) + 1
     for first in range(0, len(payloads), BATCH):
         batch = payloads[first : first + BATCH]
         parsed = _parsed(batch)
@@ -77,9 +79,11 @@ def counts_over(payloads: Sequence[str], limits_us: Sequence[int]) -> Int64s:
                 found[first + place] = [int(counts[bound + 1 :].sum()) for bound in bounds]
             continue
         stream, index, counts = parsed
-        for column, bound in enumerate(bounds):
-            above = index > bound
-            np.add.at(found[:, column], first + stream[above], counts[above])
+        # How many of the bounds lie below each counter; then the sums from above.
+        slot = np.searchsorted(bounds[order], index)
+        sums = np.zeros(len(batch) * slots, np.int64)
+        np.add.at(sums, stream * slots + slot, counts)
+        found[first : first + len(batch), order] = sums.reshape(-1, slots)[:, :0:-1].cumsum(axis=1)[:, ::-1]
     return found
 
 
