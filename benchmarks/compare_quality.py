@@ -8,7 +8,7 @@ that says better or worse of two equal endpoints. `pace` slows the whole endpoin
 
     steady   not at all
     bursts   twice as slow for 1.5 s on average, every 10 s on average
-    drift    a wander of 5 % with a memory of 10 s, and 5 % slower at the end than at the beginning
+    drift    a wander of 5 % with a memory of 3 s, and 5 % slower at the end than at the beginning
     wander   5 % with a memory of 60 s, four levels long: more than one run can tell from a difference (no claim)
 """
 

@@ -6,9 +6,8 @@ dependence makes it (`dependence.py`):
 
     throughput     x (1 +- t e), e = sqrt(D / count), of batch means; never finer than one request
     percentile     order statistics: the latencies at the ranks n p +- t sqrt(n p (1 - p) D) + skew; no shape is
-                   assumed. D is the percentile's own, and any other latency x is inside too whose share F(x) of requests
-                   is off p by less than its own D(x) explains: pauses make a second mode, and D is greatest between
-                   the two
+                   assumed. D is the percentile's own, and any other latency x is inside too whose share F(x) is off
+                   p by less than its own D(x) explains: pauses make a second mode, and D is greatest between the two
     error share    Wilson's score interval on n / D requests
 
 with t Student's quantile of the degrees of freedom that D, the effect of dependence, was estimated with. D of a share

@@ -112,7 +112,8 @@ def _latency(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> Thr
     assert threshold.percentile is not None
     asked = LatencyThreshold(threshold.percentile, threshold.limit)  # type: ignore[arg-type]  # the API's are whole ms
     judged_plan = replace(plan, stop=replace(plan.stop, latency=asked))
-    counted = _counted(plan, windows, threshold.limit)
+    # The job's own threshold was counted on raw latencies.
+    counted = windows if asked == plan.stop.latency else _counted(plan, windows, threshold.limit)
     levels = verdicts(judged_plan, counted)
     found = overall(judged_plan, counted, levels)
     if found is None:
@@ -122,7 +123,7 @@ def _latency(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> Thr
     return ThresholdVerdict(threshold.text, found.answer, threshold.limit, None, found.low_ms, found.high_ms, why)
 
 
-def _counted(plan: Plan, windows: Sequence[Window], limit_ms: float) -> list[Window]:
+def _counted(plan: Plan, windows: Sequence[Window], limit_ms: float) -> Sequence[Window]:
     """`windows` with the requests over another limit, one batch a window."""
     on_model = plan.options.latency_clock != "client" and any(w.latencies.model.encoded for w in windows)
     judged = [(w.latencies.model if on_model else w.latencies.judged).encoded for w in windows]
