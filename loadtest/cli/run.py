@@ -19,6 +19,7 @@ from rich.console import Console
 import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
+from loadtest.cli.ci_flags import append_summary, ci_flags, thresholds_of
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
@@ -30,6 +31,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.thresholds import Threshold
 from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn
@@ -38,6 +40,7 @@ from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
+from loadtest.report.markdown import run_markdown
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
 from loadtest.signals import heeded
@@ -73,24 +76,28 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
+@click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@ci_flags
 @file_flags
 @open_loop_flags
 @worker_flags
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
+    thresholds = thresholds_of(given["thresholds"])
     job, spec = load_job(file, cast(Profile, profile), **permissions(given))
     with ExitStack() as scratch:
         plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
-        code = _run_plan(plan, job, spec, given)
+        code = _run_plan(plan, job, spec, given, thresholds)
     raise SystemExit(code)
 
 
-def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> int:
+def _run_plan(
+    plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any], thresholds: Sequence[Threshold]
+) -> int:
     """Run it, print what came of it, return the exit code."""
     as_json, quiet = given["as_json"], given["quiet"]
     console = Console(stderr=True) if as_json else Console()
@@ -105,7 +112,9 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
         return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
 
-    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, thresholds)
+    if (lost := append_summary(given["summary_markdown"], run_markdown(result))) is not None:
+        missing = {**missing, str(given["summary_markdown"]): lost}
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
@@ -160,7 +169,12 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
 
 
 def _run(
-    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
+    plan: Plan,
+    spec: JobSpec,
+    output_dir: str | None,
+    confirm: Confirm | None,
+    drive: Drive,
+    thresholds: Sequence[Threshold],
 ) -> tuple[RunResult, Path, Mapping[str, str]]:
     """(the result, where its files are, those that could not be written and why)."""
     with _folder(plan, spec, output_dir) as folder:
@@ -171,6 +185,7 @@ def _run(
             raise
         if confirm is not None:
             result = confirmed(result, confirm, folder.path, drive)
+        result = result.judged(thresholds)
         path = folder.finish(result)
         return result, path, dict(folder.missing)
 

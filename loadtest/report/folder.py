@@ -32,6 +32,7 @@ from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
+from loadtest.report.junit import junit_xml
 from loadtest.report.percentiles import distribution
 from loadtest.report.place import PARTIAL, free, publish, reserve, run_name, sync_folder
 from loadtest.report.summary import summary_of
@@ -208,6 +209,7 @@ class RunFolder:
             "summary.json": lambda: self._write_json("summary.json", summary_of(result)),
             "describe.json": lambda: self._write_json("describe.json", describe([result], self._created_at)),
             "levels.csv": lambda: self._write("levels.csv", levels_csv(result.levels)),
+            "junit.xml": lambda: self._write("junit.xml", junit_xml(result)),
             "latency.hgrm": lambda: self._write("latency.hgrm", distribution(result.latency_histogram())),
         }
 

@@ -21,6 +21,7 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.result import RunResult
+from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.streaming import streaming_tables
@@ -48,7 +49,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
     is_open = result.plan.arrivals is not None
-    parts += [*_failed_share(result), _verdict(result), *_why(result), *_figures(result)]
+    parts += [*_failed_share(result), _verdict(result), *_thresholds(result), *_why(result), *_figures(result)]
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
     parts += streaming_tables(result)
     parts += connection_lines(result.totals)
@@ -83,6 +84,13 @@ def _verdict(result: RunResult) -> RenderableType:
         return Text.assemble(("UNDECIDED", STYLES["undecided"]), f"  {asked}: nothing was measured against it")
     text = Text.assemble((overall.answer.upper(), STYLES[overall.answer]), f"  {asked} ({overall.clock} clock)")
     return Group(text, _indented(_basis(overall, result.totals.errors)))
+
+
+def _thresholds(result: RunResult) -> Iterator[RenderableType]:
+    """What was asked besides the job's own threshold."""
+    for verdict in result.thresholds:
+        yield Text.assemble((verdict.answer.upper(), STYLES[verdict.answer]), f"  {verdict.text}")
+        yield _indented("; ".join(filter(None, (interval_words(verdict), verdict.why))))
 
 
 def _indented(text: Text | str) -> Padding:

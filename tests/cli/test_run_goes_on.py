@@ -18,7 +18,16 @@ import pytest
 from loadtest.core.judge.decision import Reason
 from loadtest.report.recovery import read_run
 
-FILES = {"summary.json", "describe.json", "levels.csv", "latency.hgrm", "job.json", "config.json", "run.log"}
+FILES = {
+    "summary.json",
+    "describe.json",
+    "levels.csv",
+    "latency.hgrm",
+    "junit.xml",
+    "job.json",
+    "config.json",
+    "run.log",
+}
 FILES |= {"windows.jsonl", "latency.hlog", "schedule.csv"}
 LIMIT_S = 120
 

@@ -166,7 +166,7 @@ def _rate(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> Thresh
     # What does not hold the threshold cannot be offered, but it shows what cannot be reached either.
     highest = max(rate.per_s + error for rate, error in zip(rates, reach, strict=True))
     lows = [rate.per_s - t_quantile(tail, rate.freedom) * rate.error_per_s for rate in held]
-    lowest = max(lows, default=0.0)
+    lowest = max([0.0, *lows])
     best = max((rate.per_s for rate in held), default=None)
     answer: Answer = "met" if lowest > threshold.limit else "not met" if highest < threshold.limit else "undecided"
     why = "the highest of the levels' mean rates at which the latency condition held"
