@@ -4,11 +4,12 @@ python -m benchmarks.compare_quality [--quick] [--pairs N] [--only equal,slower,
 
 Stairs of 2, 4, 6, 8 users, 15 s each, on an endpoint of four servers with lognormal service (median 40 ms, sigma 0.3),
 whose P95 threshold lies where eight users have it, so that every other run holds it there. A wrong answer is any row
-that says better or worse of two equal endpoints. `pace` slows the whole endpoint down as time goes by:
+that says better or worse of two equal endpoints. Of equal endpoints each run is held against the next two: half as
+many runs as pairs. `pace` slows the whole endpoint down as time goes by:
 
     steady   not at all
     bursts   twice as slow for 1.5 s on average, every 10 s on average
-    drift    a wander of 5 % with a memory of 3 s, and 5 % slower at the end than at the beginning
+    drift    a wander of 5 % with a memory of 1.5 s, a tenth of a level, and 5 % slower at the end than at the beginning
     wander   5 % with a memory of 60 s, four levels long: more than one run can tell from a difference (no claim)
 """
 
@@ -71,7 +72,7 @@ def wander(rng: np.random.Generator, memory_s: float, trend: float = 0.0) -> lis
 PACES: dict[str, Pace] = {
     "steady": steady,
     "bursts": bursts,
-    "drift": partial(wander, memory_s=3.0, trend=0.05),
+    "drift": partial(wander, memory_s=1.5, trend=0.05),
     "wander": partial(wander, memory_s=60.0),
 }
 
@@ -112,13 +113,23 @@ def pair(pace: str, slower: float, repeats: int, seed: int) -> Comparison:
     return compare(*sides, margin=MARGIN)
 
 
+def equal_pairs(pace: str, pairs: int, seed: int) -> list[Comparison]:
+    """A ring of runs of one endpoint, each against the next two."""
+    rng, count = np.random.default_rng(seed), max(4, pairs // 2)
+    runs = [run(0.0, PACES[pace](rng), int(rng.integers(2**31))) for _ in range(count)]
+    return [compare([runs[k]], [runs[(k + step) % count]], margin=MARGIN) for step in (1, 2) for k in range(count)]
+
+
 def rate(
     case: str, pace: str, slower: float, repeats: int, pairs: int, seed: int, claim: tuple[str, float] | None
 ) -> bool:
-    found = [pair(pace, slower, repeats, seed * 1_000_000 + number) for number in range(pairs)]
+    if slower or repeats > 1:
+        found = [pair(pace, slower, repeats, seed * 1_000_000 + number) for number in range(pairs)]
+    else:
+        found = equal_pairs(pace, pairs, seed)
     changed = [each for each in found if each.of("worse") or each.of("better")]
     worse = sum(each.answer == "worse" for each in found)
-    share = (len(changed) if not slower else worse) / pairs
+    share = (len(changed) if not slower else worse) / len(found)
     kept = claim is None or (share <= claim[1] if claim[0] == "at most" else share >= claim[1])
     rows: dict[str, int] = {}
     for each in changed if not slower else ():
@@ -130,9 +141,9 @@ def rate(
         pace=pace,
         slower=slower,
         repeats=repeats,
-        pairs=pairs,
+        pairs=len(found),
         share=share,
-        same_share=sum(each.answer == "same" for each in found) / pairs,
+        same_share=sum(each.answer == "same" for each in found) / len(found),
         claim=None if claim is None else f"{claim[0]} {claim[1]:.0%}",
         kept=kept,
         **({"wrong_rows": rows} if rows else {}),

@@ -24,6 +24,7 @@ from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
+from loadtest.cli.repeat import repeat_flags, repeats_of, run_repeats
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
@@ -31,7 +32,6 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
-from loadtest.core.result.thresholds import Threshold
 from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.parent import spawn
@@ -81,23 +81,27 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @ci_flags
+@repeat_flags
 @file_flags
 @open_loop_flags
 @worker_flags
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
-    thresholds = thresholds_of(given["thresholds"])
+    given["thresholds"] = thresholds_of(given["thresholds"])
     job, spec = load_job(file, cast(Profile, profile), **permissions(given))
     with ExitStack() as scratch:
         plan = _with_samples(_plan(job, spec, given), spec, scratch, given["listen"] is not None)
-        code = _run_plan(plan, job, spec, given, thresholds)
+        repeats = repeats_of(given, plan.target)
+        if repeats is None:
+            code = _run_plan(plan, job, spec, given)
+        else:
+            # Each is a run like any other, in a folder of its own.
+            code = run_repeats(plan, repeats, given, spec.name, lambda p, g: _run_plan(p, job, spec, g))
     raise SystemExit(code)
 
 
-def _run_plan(
-    plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any], thresholds: Sequence[Threshold]
-) -> int:
+def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> int:
     """Run it, print what came of it, return the exit code."""
     as_json, quiet = given["as_json"], given["quiet"]
     console = Console(stderr=True) if as_json else Console()
@@ -110,9 +114,10 @@ def _run_plan(
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
     def drive(plan: Plan, folder: RunFolder) -> RunResult:
-        return _drive(plan, spec, folder, LiveView(plan, console=console, quiet=quiet or as_json), listen, env)
+        view = LiveView(plan, console=console, quiet=quiet or as_json)
+        return _drive(plan, spec, folder, view, listen, env).judged(given["thresholds"])
 
-    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, thresholds)
+    result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
     if (lost := append_summary(given["summary_markdown"], run_markdown(result))) is not None:
         missing = {**missing, str(given["summary_markdown"]): lost}
     if as_json:
@@ -169,12 +174,7 @@ def _plan(job: JobFile, spec: JobSpec, given: Mapping[str, Any]) -> Plan:
 
 
 def _run(
-    plan: Plan,
-    spec: JobSpec,
-    output_dir: str | None,
-    confirm: Confirm | None,
-    drive: Drive,
-    thresholds: Sequence[Threshold],
+    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
 ) -> tuple[RunResult, Path, Mapping[str, str]]:
     """(the result, where its files are, those that could not be written and why)."""
     with _folder(plan, spec, output_dir) as folder:
@@ -185,7 +185,6 @@ def _run(
             raise
         if confirm is not None:
             result = confirmed(result, confirm, folder.path, drive)
-        result = result.judged(thresholds)
         path = folder.finish(result)
         return result, path, dict(folder.missing)
 

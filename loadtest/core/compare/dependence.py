@@ -22,7 +22,7 @@ The intervals made of it are as wide as that is worth (Student's t).
 
 Sources: Law, "Simulation Modeling and Analysis", batch means; Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989), the
 doubling of blocks and its plateau; Vats and Flegal, Biometrika 109 (2022), 2 G(b) - G(b / 2); Kish (1965), design
-effect. No clock, no I/O.
+effect; Bayley and Hammersley, Suppl. J. R. Stat. Soc. 8 (1946), what the mean takes away. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ __all__ = ["Dependence", "Series", "dependence_of"]
 
 Z_95 = 1.6448536269514722
 LEAST_CLUSTER = 4  # windows
+MOST_TAKEN = 0.8
 LEAST_BLOCKS = 3  # fewer say nothing about a variance
 
 Floats = NDArray[np.float64]
@@ -121,6 +122,9 @@ def dependence_of(levels: Sequence[Series]) -> Dependence:
         block *= 2
     # The error of G(b) is in proportion to 1 / b, so that of twice G(b) less G(b / 2) is of a higher order.
     growth = max(believed.variance, 2 * believed.variance - half) / windows.variance
+    # Taking the level's mean away takes G / n of the variance with it, of n windows.
+    length = sum(len(part) for part in scaled) / len(scaled)
+    growth *= (1 - 1 / length) / (1 - min(growth / length, MOST_TAKEN))
     return Dependence(windows.variance, growth, believed.freedom, chosen)
 
 
