@@ -1,25 +1,29 @@
-"""What `loadtest run` says to a CI: thresholds on top of the job's own, and a summary as Markdown."""
+"""What `loadtest run` says to a CI and to other tools: thresholds, a summary as Markdown, Locust's CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from loadtest.core.result.result import RunResult
 from loadtest.core.result.thresholds import Threshold, parse_threshold
 from loadtest.errors import Problem, SpecError
+from loadtest.report.locust_csv import stats_history
+from loadtest.report.markdown import run_markdown
 
-__all__ = ["STEP_SUMMARY", "append_summary", "ci_flags", "thresholds_of"]
+__all__ = ["STEP_SUMMARY", "append_summary", "ci_flags", "more_files", "thresholds_of"]
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+HISTORY = "stats_history.csv"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def ci_flags(command: Command) -> Command:
-    """Adds --threshold and --summary-markdown."""
+    """Adds --threshold, --locust-csv and --summary-markdown."""
     summary = click.option(
         "--summary-markdown",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -32,7 +36,8 @@ def ci_flags(command: Command) -> Command:
         multiple=True,
         help="Besides the job's own: p95<200ms, error_rate<1%, rate>500/s. --gate and --strict obey it.",
     )
-    return summary(threshold(command))
+    locust = click.option("--locust-csv", is_flag=True, help="Write stats_history.csv with Locust's columns, too.")
+    return summary(locust(threshold(command)))
 
 
 def thresholds_of(texts: Sequence[str]) -> tuple[Threshold, ...]:
@@ -51,6 +56,18 @@ def thresholds_of(texts: Sequence[str]) -> tuple[Threshold, ...]:
     if problems:
         raise SpecError(problems)
     return tuple(found)
+
+
+def more_files(result: RunResult, folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
+    """Write what the command line asks for besides the run folder's own files; those that could not be, and why."""
+    missing: dict[str, str] = {}
+    if given["locust_csv"]:
+        try:
+            (folder / HISTORY).write_text(stats_history(result), encoding="utf-8")
+        except OSError as problem:
+            missing[HISTORY] = problem.strerror or str(problem)
+    lost = append_summary(given["summary_markdown"], run_markdown(result))
+    return missing if lost is None else missing | {str(given["summary_markdown"]): lost}
 
 
 def append_summary(path: Path | None, text: str) -> str | None:

@@ -19,7 +19,7 @@ from rich.console import Console
 import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
-from loadtest.cli.ci_flags import append_summary, ci_flags, thresholds_of
+from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
@@ -40,7 +40,6 @@ from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.jobfile.jobfile import JobFile, load_job
 from loadtest.jobfile.runoptions import check_option
 from loadtest.report.folder import RunFolder
-from loadtest.report.markdown import run_markdown
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
 from loadtest.signals import heeded
@@ -118,8 +117,7 @@ def _run_plan(plan: Plan, job: JobFile, spec: JobSpec, given: Mapping[str, Any])
         return _drive(plan, spec, folder, view, listen, env).judged(given["thresholds"])
 
     result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
-    if (lost := append_summary(given["summary_markdown"], run_markdown(result))) is not None:
-        missing = {**missing, str(given["summary_markdown"]): lost}
+    missing = {**missing, **more_files(result, path, given)}
     if as_json:
         click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
     else:
