@@ -48,16 +48,17 @@ def stats_history(result: RunResult) -> str:
 
 
 def _rows(result: RunResult) -> Iterator[list[str]]:
-    sofar, completed, failed, size, latency_s = Histogram(), 0, 0, 0, 0.0
+    sofar, completed, failed, size, latency_s, highest_ms = Histogram(), 0, 0, 0, 0.0, 0.0
     for window in result.windows:
         counts = window.counts
         sofar.add(merged([window.latencies.client.encoded]))
         completed, failed, size = completed + counts.completed, failed + counts.failed, size + counts.bytes_in
         latency_s += counts.latency_sum_s
+        highest_ms = max(highest_ms, window.latencies.client.max_ms or 0.0)
         ok = completed - failed
         percentiles = sofar.percentiles_us(SHARES)
-        shown = [NONE_YET if value is None else f"{value / 1000:.3f}" for value in percentiles]
-        lowest, highest = (0 if value is None else value / 1000 for value in (sofar.min_us, sofar.max_us))
+        # A counter stands for a small range, the maximum is exact.
+        shown = [NONE_YET if value is None else f"{min(value / 1000, highest_ms):.3f}" for value in percentiles]
         yield [
             str(int((result.started_at or 0.0) + window.end_s)),
             str(window.load.running),
@@ -70,7 +71,7 @@ def _rows(result: RunResult) -> Iterator[list[str]]:
             str(failed),
             "0" if ok == 0 else shown[0],
             f"{1000 * latency_s / ok:.3f}" if ok else "0",
-            f"{lowest:.3f}",
-            f"{highest:.3f}",
+            f"{(sofar.min_us or 0) / 1000:.3f}",
+            f"{highest_ms:.3f}",
             f"{size / completed:.3f}" if completed else "0",
         ]

@@ -10,7 +10,7 @@ mean's variance is V G / n, where the growth G is
 for a b that is long against the memory of the series: 1 if windows are independent, above it if slow ones come in
 runs, waves or drifts. The rule for b, the same for every metric: blocks are doubled, 1, 2, 4, ... windows, as long as
 levels still have two of them, and a longer block is believed where its G is above the last believed one by more
-than chance explains (a chi-squared at 95 %, with the blocks' degrees of freedom). Of the block believed
+than chance explains (a chi-squared at 80 %, with the blocks' degrees of freedom). Of the block believed
 2 G(b) - G(b / 2) is taken, which is nearer to the limit. A memory longer than a fraction of a level stays hidden in the
 levels' own means: one run cannot tell it from a difference, repeats can.
 
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Dependence", "Series", "dependence_of"]
 
-Z_95 = 1.6448536269514722
+Z_80 = 0.8416212335729143
 LEAST_CLUSTER = 4  # windows
 MOST_TAKEN = 0.8
 LEAST_BLOCKS = 3  # fewer say nothing about a variance
@@ -158,6 +158,6 @@ def _blocks(series: Sequence[Floats], block: int) -> _Blocks | None:
 
 
 def _by_chance(freedom: int) -> float:
-    """95 % quantile of chi-squared over its degrees of freedom (Wilson and Hilferty)."""
+    """80 % quantile of chi-squared over its degrees of freedom (Wilson and Hilferty)."""
     part = 2 / (9 * freedom)
-    return float((1 - part + Z_95 * math.sqrt(part)) ** 3)
+    return float((1 - part + Z_80 * math.sqrt(part)) ** 3)
