@@ -8,7 +8,7 @@ the rows depend on each other, and they do). No clock, no I/O.
 A row's answer, from the interval of its difference and the margin within which a difference does not matter:
 
     same        the interval lies within the margin
-    worse       it lies beyond 0, on the worse side
+    worse       it lies beyond 0, on the worse side, and the difference itself beyond the margin
     better      ... on the better side
     undecided   else; or there is too little to make an interval of
 """
@@ -244,7 +244,7 @@ def _relative(difference: Difference) -> Difference:
 def _judged(metric: str, difference: Difference, margin: float) -> RowAnswer:
     if -margin <= difference.low and difference.high <= margin:
         return "same"
-    if difference.low > 0 or difference.high < 0:
+    if (difference.low > 0 or difference.high < 0) and abs(difference.value) > margin:
         return "better" if (difference.low > 0) == (metric in HIGHER_IS_BETTER) else "worse"
     return "undecided"
 

@@ -54,8 +54,11 @@ def test_within_a_wide_margin_it_is_the_same() -> None:
 
 
 def test_a_difference_within_the_margin_is_not_worse() -> None:
-    found = compare([run(1)], [run(2, service_ms=46.0)], margin=0.4)
-    assert row(found, "p50").answer == "same"
+    slower = [run(2, service_ms=46.0)]
+    assert row(compare([run(1)], slower, margin=0.4), "p50").answer == "same"
+    assert not compare([run(1)], slower, margin=0.4).of("worse")
+    close = compare([run(1)], slower, margin=0.16)
+    assert row(close, "p50").answer == "undecided", "surely slower, and not surely by more than what matters"
 
 
 def test_the_error_probability_is_shared_by_all_rows() -> None:
