@@ -39,6 +39,7 @@ OPTION_BOUNDS: Mapping[str, OptionBound] = MappingProxyType(
         "rate_window_s": OptionBound(low=0.1, high=3600, is_real=True),
         "max_error_ratio": OptionBound(low=0, high=1, is_real=True, optional=True),
         "seed": OptionBound(low=0, high=2**63 - 1),
+        "log_requests": OptionBound(low=0, high=1, is_real=True),
     }
 )
 
