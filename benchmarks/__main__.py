@@ -10,7 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity", "stop_quality", "hostile")
+NAMES = (
+    "recorder",
+    "spawn",
+    "memory",
+    "workers",
+    "invoke_throughput",
+    "fidelity",
+    "stop_quality",
+    "hostile",
+    "compare_quality",
+)
 LIMIT_S = 1800
 
 

@@ -52,7 +52,9 @@ def test_two_sides_in_turn(execute, job: Path, tmp_path: Path) -> None:
 
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    done = execute("run", job, "--repeat", 2, "--output-dir", folder, "--quiet", "--json", "--locust-csv", "--log-requests", "50%")
+    done = execute(
+        "run", job, "--repeat", 2, "--output-dir", folder, "--quiet", "--json", "--locust-csv", "--log-requests", "50%"
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["run1", "run2"]
     assert (folder / "run1" / "stats_history.csv").read_text().startswith("Timestamp,User Count,")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pairs import stairs_run
 from windows import changed
 
+from loadtest.core.result.exit_code import exit_code
+from loadtest.core.result.result import RunResult
 from loadtest.core.result.thresholds import Threshold, judge_thresholds, parse_threshold
 from loadtest.errors import SpecError
 
@@ -113,3 +117,26 @@ def test_it_agrees_with_the_job_s_own() -> None:
         assert run.overall is not None
         (verdict,) = run.judged([parse_threshold(f"p95<{limit_ms}ms")]).thresholds
         assert verdict.answer == run.overall.answer
+
+
+def test_gate_and_strict_obey_them() -> None:
+    judged = {
+        answer: RUN.judged([parse_threshold(text)])
+        for answer, text in (("met", "p95<150ms"), ("not met", "rate>120/s"), ("undecided", "rate>96/s"))
+    }
+    codes = {
+        answer: (
+            exit_code(result, gate=False, strict=False),
+            exit_code(result, gate=True, strict=False),
+            exit_code(result, gate=False, strict=True),
+        )
+        for answer, result in judged.items()
+    }
+    assert codes == {"met": (0, 0, 0), "not met": (0, 99, 0), "undecided": (0, 0, 3)}
+
+
+def test_they_are_kept_with_the_result() -> None:
+    judged = RUN.judged([parse_threshold("p95<150ms"), parse_threshold("rate>96/s")])
+    again = RunResult.from_dict(json.loads(json.dumps(judged.to_dict())))
+    assert again.thresholds == judged.thresholds
+    assert RunResult.from_dict(json.loads(json.dumps(RUN.to_dict()))).thresholds == ()
