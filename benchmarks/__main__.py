@@ -11,14 +11,7 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    "recorder",
-    "spawn",
-    "memory",
-    "workers",
-    "invoke_throughput",
-    "fidelity",
-    "stop_quality",
-    "hostile",
+    *("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity", "stop_quality", "hostile"),
     "compare_quality",
 )
 LIMIT_S = 1800
