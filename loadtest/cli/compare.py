@@ -18,27 +18,32 @@ from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.report.comparison import Compared, comparison_json, comparison_markdown, comparison_text
 from loadtest.report.recovery import read_run
 
-__all__ = ["EXIT_WORSE", "MARGIN_SHARE", "command", "compared_sides"]
+__all__ = ["EXIT_WORSE", "MARGIN_SHARE", "REQUEST_SHARE", "command", "compared_sides"]
 
 EXIT_WORSE = 4
 
 
-class _Margin(click.ParamType):  # type: ignore[type-arg]
-    """5% or 0.05, as a share."""
+class _Share(click.ParamType):  # type: ignore[type-arg]
+    """5% or 0.05, as a share. whole: all of it is one, too."""
 
     name = "percent"
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", str(value).strip())
         share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-        if not 0 <= share < 1:
-            self.fail(f"{value!r} is not a share below 100 %, such as 5% or 0.05", param, ctx)
+        if not (0 <= share < 1 or (self._whole and share == 1)):
+            most = "up to" if self._whole else "below"
+            self.fail(f"{value!r} is not a share {most} 100 %, such as 5% or 0.05", param, ctx)
         return share
 
 
-MARGIN_SHARE = _Margin()
+MARGIN_SHARE = _Share()
+REQUEST_SHARE = _Share(whole=True)
 
 
 @click.command(name="compare")

@@ -20,7 +20,7 @@ import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
-from loadtest.cli.compare import MARGIN_SHARE
+from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.file_flags import file_flags, permissions
@@ -76,7 +76,7 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--log-requests", type=MARGIN_SHARE, help="Keep this share of requests in requests.csv, such as 1%.")
+@click.option("--log-requests", type=REQUEST_SHARE, help="Keep this share of requests in requests.csv, such as 1%.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
