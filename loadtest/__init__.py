@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loadtest.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from loadtest.api import Run, parse, plan, run, simulate, start
+    from loadtest.api import Run, load, parse, plan, run, simulate, start
     from loadtest.core.measure.outcome import Kind, Outcome
     from loadtest.core.measure.window import Window
     from loadtest.core.request.spec import JobSpec, RunOptions
@@ -38,6 +38,7 @@ _HOMES = {
     "TargetError": "loadtest.errors",
     "TargetRef": "loadtest.core.traffic.plan",
     "Window": "loadtest.core.measure.window",
+    "load": "loadtest.api",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
     "run": "loadtest.api",
@@ -64,6 +65,7 @@ __all__ = [
     "TargetRef",
     "Window",
     "__version__",
+    "load",
     "parse",
     "plan",
     "run",

@@ -1,4 +1,4 @@
-"""The verbs for programs that embed `loadtest`: parse, plan, start, run, simulate.
+"""The verbs for programs that embed `loadtest`: parse, plan, start, run, simulate, load.
 
     import loadtest
     run = loadtest.start(job, target="sagemaker:my-endpoint", on_window=print)
@@ -29,9 +29,10 @@ from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.report.recovery import read_run
 from loadtest.targets.reference import OPTIONS
 
-__all__ = ["Job", "ReadJob", "Run", "parse", "plan", "plan_job", "read_job", "run", "simulate", "start"]
+__all__ = ["Job", "ReadJob", "Run", "load", "parse", "plan", "plan_job", "read_job", "run", "simulate", "start"]
 
 Job = Mapping[str, Any] | JobSpec | str | os.PathLike[str]
 
@@ -211,6 +212,15 @@ def simulate(
     """
     read, plan = _planned(job, profile, choices)
     return sim.simulate(plan, on_window=on_window, job=dict(read.spec.request), label=read.spec.name)
+
+
+def load(folder: str | os.PathLike[str]) -> RunResult:
+    """The result in a run folder, as `run` returned it; its files are described in docs/schema/.
+
+    A folder NAME.partial, whose writer died, gives what it got to write, with the reason ENGINE_LOST. Raises SpecError
+    if the folder is none of ours, or of another schema version.
+    """
+    return read_run(folder)
 
 
 def _planned(job: Job, profile: Profile, choices: Mapping[str, Any]) -> tuple[ReadJob, Plan]:

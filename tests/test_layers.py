@@ -17,6 +17,7 @@ PACKAGE, TESTS = ROOT / "loadtest", ROOT / "tests"
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
 # draws the same table.
 CORE = {"core", "core.request", "core.traffic", "core.measure", "core.stats", "core.judge", "core.result"}
+COMPARED = {"core.compare"}
 NUMBERS = {"numpy", "hdrh"}
 SOCKETS = {"gevent", "greenlet"}
 AWS = {"boto3", "botocore"}
@@ -35,6 +36,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.stats": ({"core", "core.request", "core.traffic", "core.measure"}, NUMBERS),
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
+    "core.compare": ({"errors", *CORE}, NUMBERS),
     "wire": ({"errors", "loopback"}, set()),
     "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
@@ -65,9 +67,9 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "loopback", "version", "wire", *CORE},
         {"numpy", "opentelemetry", "prometheus_client", "waitress"},
     ),
-    "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
+    "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
-    "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
+    "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "doctor": (
         {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
         {"botocore"},
@@ -77,7 +79,18 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "doctor", "emulator", "engine"),
-            *("engine.cluster", "engine.parent", "export", "jobfile", "mock", "report", "targets", "web", *CORE),
+            *(
+                "engine.cluster",
+                "engine.parent",
+                "export",
+                "jobfile",
+                "mock",
+                "report",
+                "targets",
+                "web",
+                *CORE,
+                *COMPARED,
+            ),
         },
         {"click", "rich"},
     ),
@@ -206,6 +219,8 @@ def test_imports_point_downward(path: Path) -> None:
         ("endpoint/latency.py", "import boto3, gevent"),
         ("endpoint/latency.py", "import time"),
         ("endpoint/settings.py", "from loadtest.targets.base import Target"),
+        ("core/compare/comparison.py", "import time"),
+        ("core/result/result.py", "from loadtest.core.compare.comparison import compare"),
         ("wire/http1.py", "import socket"),
         ("wire/http1.py", "from loadtest.core.measure.outcome import Kind"),
         ("targets/null.py", "import boto3"),

@@ -38,6 +38,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "init": Verb("loadtest.cli.init", "Write a commented job file, from answers or flags."),
         "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
         "report": Verb("loadtest.cli.report", "Show a run folder's result again, and complete an unfinished one."),
+        "compare": Verb("loadtest.cli.compare", "Compare runs: better, worse, the same, or undecided."),
         "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),
         "preview": Verb("loadtest.cli.preview", "Show a job's traffic and tests without running it."),
         "mock": Verb("loadtest.cli.mock", "Serve a mock SageMaker endpoint."),

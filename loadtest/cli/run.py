@@ -18,6 +18,8 @@ import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.attend import attended
 from loadtest.cli.calibrate import fit_line
+from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
+from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
@@ -25,6 +27,7 @@ from loadtest.cli.file_flags import file_flags
 from loadtest.cli.job_flags import job_flags, job_of
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.pages import REPORT, write_page
+from loadtest.cli.repeat import repeat_flags, repeats_of, run_repeats
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
@@ -79,13 +82,16 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
+@click.option("--log-requests", type=REQUEST_SHARE, help="Keep this share of requests in requests.csv, such as 1%.")
+@click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @web_flag
+@ci_flags
+@repeat_flags
 @file_flags
 @open_loop_flags
 @worker_flags
@@ -96,8 +102,14 @@ def command(file: str | None, profile: str, **given: Any) -> None:
 
     Without a FILE, --target and --stairs or --phases make the job, which is kept in the run folder as job.json.
     """
+    given["thresholds"] = thresholds_of(given["thresholds"])
     job = job_of(file, cast(Profile, profile), given)
-    raise SystemExit(_run_plan(_plan(job, given), job, given))
+    plan = _plan(job, given)
+    repeats = repeats_of(given, plan.target)
+    if repeats is None:
+        raise SystemExit(_run_plan(plan, job, given))
+    # Each is a run like any other, in a folder of its own.
+    raise SystemExit(run_repeats(plan, repeats, given, job.spec.name, lambda p, g: _run_plan(p, job, g)))
 
 
 def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
@@ -120,6 +132,7 @@ def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         view = LiveView(driven, console=console, **shown)
         # A confirmation is another run, after the one that the page is of.
         result = _drive(driven, spec, folder, view, exports, listen, env, page if driven is plan else None)
+        result = result.judged(given["thresholds"])
         exports.end(result)
         return result
 
@@ -131,6 +144,7 @@ def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         if not given["no_report"] and path.is_dir():
             with waiting("writing the report"):
                 missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
+        missing |= more_files(result, path, given)
         if page is not None:
             finish_live(page, result, path / REPORT)
         if as_json:

@@ -18,7 +18,7 @@ from loadtest.core.measure.counts import SLICES
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Frame, recorder_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.result.result import RunResult, build_result
@@ -109,8 +109,7 @@ class _Simulation:
         self._on_window = on_window
         self._levels = plan_levels(plan)
         self._controller = Controller(plan)
-        latency = plan.stop.latency
-        self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
+        self._recorder = recorder_of(plan)
         # (done_s, user, sent_s, answer) of every request in flight
         self._flights: list[tuple[float, int, float, Answer]] = []
         self._staying: list[int] = []  # oldest first

@@ -23,6 +23,7 @@ OPTION_BOUNDS: Mapping[str, Bound] = MappingProxyType(
         "rate_window_s": Bound("number", 0.1, 3600),
         "max_error_ratio": Bound("number", 0, 1, optional=True),
         "seed": Bound("whole", 0, 2**63 - 1),
+        "log_requests": Bound("number", 0, 1),
     }
 )
 

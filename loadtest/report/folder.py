@@ -32,8 +32,10 @@ from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
+from loadtest.report.junit import junit_xml
 from loadtest.report.percentiles import distribution
 from loadtest.report.place import PARTIAL, free, publish, reserve, run_name, sync_folder
+from loadtest.report.requests_csv import REQUESTS, RequestRows, rows_are_lost
 from loadtest.report.summary import summary_of
 from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows
 
@@ -95,6 +97,7 @@ class RunFolder:
         self.path, self._name = reserve(self._parent, name, exact=exact)
         self.missing: dict[str, str] = {}
         self._begun = False
+        self._requests = RequestRows() if plan.options.log_requests else None
         self._log: list[str] = []
         self._streams: dict[str, IO[str]] = {}
         self._stale: set[str] = set()  # streams that could not be appended to: `finish` writes them anew
@@ -122,6 +125,8 @@ class RunFolder:
             self.start(None)
         self._append("windows.jsonl", _line(window))
         self._append("latency.hlog", log_line(window, self._levels))
+        if self._requests is not None:
+            self._append(REQUESTS, self._requests.rows(window))
 
     def changes(self, changes: Iterable[UserChange]) -> None:
         """Append users' starts and stops."""
@@ -184,7 +189,7 @@ class RunFolder:
     def _begin_files(self) -> None:
         self._write_json("job.json", self._job)
         self._write_json("config.json", self._config)
-        for name in STREAMS:
+        for name in (*STREAMS, *([REQUESTS] if self._requests else ())):
             self._streams[name] = open(self.path / name, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
         if fcntl is not None:
             # Whoever would complete an unfinished folder sees by it that somebody is still writing.
@@ -192,6 +197,8 @@ class RunFolder:
         stream = self._streams["schedule.csv"]
         stream.write(SCHEDULE_HEAD)
         stream.flush()
+        if self._requests is not None:
+            self._append(REQUESTS, self._requests.head)
 
     def _files(self, result: RunResult) -> dict[str, Callable[[], None]]:
         """What the end writes, by file: what only it knows, and the streams that are not whole."""
@@ -204,10 +211,12 @@ class RunFolder:
         kept = {"job.json": self._job, "config.json": self._config}
         return {
             **{name: write for name, write in streams.items() if name in self._stale},
+            **({REQUESTS: rows_are_lost} if REQUESTS in self._stale else {}),
             **{name: partial(self._write_json, name, value) for name, value in kept.items()},
             "summary.json": lambda: self._write_json("summary.json", summary_of(result)),
             "describe.json": lambda: self._write_json("describe.json", describe([result], self._created_at)),
             "levels.csv": lambda: self._write("levels.csv", levels_csv(result.levels)),
+            "junit.xml": lambda: self._write("junit.xml", junit_xml(result)),
             "latency.hgrm": lambda: self._write("latency.hgrm", distribution(result.latency_histogram())),
         }
 
@@ -234,7 +243,7 @@ class RunFolder:
         self.log(f"evidence: {json.dumps(result.evidence)}", ended_at)
         for reason in result.trust.reasons:
             self.log(f"trust {reason.code}: {reason.text}; {reason.advice}", ended_at)
-        for problem in result.problems:
+        for problem in (*result.problems, *(self._requests.problems() if self._requests else ())):
             self.log(f"problem: {problem}", ended_at)
         for line in result.log_tail:
             self.log(f"generator: {line}")
@@ -274,7 +283,9 @@ class RunFolder:
 
 
 def _line(window: Window) -> str:
-    return json.dumps(plain(window.to_dict()), separators=(",", ":")) + "\n"
+    values = window.to_dict()
+    values.pop("requests", None)  # their file is another
+    return json.dumps(plain(values), separators=(",", ":")) + "\n"
 
 
 def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at: float) -> Path:

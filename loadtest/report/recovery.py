@@ -17,6 +17,7 @@ from loadtest.core.measure.worker import Worker
 from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult, build_result
+from loadtest.core.result.thresholds import ThresholdVerdict
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 from loadtest.report.folder import PARTIAL, RunFolder
@@ -91,6 +92,7 @@ def _findings(summary: dict[str, Any]) -> dict[str, Any]:
         "trust": Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
         "best": best and BestRate(**best),
         "latency": ModelLatency(**summary["model_latency"]),
+        "thresholds": tuple(ThresholdVerdict(**verdict) for verdict in summary.get("thresholds", ())),
     }
 
 

@@ -23,6 +23,7 @@ from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
+from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
@@ -57,7 +58,14 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
 
 def headline(result: RunResult) -> list[RenderableType]:
     """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [*_failed_share(result), _verdict(result), *slow_lines(result), *_why(result), *_figures(result)]
+    return [
+        *_failed_share(result),
+        _verdict(result),
+        *_thresholds(result),
+        *slow_lines(result),
+        *_why(result),
+        *_figures(result),
+    ]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
@@ -87,6 +95,13 @@ def _verdict(result: RunResult) -> RenderableType:
         return Text.assemble(("UNDECIDED", STYLES["undecided"]), f"  {asked}: nothing was measured against it")
     text = Text.assemble((overall.answer.upper(), STYLES[overall.answer]), f"  {asked} ({overall.clock} clock)")
     return Group(text, _indented(_basis(overall, result.totals.errors)))
+
+
+def _thresholds(result: RunResult) -> Iterator[RenderableType]:
+    """What was asked besides the job's own threshold."""
+    for verdict in result.thresholds:
+        yield Text.assemble((verdict.answer.upper(), STYLES[verdict.answer]), f"  {verdict.text}")
+        yield _indented("; ".join(filter(None, (interval_words(verdict), verdict.why))))
 
 
 def _indented(text: Text | str) -> Padding:

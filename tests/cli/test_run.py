@@ -25,6 +25,7 @@ FILES = {
     "config.json",
     "describe.json",
     "job.json",
+    "junit.xml",
     "latency.hgrm",
     "latency.hlog",
     "levels.csv",

@@ -19,7 +19,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.report.recovery import read_run
 
 FILES = {"summary.json", "describe.json", "levels.csv", "latency.hgrm", "job.json", "config.json", "run.log"}
-FILES |= {"windows.jsonl", "latency.hlog", "schedule.csv", "report.html"}
+FILES |= {"windows.jsonl", "junit.xml", "latency.hlog", "schedule.csv", "report.html"}
 LIMIT_S = 120
 
 

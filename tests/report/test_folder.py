@@ -30,6 +30,7 @@ FILES = {
     "config.json",
     "describe.json",
     "job.json",
+    "junit.xml",
     "latency.hgrm",
     "latency.hlog",
     "levels.csv",
@@ -145,7 +146,13 @@ def test_everything_is_on_disk_while_the_run_goes(
 ) -> None:
     with RunFolder(tmp_path, plan, created_at=CREATED_AT, label="x") as folder:
         assert folder.path == tmp_path / ("20251009T085320Z-x" + PARTIAL)
-        assert names(folder.path) == FILES - {"summary.json", "describe.json", "levels.csv", "latency.hgrm"}
+        assert names(folder.path) == FILES - {
+            "summary.json",
+            "describe.json",
+            "levels.csv",
+            "latency.hgrm",
+            "junit.xml",
+        }
         folder.start(CREATED_AT)
         for n, window in enumerate(windows[:5], 1):
             folder.window(window)

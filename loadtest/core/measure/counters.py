@@ -20,9 +20,9 @@ from itertools import islice
 
 import numpy as np
 
-from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s
+from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s, counters_of
 
-__all__ = ["merged"]
+__all__ = ["counts_over", "merged"]
 
 BATCH = 256  # payloads decoded together
 
@@ -48,20 +48,60 @@ def merged(payloads: Iterable[str]) -> Histogram:
     return whole
 
 
+def counts_over(payloads: Sequence[str], limits_us: Sequence[int]) -> Int64s:
+    """How many values of each histogram lie above each limit, to the counters' resolution: shape (payloads, limits).
+
+    A value in a limit's own counter is not above it; all are above a limit of 0. Raises ValueError
+    for what `Histogram.decode` refuses.
+    """
+    found = np.zeros((len(payloads), len(limits_us)), np.int64)
+    limits = np.asarray(limits_us, np.int64)
+    bounds = np.where(limits < LOWEST_US, -1, counters_of(limits))
+    order = np.argsort(bounds, kind="stable")
+    slots = len(limits_us) + 1
+    for first in range(0, len(payloads), BATCH):
+        batch = payloads[first : first + BATCH]
+        parsed = _parsed(batch)
+        if parsed is None:
+            for place, payload in enumerate(batch):
+                counts = Histogram.decode(payload).counts
+                found[first + place] = [int(counts[bound + 1 :].sum()) for bound in bounds]
+            continue
+        stream, index, counts = parsed
+        # How many of the bounds lie below each counter; then the sums from above.
+        slot = np.searchsorted(bounds[order], index)
+        sums = np.zeros(len(batch) * slots, np.int64)
+        np.add.at(sums, stream * slots + slot, counts)
+        found[first : first + len(batch), order] = sums.reshape(-1, slots)[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return found
+
+
 def _add(counts: Int64s, payloads: Sequence[str]) -> bool:
     """Add the payloads' counters to `counts`; False, and nothing is added: one of them is unusual."""
-    streams = [_stream(payload) for payload in payloads if payload]
-    if None in streams:
+    parsed = _parsed(payloads)
+    if parsed is None:
         return False
+    _, index, numbers = parsed
+    np.add.at(counts, index, numbers)
+    return True
+
+
+def _parsed(payloads: Sequence[str]) -> tuple[Int64s, Int64s, Int64s] | None:
+    """(number of the payload, counter, count) of every used counter; None: one of the payloads is unusual."""
+    streams = [_stream(payload) if payload else b"" for payload in payloads]
+    if None in streams:
+        return None
+    places = [place for place, stream in enumerate(streams) if stream]
     used = [stream for stream in streams if stream]
     if not used:
-        return True
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing, nothing
     data = np.frombuffer(b"".join(used), np.uint8)
     last = np.flatnonzero(data < 0x80)  # of each number; every stream ends with one
     first = np.concatenate(([0], last[:-1] + 1))
     lengths = last - first + 1
     if int(lengths.max()) > _LONGEST:
-        return False
+        return None
     place = np.arange(data.size) - np.repeat(first, lengths)
     raw = np.add.reduceat((data & 0x7F).astype(np.int64) << (7 * place), first)
     numbers = (raw >> 1) ^ -(raw & 1)
@@ -69,12 +109,12 @@ def _add(counts: Int64s, payloads: Sequence[str]) -> bool:
     # Where each stream's numbers begin, so that every stream counts its counters from 0.
     stream_ends = np.searchsorted(last, np.cumsum([len(stream) for stream in used]))
     before = np.concatenate(([0], after[stream_ends[:-1] - 1]))
-    index = after - 1 - np.repeat(before, np.diff(stream_ends, prepend=0))
+    sizes = np.diff(stream_ends, prepend=0)
+    index = after - 1 - np.repeat(before, sizes)
     if int(index.max()) >= _LENGTH:
-        return False
+        return None
     positive = numbers > 0
-    np.add.at(counts, index[positive], numbers[positive])
-    return True
+    return np.repeat(np.array(places, np.int64), sizes)[positive], index[positive], numbers[positive]
 
 
 def _stream(payload: str) -> bytes | None:

@@ -26,7 +26,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from hdrh.histogram import HdrHistogram
 
-__all__ = ["HIGHEST_US", "LOWEST_US", "Histogram"]
+__all__ = ["HIGHEST_US", "LOWEST_US", "Histogram", "counters_of"]
 
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
@@ -188,6 +188,11 @@ def _free(hdr: Any) -> None:
     collector, which a generator may have switched off, and which counts objects, not bytes.
     """
     del hdr.encoder
+
+
+def counters_of(values_us: Int64s) -> Int64s:
+    """The counter that each value counts in, 0 on; integers of us, shape (n,), clamped to 1 us .. 1 h."""
+    return _index(np.clip(values_us, LOWEST_US, HIGHEST_US))
 
 
 def _ceil_rank(share: float, total: int) -> int:

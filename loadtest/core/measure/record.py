@@ -17,11 +17,13 @@ from loadtest.core.measure.health import Health
 from loadtest.core.measure.histogram import Histogram, Int64s
 from loadtest.core.measure.openings import Openings
 from loadtest.core.measure.outcome import NOT_THE_ENDPOINT, Kind, Outcome
+from loadtest.core.measure.sampled import Sampler
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.request.spec import LatencyClock
 from loadtest.core.traffic.arrivals import Sends
+from loadtest.core.traffic.plan import Plan
 
-__all__ = ["Frame", "Recorder"]
+__all__ = ["Frame", "Recorder", "recorder_of"]
 
 FAILED = np.iinfo(np.int64).max  # stands for a failure where latencies are kept in completion order
 
@@ -49,11 +51,15 @@ class Recorder:
 
     threshold_ns: what `Window.over` counts against; None: nothing is counted.
     clock: whose latency is compared (S4). "auto" and "model" take the endpoint's own time where it tells it.
+    sampler: draws requests that are kept one by one; None: none is.
 
     A request costs two appends to arrays; everything else happens once a window, vectorised.
     """
 
-    def __init__(self, threshold_ns: int | None = None, clock: LatencyClock = "auto") -> None:
+    def __init__(
+        self, threshold_ns: int | None = None, clock: LatencyClock = "auto", sampler: Sampler | None = None
+    ) -> None:
+        self._sampler = sampler
         self._threshold_ns = threshold_ns
         self._use_model = clock != "client"
         self._age_sum_s = 0.0
@@ -165,6 +171,7 @@ class Recorder:
             frame.health,
             frame.sends,
             self._openings.connects(),
+            () if self._sampler is None else self._sampler.drawn(frame.span.index, order_ns, model_us, FAILED),
         )
         self._age_sum_s = frame.age_sum_s
         self._succeeded = self._succeeded or bool(latency_ns.size)
@@ -184,3 +191,10 @@ class Recorder:
         counts = np.diff(sums[ends], prepend=0).tolist()
         sizes = np.diff(ends, prepend=0).tolist()
         return int(sums[-1]), tuple(zip(sizes, counts, strict=True))
+
+
+def recorder_of(plan: Plan) -> Recorder:
+    """The recorder that a generator of `plan` needs."""
+    latency, options = plan.stop.latency, plan.options
+    sampler = Sampler(options.log_requests, options.seed) if options.log_requests else None
+    return Recorder(None if latency is None else latency.limit_ns, options.latency_clock, sampler)

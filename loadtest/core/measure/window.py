@@ -16,6 +16,7 @@ from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.distribution import Latencies
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.openings import Connects
+from loadtest.core.measure.sampled import Sampled
 from loadtest.core.plain import known
 from loadtest.core.traffic.arrivals import Sends
 
@@ -77,6 +78,7 @@ class Load:
 class Window:
     """One slice of a run. A window whose `level` is None counts in no level.
 
+    requests: some of them one by one, on their way to `requests.csv`; no other file has them.
     The properties are short names of what nearly everybody asks of a window.
     """
 
@@ -87,6 +89,7 @@ class Window:
     health: Health = Health()
     sends: Sends = Sends()
     connections: Connects = Connects()
+    requests: tuple[Sampled, ...] = ()
 
     @property
     def index(self) -> int:
@@ -128,7 +131,10 @@ class Window:
     def light(self) -> Window:
         """Without the histograms and batches, which are most of a window."""
         return replace(
-            self, counts=replace(self.counts, over_batches=()), latencies=self.latencies.without_histograms()
+            self,
+            counts=replace(self.counts, over_batches=()),
+            latencies=self.latencies.without_histograms(),
+            requests=(),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,7 +142,8 @@ class Window:
         parts = (self.span, self.load, self.counts, self.health, self.sends, self.connections)
         flat = {name: value for part in parts for name, value in asdict(part).items()}
         flat |= self.latencies.histograms() | self.latencies.figures()
-        return {name: flat[name] for name in _MEMBERS}
+        values = {name: flat[name] for name in _MEMBERS}
+        return {**values, "requests": self.requests} if self.requests else values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Window:
@@ -151,6 +158,7 @@ class Window:
             Health(**known(Health, values)),
             Sends(**known(Sends, values)),
             Connects(**known(Connects, values)),
+            tuple((place, latency_us, model_us) for place, latency_us, model_us in values.get("requests", ())),
         )
 
 
@@ -178,4 +186,5 @@ def merge_windows(parts: Sequence[Window]) -> Window:
         Health.merged([part.health for part in parts]),
         Sends.sum(part.sends for part in parts),
         Connects.sum(part.connections for part in parts),
+        tuple(request for part in parts for request in part.requests),
     )

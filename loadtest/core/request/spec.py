@@ -212,6 +212,7 @@ class RunOptions:
 
     window_s: length of one measuring window. drain_s: how long requests in flight may take after a stop (S8).
     rate_window_s: the rolling window of MaxInvocations (S1). seed: of everything drawn at random.
+    log_requests: share of requests, 0..1, that are kept one by one; 0: none.
     """
 
     spawn: SpawnReading = "smooth"
@@ -222,3 +223,4 @@ class RunOptions:
     rate_window_s: float = 60.0
     max_error_ratio: float | None = None
     seed: int = 1
+    log_requests: float = 0.0

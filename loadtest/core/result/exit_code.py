@@ -15,9 +15,10 @@ EXIT_NOT_MET = 99
 def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
 
-    gate: a latency threshold that was not met, or a rate that did not hold when confirmed, is 99. strict: a result
-    that cannot be trusted, an endpoint that answered nothing well for a tenth of the run, or a threshold or a
-    confirmation that is undecided, is 3; it comes before 99, because a verdict of such a run says nothing.
+    gate: a threshold that was not met, the job's or another, or a rate that did not hold when confirmed, is 99.
+    strict: a result that cannot be trusted, an endpoint that answered nothing well for a tenth of the run, or a
+    threshold or a confirmation that is undecided, is 3; doubts in the run come before 99, because a verdict of such a
+    run says nothing.
     """
     code = REASONS[result.reason].exit_code
     if code:
@@ -28,10 +29,11 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     if strict and result.silent_share >= SILENT_SHARE:
         return EXIT_UNTRUSTED
     held = None if result.confirmation is None else result.confirmation.answer
-    if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held"):
+    others = {verdict.answer for verdict in result.thresholds}
+    if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held" or "not met" in others):
         return EXIT_NOT_MET
     if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
         return EXIT_UNTRUSTED
-    if strict and held == "undecided":
+    if strict and (held == "undecided" or "undecided" in others):
         return EXIT_UNTRUSTED
     return 0

@@ -27,6 +27,7 @@ from loadtest.core.measure.worker import Worker
 from loadtest.core.plain import plain
 from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.metrics import BestRate, best_rate, model_latency_ms
+from loadtest.core.result.thresholds import Threshold, ThresholdVerdict, judge_thresholds
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result"]
@@ -66,6 +67,7 @@ class RunResult:
     changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
     problems: what went wrong besides failed requests; log_tail: the generator's last lines if it was lost.
     confirmation: whether the best rate held as an open workload; None: that was not asked.
+    thresholds: what was asked besides the job's own threshold, judged; (): nothing.
     workers: the generator processes of a distributed run; (): it had one, this machine's.
     """
 
@@ -94,6 +96,7 @@ class RunResult:
     log_tail: tuple[str, ...] = ()
     confirmation: Confirmation | None = None
     workers: tuple[Worker, ...] = ()
+    thresholds: tuple[ThresholdVerdict, ...] = ()
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -148,6 +151,7 @@ class RunResult:
             "log_tail": list(self.log_tail),
             "confirmation": self.confirmation and plain(asdict(self.confirmation)),
             "workers": [asdict(worker) for worker in self.workers],
+            "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -183,7 +187,14 @@ class RunResult:
             log_tail=tuple(values["log_tail"]),
             confirmation=Confirmation.from_dict(values["confirmation"]) if values.get("confirmation") else None,
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
+            thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
         )
+
+    def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
+        """With the verdicts on `thresholds`, from the windows of the traffic."""
+        ended_s = math.inf if self.stopped_at_s is None else self.stopped_at_s
+        traffic = [window for window in self.windows if window.users and window.start_s < ended_s]
+        return replace(self, thresholds=judge_thresholds(thresholds, self.plan, traffic))
 
 
 def build_result(

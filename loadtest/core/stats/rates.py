@@ -26,7 +26,6 @@ __all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-Z_975 = 1.959963984540054
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
 ENOUGH_WINDOWS = 3

@@ -14,6 +14,7 @@ from loadtest.core.measure.distribution import Distribution, Latencies
 from loadtest.core.measure.histogram import HIGHEST_US, LOWEST_US, Histogram
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.outcome import Kind
+from loadtest.core.measure.sampled import MOST_PER_WINDOW
 from loadtest.core.measure.window import Span, Window
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster.heard import MAX_TEXT, count, finite, members
@@ -48,7 +49,7 @@ class WindowBounds:
     def window(self, data: object) -> Window:
         """The window that a message tells of. Raises ValueError with the first thing that cannot be."""
         values = members(data)
-        if odd := MEMBERS ^ values.keys():
+        if odd := MEMBERS ^ (values.keys() - {"requests"}):
             raise ValueError(f"its window has other members than windows have: {sorted(odd)[0][:40]!r}")
         index = count(values, "index", self._most_index)
         start_s, end_s = finite(values, "start_s"), finite(values, "end_s")
@@ -63,6 +64,7 @@ class WindowBounds:
         _kinds(values, "connect_causes", 100, most)
         if unknown := set(members(values["errors"])) - FAILURES:
             raise ValueError(f"its errors are of kinds that there are not: {sorted(unknown)[0][:40]!r}")
+        _sampled(values.get("requests", ()))
         try:
             window = Window.from_dict(values)
         except (TypeError, ValueError) as problem:
@@ -101,6 +103,16 @@ class WindowBounds:
             n, over = ({"n": value} for value in batch)
             if count(over, "n", most) > count(n, "n", most):
                 raise ValueError("its over_batches have more over the limit than there are")
+
+
+def _sampled(requests: Any) -> None:
+    """Requests that were drawn for `requests.csv`: (place, latency in us or -1, the model's or -1)."""
+    if not isinstance(requests, (list, tuple)) or len(requests) > MOST_PER_WINDOW:
+        raise ValueError(f"its requests are no list of at most {MOST_PER_WINDOW:,}")
+    for row in requests:
+        whole = isinstance(row, (list, tuple)) and len(row) == 3 and all(type(value) is int for value in row)
+        if not whole or max(map(abs, row)) > MOST_COUNT:
+            raise ValueError("its requests have a row that is no place and two latencies")
 
 
 def _kinds(values: Mapping[str, Any], name: str, most_kinds: int, most: float) -> None:

@@ -11,7 +11,7 @@ import gevent
 from loadtest.core.measure.counts import SLICES
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
-from loadtest.core.measure.record import Frame, Recorder
+from loadtest.core.measure.record import Frame, recorder_of
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.arrivals import Sends
 from loadtest.core.traffic.curve import TrafficCurve
@@ -46,8 +46,7 @@ class Generator:
         self._levels = plan_levels(plan)
         self._target = target
         payloads = load_payloads(plan.payload)
-        latency = plan.stop.latency
-        self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
+        self._recorder = recorder_of(plan)
         self._spawner: gevent.Greenlet | None = None
         self._probe = Probe(self._mark)
         allow_connections(plan.curve.peak)  # of a worker too: it may have to take over from others

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Literal
 
 from loadtest.core.judge.decision import Reason, Stop
@@ -233,7 +234,8 @@ class Run:
                 self._tell(f"{message['count']} of {message['of']} workers joined: {message['host']}")
         elif kind == "window":
             window = Window.from_dict(message["window"])
-            self._windows.append(window)
+            # What is kept one by one goes to its file; in memory it would have no bound.
+            self._windows.append(replace(window, requests=()) if window.requests else window)
             if self._on_window is not None:
                 self._calls.put(lambda call=self._on_window: call(window, message["progress"]))  # type: ignore[misc]
         elif kind == "starts":

@@ -53,6 +53,8 @@ def message(window: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_an_honest_window_is_believed() -> None:
     assert BOUNDS.window(honest()).to_dict() == honest()
+    drawn = {**honest(), "requests": ((0, 1_000, -1), (7, -1, 5))}
+    assert BOUNDS.window(drawn).to_dict() == drawn
 
 
 @pytest.mark.parametrize("latency_ns", [1, 400, 1_499, 2_500, 999_999, 77_777_777, 10**11])
@@ -126,6 +128,10 @@ def test_honest_figures_agree_at_any_latency(latency_ns: int) -> None:
         {"lost_workers": 9},
         {"bytes_in": 10**30},
         {"mean_ms": 1.0},
+        {"requests": "all"},
+        {"requests": [[0, 1]]},
+        {"requests": [[0, 1, 10**30]]},
+        {"requests": [[0, 1, 1]] * 2000},
     ],
     ids=str,
 )
