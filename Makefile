@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow test-sdk lint bench clean
+.PHONY: install demo test test-slow test-moto test-sdk lint bench clean
 
 install: $(VENV)/.installed
 
@@ -21,6 +21,13 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+# The emulator on the oldest moto that pyproject.toml allows, laid over the one that is installed.
+MOTO := $(shell sed -n 's/.*moto\[server\]>=\([0-9.]*\).*/\1/p' pyproject.toml)
+test-moto: install
+	test -d .cache/moto-$(MOTO)/moto || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target .cache/moto-$(MOTO) moto==$(MOTO)
+	PYTHONPATH=$(CURDIR)/.cache/moto-$(MOTO) $(BIN)/python -m pytest -m "not slow" tests/emulator
 
 # The SageMaker Python SDKs want other packages than we do: each gets an environment of its own. SDK 3 and the
 # sagemaker-core that it brings take 1 GB.

@@ -10,7 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity", "stop_quality", "hostile", "report")
+NAMES = (
+    "recorder",
+    "spawn",
+    "memory",
+    "workers",
+    "invoke_throughput",
+    "fidelity",
+    "stop_quality",
+    "rises",
+    "hostile",
+    "report",
+)
 LIMIT_S = 1800
 
 

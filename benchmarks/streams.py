@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from loadtest.core.judge.stop.latency import LatencyRule
 from loadtest.core.judge.watch import LatencyWatch
-from loadtest.core.measure.record import BATCH
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, StopConditions
 from loadtest.core.stats.evidence import log_beta_ratio
@@ -21,6 +20,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 __all__ = ["ALLOWED", "Case", "Rule", "fixed_size", "k6", "naive", "ours", "windows_of"]
 
 ALLOWED = 0.05  # a P95
+BATCH = 10  # requests
 Flags = NDArray[np.bool_]
 Rule = Callable[[Flags, int], int | None]
 """(over or not of each request, requests a second) -> after how many requests it stops; None: never."""

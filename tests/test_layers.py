@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-PACKAGE = ROOT / "loadtest"
+PACKAGE, TESTS = ROOT / "loadtest", ROOT / "tests"
 
 # Room -> (rooms that it may import, third-party packages), from the ground floor up; a room may import itself. A room
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
@@ -61,6 +61,10 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "web", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
+    "export": (
+        {"errors", "loopback", "version", "wire", *CORE},
+        {"numpy", "opentelemetry", "prometheus_client", "waitress"},
+    ),
     "report": ({"errors", "cache", "version", *CORE}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
@@ -68,7 +72,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "cli": (
         {
             *("errors", "loopback", "signals", "version", "api", "calibration", "emulator", "engine.cluster"),
-            *("engine", "engine.parent", "jobfile", "mock", "report", "targets", "web", *CORE),
+            *("engine", "engine.parent", "export", "jobfile", "mock", "report", "targets", "web", *CORE),
         },
         {"click", "rich"},
     ),
@@ -89,6 +93,8 @@ ONLY_IN: Mapping[str, set[str]] = {
     "jinja2": {"report/html/render.py"},
     "vl_convert": {"report/html/library.py"},
     "zmq": {"engine/cluster/runners.py"},
+    "opentelemetry": {"export/otlp.py", "export/send.py"},
+    "prometheus_client": {"export/prometheus.py"},
     "boto3": {
         "targets/boto.py",
         "payload/s3.py",
@@ -211,6 +217,8 @@ def test_imports_point_downward(path: Path) -> None:
         ("jobs/service.py", "from loadtest.emulator.app import App"),
         ("emulator/app.py", "from loadtest.cli import main"),
         ("emulator/app.py", "import click"),
+        ("export/metrics.py", "from prometheus_client import Counter"),
+        ("export/push.py", "from loadtest.report.words import plural"),
         ("report/folder.py", "from loadtest.engine.sim import simulate"),
         ("report/html/page.py", "import vl_convert"),
         ("report/terminal.py", "import jinja2"),
@@ -281,6 +289,18 @@ def test_no_circle_between_modules() -> None:
     assert _circles(_edges(planted)) != [], "the test can fail"
 
 
+@pytest.mark.parametrize("folder", sorted({path.parent for path in TESTS.rglob("test_*.py")}), ids=str)
+def test_tests_lie_where_what_they_test_lies(folder: Path) -> None:
+    place = folder.relative_to(TESTS)
+    assert (PACKAGE / place).is_dir() or place == Path("emulator/sdk"), f"there is no loadtest/{place}"
+
+
+def test_no_test_imports_another() -> None:
+    for path in TESTS.rglob("*.py"):
+        for module, _, _ in _imports(path.read_text()):
+            assert not module.split(".")[-1].startswith("test_"), f"{path} imports {module}: put it into tests/kit"
+
+
 def too_long(source: str) -> list[str]:
     """What of a file is longer than one can take in: itself, or a function (with its docstring)."""
     lines = len(source.splitlines())
@@ -335,7 +355,18 @@ def test_nothing_imports_the_child_and_only_patched_modules_import_each_other() 
     ["import loadtest", "import loadtest.api", "import loadtest.cli", "import loadtest.cli.run, loadtest.cli.report"],
 )
 def test_a_fresh_import_loads_nothing_heavy(statement: str) -> None:
-    heavy = ("gevent", "locust", "boto3", "botocore", "moto", "jinja2", "vl_convert", "waitress")
+    heavy = (
+        "gevent",
+        "locust",
+        "boto3",
+        "botocore",
+        "moto",
+        "jinja2",
+        "vl_convert",
+        "prometheus_client",
+        "opentelemetry",
+        "waitress",
+    )
     code = f"import sys; {statement}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -32,11 +32,16 @@ WINDOWS = 24  # of a path
 _OPENSSL_S = 20.0
 
 
-def measure(seconds: float, on_ceiling: Callable[[Ceiling], None] = lambda _: None) -> Calibration:
+def measure(
+    seconds: float,
+    on_ceiling: Callable[[Ceiling], None] = lambda _: None,
+    on_path: Callable[[PathName], None] = lambda _: None,
+) -> Calibration:
     """Measure every path for `seconds` together; processes take some more to start.
 
-    on_ceiling: called with each as it is there. Raises EngineError if a generator or the mock cannot be started or
-    nothing could be measured; a path that is left out (TLS without the `openssl` program) is named in the result.
+    on_path: called before a path is measured; on_ceiling: with each result as it is there. Raises EngineError if a
+    generator or the mock cannot be started or nothing could be measured; a path that is left out (TLS without the
+    `openssl` program) is named in the result.
     """
     ceilings: list[Ceiling] = []
     not_measured: dict[str, str] = {}
@@ -47,6 +52,7 @@ def measure(seconds: float, on_ceiling: Callable[[Ceiling], None] = lambda _: No
             if path == "https" and tls is None:
                 not_measured[path] = "the program openssl, which makes a throwaway certificate, is not here or failed"
                 continue
+            on_path(path)
             ceiling = _ceiling(path, share * seconds, users, tls)
             on_ceiling(ceiling)
             ceilings.append(ceiling)

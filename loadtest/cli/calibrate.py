@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import click
+from rich.console import Console
 
 from loadtest.calibration import store as calibration_store
 from loadtest.calibration.demand import demand_of
@@ -16,6 +17,7 @@ from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.engine.parent.environment import environment
 from loadtest.errors import Problem, SpecError
+from loadtest.report.busy import busy
 from loadtest.report.words import milliseconds, number
 
 __all__ = ["command", "fit_line"]
@@ -38,7 +40,14 @@ def command(seconds: float, as_json: bool) -> None:
     All traffic stays on this machine: to nothing at all, then to a mock endpoint that answers at once, without and with
     TLS.
     """
-    calibration = measure(seconds, (lambda _: None) if as_json else _show)
+    console = Console()
+
+    def show(ceiling: Ceiling) -> None:
+        if not as_json:
+            console.print("  ".join(_cells(ceiling)), markup=False, highlight=False, soft_wrap=True)
+
+    with busy(console, "starting", plain=as_json) as doing:
+        calibration = measure(seconds, show, lambda path: doing(f"measuring {_NAMES[path]}"))
     try:
         path = calibration_store.save(calibration)
     except OSError as problem:
@@ -78,10 +87,6 @@ def fit_line(
     if found.workers is not None:
         return f"{needs}; {does}: give it --workers {found.workers}, so that each stays below {COMFORT:.0%} of a core"
     return f"{needs}; {does}, and has {cores}: too little, join generators of other machines"
-
-
-def _show(ceiling: Ceiling) -> None:
-    click.echo("  ".join(_cells(ceiling)))
 
 
 def _cells(ceiling: Ceiling) -> Iterator[str]:

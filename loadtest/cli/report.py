@@ -13,6 +13,7 @@ from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.result.result import RunResult
 from loadtest.errors import Problem, SpecError
+from loadtest.report.busy import busy
 from loadtest.report.place import PARTIAL
 from loadtest.report.recovery import complete, in_use, read_run
 from loadtest.report.summary import summary_of
@@ -41,10 +42,12 @@ def command(folders: tuple[Path, ...], as_json: bool, no_report: bool, html: Pat
     lost: dict[str, str] = {}
     results = []
     for folder in folders:
-        result, path, missing = _result(folder)
+        with busy(console, f"reading {folder}", plain=as_json):
+            result, path, missing = _result(folder)
         results.append(result)
         if not no_report:
-            missing |= write_page(path / REPORT, [result], _say)
+            with busy(console, f"making {REPORT}", plain=as_json):
+                missing |= write_page(path / REPORT, [result], _say)
         if as_json:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}))
         else:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
@@ -17,9 +16,11 @@ from rich.console import Console
 
 import loadtest.api as api
 from loadtest.cli import EXIT_NOT_WRITTEN
+from loadtest.cli.attend import attended
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.pages import REPORT, write_page
@@ -35,12 +36,13 @@ from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
-from loadtest.errors import LoadtestError, Problem, SpecError
+from loadtest.errors import LoadtestError, Problem, SpecError, masked
+from loadtest.export.exports import Exports
 from loadtest.jobfile.runoptions import check_option
+from loadtest.report.busy import busy
 from loadtest.report.folder import RunFolder
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import LiveView, summary
-from loadtest.signals import heeded
 
 if TYPE_CHECKING:
     from loadtest.web.live import LivePage
@@ -49,8 +51,7 @@ __all__ = ["command"]
 
 DEFAULT_DIR = "runs"
 Drive = Callable[[Plan, RunFolder], RunResult]
-
-LOOK_S = 0.2  # Python runs signal handlers between two looks
+Waiting = Callable[[str], AbstractContextManager[Any]]
 
 
 @click.command(name="run")
@@ -78,12 +79,14 @@ LOOK_S = 0.2  # Python runs signal handlers between two looks
 @click.option("--gate", is_flag=True, help="Exit with 99 if a latency threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
+@click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @web_flag
 @file_flags
 @open_loop_flags
 @worker_flags
+@export_flags
 @target_flags
 def command(file: str, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario."""
@@ -94,32 +97,43 @@ def command(file: str, profile: str, **given: Any) -> None:
 def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     """Run it, print what came of it, return the exit code."""
     spec = job.spec
-    as_json, quiet = given["as_json"], given["quiet"]
+    as_json, quiet, plain = given["as_json"], given["quiet"] or given["as_json"], given["plain"]
     console = Console(stderr=True) if as_json else Console()
     for warning in spec.warnings:
         console.print(f"warning: {warning}", markup=False, highlight=False, style="yellow", soft_wrap=True)
     enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
-    if enough and not quiet:
+    if enough and not given["quiet"]:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
     listen = listen_of(given)
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
-    with live_page(web_of(given), plan, spec.name or "load test") as page:
+    def drive(driven: Plan, folder: RunFolder) -> RunResult:
+        exports.begin(driven, labels_of(given, driven, _info(driven, spec), folder.path))
+        title = "  ".join(filter(None, [spec.name, masked(driven.target.ref)]))
+        shown = {"quiet": quiet, "plain": plain, "title": title, "elsewhere": listen is not None}
+        view = LiveView(driven, console=console, **shown)
+        # A confirmation is another run, after the one that the page is of.
+        result = _drive(driven, spec, folder, view, exports, listen, env, page if driven is plan else None)
+        exports.end(result)
+        return result
 
-        def drive(driven: Plan, folder: RunFolder) -> RunResult:
-            view = LiveView(driven, console=console, quiet=quiet or as_json)
-            # A confirmation is another run, after the one that the page is of.
-            return _drive(driven, spec, folder, view, listen, env, page if driven is plan else None)
-
-        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive)
+    waiting = partial(busy, console, plain=quiet or plain)
+    address = web_of(given)
+    with Exports(exports_of(given)) as exports, live_page(address, plan, spec.name or "load test") as page:
+        for url in [] if given["quiet"] else exports.urls:
+            console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
+        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, waiting)
         if not given["no_report"] and path.is_dir():
-            missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
+            with waiting(f"making {REPORT}"):
+                missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
         if page is not None:
             finish_live(page, result, path / REPORT)
-    if as_json:
-        click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
-    else:
-        console.print(summary(result, path))
+        if as_json:
+            click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
+        else:
+            console.print(summary(result, path))
+    for loss in exports.losses:
+        click.echo(loss, err=True)
     if missing:
         why = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
         click.echo(f"not everything could be written to {path}: {why}", err=True)
@@ -152,9 +166,9 @@ def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
 
 
 def _run(
-    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive
+    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive, waiting: Waiting
 ) -> tuple[RunResult, Path, dict[str, str]]:
-    """(the result, where its files are, those that could not be written and why)."""
+    """(the result, where its files are, those that could not be written and why). waiting: shows what takes long."""
     with _folder(plan, spec, output_dir) as folder:
         try:
             result = drive(plan, folder)
@@ -163,7 +177,8 @@ def _run(
             raise
         if confirm is not None:
             result = confirmed(result, confirm, folder.path, drive)
-        path = folder.finish(result)
+        with waiting("writing the run folder"):
+            path = folder.finish(result)
         return result, path, dict(folder.missing)
 
 
@@ -172,6 +187,7 @@ def _drive(
     spec: JobSpec,
     folder: RunFolder,
     view: LiveView,
+    exports: Exports,
     listen: tuple[str, int] | None,
     env: Mapping[str, str],
     page: LivePage | None,
@@ -187,6 +203,7 @@ def _drive(
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
             folder.window(window)
+            exports.window(window, progress)
             view(window, progress)
             if page is not None:
                 page.window(window, progress)
@@ -200,42 +217,19 @@ def _drive(
                 page.say(text)
 
         run = spawn.start(
-            plan, on_window=on_window, on_changes=on_changes, on_news=on_news, env=env, listen=listen, **labels
+            plan,
+            on_window=on_window,
+            on_changes=on_changes,
+            on_news=on_news,
+            on_ready=exports.facts,
+            env=env,
+            listen=listen,
+            **labels,
         )
         if page is not None:
             page.started(run.stop)
-        with _signals(run, view):
-            return _wait(run)
-
-
-def _wait(run: spawn.Run) -> RunResult:
-    while True:
-        try:
-            return run.result(LOOK_S)
-        except TimeoutError:
-            continue
-
-
-@contextmanager
-def _signals(run: spawn.Run, view: LiveView) -> Iterator[None]:
-    """The first signal ends the run in order, the second at once."""
-    seen = 0
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 1:
-            view.say("stopping: requests in flight are finished first; once more to end at once")
-            run.stop()
-        else:
-            run.kill()
-
-    before = {number: signal.signal(number, handle) for number in heeded("SIGINT", "SIGTERM", "SIGHUP")}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        view.status = lambda: run.status
+        return attended(run, view.say)
 
 
 def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:

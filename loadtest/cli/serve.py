@@ -65,6 +65,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="NAME",
     help="Another name that this server goes by, with the names below it; repeatable [loopback and --host].",
 )
+@click.option(
+    "--strict-resources",
+    is_flag=True,
+    help="Refuse models and packages that do not exist; sample payloads must be there with --engine sim too.",
+)
 def command(
     host: str,
     port: int,
@@ -79,6 +84,7 @@ def command(
     account: str,
     allow_origins: tuple[str, ...],
     allow_hosts: tuple[str, ...],
+    strict_resources: bool,
 ) -> None:
     """Answer AWS's clients here: recommendation jobs are emulated and run, moto answers the rest of AWS.
 
@@ -103,6 +109,7 @@ def command(
         account=account,
         allow_origins=allow_origins,
         allow_hosts=allow_hosts,
+        strict_resources=strict_resources,
     )
     if not is_loopback(host):
         click.secho(

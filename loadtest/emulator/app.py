@@ -28,6 +28,7 @@ from loadtest.emulator.endpoints import UnknownVariant
 from loadtest.emulator.fallback import HeldAnswer, Neighbour
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.lanes import is_page
+from loadtest.emulator.made import Description
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
 from loadtest.emulator.prune import pruned
 from loadtest.errors import EngineError, LoadtestError
@@ -81,7 +82,8 @@ class Settles(Protocol):
 class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
-    additions: by operation of SageMaker, what is added to the neighbour's answer. pages: what is under /ui.
+    additions: by operation of SageMaker, what is added to the neighbour's answer. made: by operation, the answer about
+    endpoints that the neighbour does not know; pages: what is under /ui.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Application:
         account: str = "123456789012",
         events: Settles | None = None,
         additions: Mapping[str, Addition] | None = None,
+        made: Mapping[str, Description] | None = None,
         pages: WSGIApplication | None = None,
     ) -> None:
         self._service = service
@@ -105,6 +108,7 @@ class Application:
         self._account = account
         self._events = events
         self._additions = additions or {}
+        self._made = made or {}
         self._pages = pages
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -132,6 +136,10 @@ class Application:
         operation = protocol.operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) if method == "POST" else None
         if operation is not None and (operation in JOB_OPERATIONS or operation in TAG_OPERATIONS):
             return self._control(operation, environ, start_response)
+        if operation is not None and operation in self._made:
+            found = self._made[operation](_request(environ))
+            if found is not None:
+                return reply(protocol.answer(found, str(uuid.uuid4())), start_response)
         return self._next_door(operation, environ, start_response)
 
     def _control(self, operation: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -179,6 +187,8 @@ class Application:
         except UnknownVariant as problem:
             text = f"{problem} of account {self._account} not found."
             return _runtime_failure("ValidationError", text, 400, start_response)
+        except ApiError as refusal:
+            return _runtime_failure(refusal.code, refusal.message, refusal.http_status, start_response)
         except LoadtestError as problem:
             return _runtime_failure("ModelError", f"The model cannot be loaded: {problem}", 424, start_response)
         if url is None:
@@ -198,14 +208,14 @@ class Application:
             scope in environ.get("HTTP_AUTHORIZATION", "") for scope in _READS_CLOUDWATCH
         ):
             self._events.settle()
-        changed = _endpoint_name(environ) if operation in _CHANGES_ENDPOINT else None
+        changed = _request(environ).get("EndpointName") if operation in _CHANGES_ENDPOINT else None
         shape = output_shape(operation) if operation is not None else None
         if shape is None:
             answer = self._neighbour(environ, start_response)
         else:
             answer = self._completed(operation or "", shape, environ, start_response)
         if changed is not None:
-            self._endpoints.forget(changed)
+            self._endpoints.forget(str(changed))
         return answer
 
     def _completed(
@@ -236,14 +246,15 @@ def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
     )
 
 
-def _endpoint_name(environ: WSGIEnvironment) -> str | None:
-    """EndpointName of the request, whose body can be read again afterwards; None if there is none."""
+def _request(environ: WSGIEnvironment) -> Mapping[str, Any]:
+    """The request's document, whose bytes can be read again afterwards; empty if it is none."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     try:
-        return str(json.loads(body)["EndpointName"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _health(start_response: StartResponse) -> list[bytes]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,13 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loadtest.core.request.s3 import s3_object
 from loadtest.emulator.clients import InsideClients
 from loadtest.errors import Problem, SpecError
+from loadtest.jobs.errors import ApiError
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
-__all__ = ["ModelCatalogue"]
+__all__ = ["ModelCatalogue", "check_refused"]
 
 _log = logging.getLogger(__name__)
+
+_AWAY = (502, 503, 504)  # not 500: that is how moto fails at some things that it does not have
 
 
 class ModelCatalogue:
@@ -30,24 +34,26 @@ class ModelCatalogue:
     def model(self, reference: str, /) -> ModelFacts | None:
         """Facts of a model package version (by ARN) or of a model (by name); None: there is no such thing.
 
-        A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts.
+        A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts; its own
+        environment goes before that of the package. Of several containers the first counts. Raises ApiError if the
+        neighbour cannot be asked.
         """
         sagemaker = self._clients.client("sagemaker")
         try:
             if ":model-package/" in reference:
-                return _package_facts(sagemaker.describe_model_package(ModelPackageName=reference))
+                return _package_facts(
+                    sagemaker.describe_model_package(ModelPackageName=self._clients.arn_here(reference))
+                )
             model = sagemaker.describe_model(ModelName=reference)
-            container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
-                iter(model.get("Containers") or ()), {}
-            )
+            container = model.get("PrimaryContainer") or _first(model.get("Containers"))
             package = container.get("ModelPackageName")
-            return self.model(package) if package and ":model-package/" in package else ModelFacts()
-        except ClientError as refusal:
-            _log.debug("%s: %s", reference, refusal)
+            known = self.model(package) if package and ":model-package/" in package else None
+        except (ClientError, BotoCoreError) as problem:
+            check_refused(reference, problem)
             return None
-        except BotoCoreError as problem:
-            _log.warning("%s cannot be looked up: %s", reference, problem)
-            return None
+        known = known or ModelFacts()
+        environment = {**known.environment, **(container.get("Environment") or {})}
+        return replace(known, environment=environment, multi_model=container.get("Mode") == "MultiModel")
 
     def payload(self, url: str, /) -> bytes:
         """The archive behind a SamplePayloadUrl (`s3://bucket/key`, or an `https://` form of it).
@@ -71,9 +77,18 @@ class ModelCatalogue:
         return content
 
 
+def check_refused(what: str, problem: Exception) -> None:
+    """Raises ApiError if the neighbour could not be asked for `what`; else it has said that there is no such thing."""
+    if isinstance(problem, ClientError) and problem.response["ResponseMetadata"]["HTTPStatusCode"] not in _AWAY:
+        _log.debug("%s: %s", what, problem)
+        return
+    _log.warning("%s cannot be looked up: %s", what, problem)
+    raise ApiError("ServiceUnavailable", f"{what} cannot be looked up: {problem}") from problem
+
+
 def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
     specification = package.get("InferenceSpecification") or {}
-    container: Mapping[str, Any] = next(iter(specification.get("Containers") or ()), {})
+    container = _first(specification.get("Containers"))
     return ModelFacts(
         domain=package.get("Domain"),
         task=package.get("Task"),
@@ -83,4 +98,13 @@ def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
         sample_payload_url=package.get("SamplePayloadUrl"),
         content_types=tuple(specification.get("SupportedContentTypes") or ()),
         instance_types=tuple(specification.get("SupportedRealtimeInferenceInstanceTypes") or ()),
+        environment=dict(container.get("Environment") or {}),
+        specifications={
+            each["Name"]: dict(_first(each.get("Containers")).get("Environment") or {})
+            for each in package.get("AdditionalInferenceSpecifications") or ()
+        },
     )
+
+
+def _first(containers: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    return containers[0] if containers else {}

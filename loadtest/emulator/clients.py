@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 
+from loadtest.jobs.arn import partition_of
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
@@ -40,6 +42,13 @@ class InsideClients:
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+
+    def arn_here(self, arn: str) -> str:
+        """The ARN as it is known here: whoever made it for another region means this one. Anything else unchanged."""
+        parts = arn.split(":", 5)
+        if len(parts) < 6 or parts[0] != "arn" or not parts[3]:
+            return arn
+        return ":".join(("arn", partition_of(self._region), parts[2], self._region, *parts[4:]))
 
     def client(self, service: str) -> Any:
         """The client of a service (`s3`, `logs`, `cloudwatch`, `sagemaker`)."""
@@ -66,7 +75,11 @@ class InsideClients:
         client = self._session.client(
             service,
             endpoint_url="http://127.0.0.1",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+            config=Config(
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path"},
+                disable_request_compression=True,  # nothing is sent anywhere
+            ),
         )
         client.meta.events.register("before-send", self._answer)
         return client

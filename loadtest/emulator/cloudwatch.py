@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 import math
 import queue
+import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.emulator.clients import InsideClients
-from loadtest.emulator.percentiles import Distributions
+from loadtest.emulator.moto_cloudwatch import carried
 from loadtest.jobs.events import LOG_GROUP, MetricPoint
 
 __all__ = ["CloudWatch"]
@@ -44,12 +45,14 @@ class _Line(NamedTuple):
 class CloudWatch:
     """An EventSink (loadtest.jobs.events) on the clients of a neighbour. `close` writes what is left.
 
-    distributions: where percentiles of the metrics are kept, if somebody asks for them there.
+    Within a stream no line is older than the one before it, so that who follows it by token loses and repeats none.
+    taught: the neighbour is moto in this process, which was taught (loadtest.emulator.moto_cloudwatch).
     """
 
-    def __init__(self, clients: InsideClients, distributions: Distributions | None = None) -> None:
+    def __init__(self, clients: InsideClients, *, taught: bool = False) -> None:
         self._clients = clients
-        self._distributions = distributions
+        self._taught = taught
+        self._told_ms: dict[str, int] = {}  # by stream, the time of its last line
         self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(_QUEUE_LENGTH)
         self._streams: set[str] = set()
         self._has_group = False
@@ -59,9 +62,7 @@ class CloudWatch:
 
     def log(self, stream: str, message: str, time_s: float) -> None:
         """One line of a stream of LOG_GROUP; time_s: epoch seconds."""
-        # A job in virtual time ends in the future; CloudWatch refuses what is more than two hours ahead.
-        known_s = min(time_s, time.time() + _AHEAD_S)
-        self._put(_Line(stream, message, int(known_s * 1000)))
+        self._put(_Line(stream, message, round(time_s * 1000)))
 
     def metric(self, point: MetricPoint) -> None:
         """One minute of a metric."""
@@ -114,8 +115,14 @@ class CloudWatch:
             going = None not in batch
 
     def _write_lines(self, lines: Sequence[_Line]) -> None:
-        for stream, of_stream in groupby(sorted(lines, key=_by_stream_and_time), key=lambda line: line.stream):
-            events = [{"timestamp": line.time_ms, "message": line.message or " "} for line in of_stream]
+        # A job in virtual time ends in the future; CloudWatch refuses what is more than two hours ahead.
+        latest_ms = sys.maxsize if self._taught else int((time.time() + _AHEAD_S) * 1000)
+        streams: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for line in lines:
+            told_ms = max(min(line.time_ms, latest_ms), self._told_ms.get(line.stream, 0))
+            self._told_ms[line.stream] = told_ms
+            streams[line.stream].append({"timestamp": told_ms, "message": line.message or " "})
+        for stream, events in streams.items():
             try:
                 self._write_stream(stream, events)
             except (ClientError, BotoCoreError):
@@ -142,26 +149,27 @@ class CloudWatch:
         if stream not in self._streams:
             _make(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=stream)
             self._streams.add(stream)
-        answer: Mapping[str, Any] = logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+        with self._carried():
+            answer: Mapping[str, Any] = logs.put_log_events(
+                logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events
+            )
         return answer
 
+    def _carried(self, points: Sequence[MetricPoint] = ()) -> AbstractContextManager[None]:
+        return carried(points) if self._taught else nullcontext()
+
     def _write_points(self, points: Sequence[MetricPoint]) -> None:
-        by_namespace: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_namespace: defaultdict[str, list[MetricPoint]] = defaultdict(list)
         for point in points:
-            if self._distributions is not None:
-                self._distributions.add(point)
-            by_namespace[point.namespace].append(_datum(point))
-        for namespace, data in by_namespace.items():
-            for part in _parts(data, _POINTS_PER_CALL):
+            by_namespace[point.namespace].append(point)
+        for namespace, of_namespace in by_namespace.items():
+            for part in _parts(of_namespace, _POINTS_PER_CALL):
+                data = [_datum(point) for point in part]
                 try:
-                    self._clients.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=part)
+                    with self._carried(part):
+                        self._clients.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
                 except (ClientError, BotoCoreError):
                     _log.exception("%d metric values of %s were refused", len(part), namespace)
-
-
-def _by_stream_and_time(line: _Line) -> tuple[str, int]:
-    # sorted() is stable: lines of the same millisecond stay in the order in which they were said.
-    return line.stream, line.time_ms
 
 
 def _make(create: Any, **names: str) -> None:

@@ -6,34 +6,28 @@ by the same fleet file as the tested endpoints; the mock starts at the first inv
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from zlib import crc32
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.emulator.catalogue import ModelCatalogue
+from loadtest.emulator.catalogue import ModelCatalogue, check_refused
 from loadtest.emulator.clients import InsideClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
-from loadtest.jobs.fleet import EndpointFacts
 from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.subject import Subject, Variant
 from loadtest.mock.process import MockProcess
 
 if TYPE_CHECKING:
     from loadtest.jobs.fleet import Fleet
 
 __all__ = ["Endpoints", "UnknownVariant"]
-
-_log = logging.getLogger(__name__)
-
-Variant = Mapping[str, Any]
 
 
 class UnknownVariant(LoadtestError):
@@ -43,21 +37,23 @@ class UnknownVariant(LoadtestError):
 class Endpoints:
     """The directory of endpoints. clients: of a neighbour that may hold endpoints; None: there is none.
 
-    live: jobs send real traffic, so an existing endpoint is tested where it answers everybody else.
+    It is an EndpointDirectory (loadtest.jobs.subject): jobs test an existing endpoint where it answers everybody else.
     """
 
-    def __init__(self, clients: InsideClients | None, *, live: bool) -> None:
+    def __init__(self, clients: InsideClients | None) -> None:
         self._clients = clients
-        self._live = live
         self._fleet: Fleet | None = None
+        self._front = ""
         self._mocks: dict[tuple[str, str], MockProcess] = {}  # by endpoint and variant, "" if it has none
-        self._variants: dict[str, Sequence[Variant]] = {}
+        self._subjects: dict[str, Subject] = {}
         self._lock = threading.Lock()
         self._open = True
 
-    def follow(self, fleet: Fleet) -> None:
-        """Take behaviour and running tests from this fleet; before that no endpoint is known."""
+    def follow(self, fleet: Fleet, front: str) -> None:
+        """Take behaviour and running tests from this fleet; before that no endpoint is known. front: URL of the server
+        that asks this directory."""
         self._fleet = fleet
+        self._front = front
 
     def invocation_url(self, name: str, *, streamed: bool = False, variant: str | None = None) -> str | None:
         """Where InvokeEndpoint of that name goes; None: there is no such endpoint.
@@ -76,23 +72,37 @@ class Endpoints:
             return None
         return f"{base}/endpoints/{quote(name)}/invocations{'-response-stream' if streamed else ''}"
 
-    def read(self, name: str, /) -> EndpointFacts | None:
-        """An EndpointReader (loadtest.jobs.fleet) for jobs that test an existing endpoint."""
-        variants = self._variants_of(name)
-        if not variants or self._fleet is None:
+    def subject(self, name: str, /) -> Subject | None:
+        """The endpoint as it was created, with all of its models that matters; None: there is no such endpoint."""
+        if self._clients is None:
             return None
-        variant = variants[0]
-        return EndpointFacts(
-            instance_type=variant.get("InstanceType"),
-            instance_count=_instances(variant),
-            url=self._mock_url(name, self._fleet, variant["VariantName"]) if self._live else None,
-            variant_name=variant["VariantName"],
-        )
+        sagemaker = self._clients.client("sagemaker")
+        try:
+            endpoint = sagemaker.describe_endpoint(EndpointName=name)
+            configuration = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+        except (ClientError, BotoCoreError) as problem:
+            check_refused(f"endpoint {name}", problem)
+            return None
+        # First what the configuration says, over it what the endpoint itself does: weights and counts can be changed.
+        present = {each.get("VariantName"): each for each in endpoint.get("ProductionVariants", ())}
+        given = [{**each, **present.get(each["VariantName"], {})} for each in configuration["ProductionVariants"]]
+        catalogue = ModelCatalogue(self._clients)
+        variants = tuple(_variant(each, catalogue) for each in given)
+        asynchronous = bool(configuration.get("AsyncInferenceConfig"))
+        return Subject(name, variants, existing=True, asynchronous=asynchronous) if variants else None
+
+    def url(self, name: str, /) -> str | None:
+        """Base URL of whoever answers an existing endpoint: its mock, or this server if variants share the requests."""
+        fleet = self._fleet
+        subject = None if fleet is None else self._known(name, fleet)
+        if fleet is None or subject is None:
+            return None
+        return self._front if len(subject.variants) > 1 else self._mock_url(name, fleet, None)
 
     def forget(self, name: str) -> None:
         """The endpoint was deleted or changed: its mocks end, and the next invocation looks it up again."""
         with self._lock:
-            self._variants.pop(name, None)
+            self._subjects.pop(name, None)
             ended = [self._mocks.pop(key) for key in list(self._mocks) if key[0] == name]
         for mock in ended:
             mock.stop()
@@ -110,17 +120,22 @@ class Endpoints:
         ref = TargetRef(stand_in.target or "") if stand_in is not None else None
         if ref is not None and ref.is_mock:
             return self._served((name, ""), lambda: MockSettings.parse(ref.rest))
-        with self._lock:
-            variants = self._variants.get(name)
-        if variants is None:
-            variants = self._variants_of(name)
-            with self._lock:
-                if variants and self._open:
-                    self._variants[name] = variants
-        if not variants:
+        subject = self._known(name, fleet)
+        if subject is None:
             return None
-        variant = _chosen(variants, name, target)
-        return self._served((name, variant["VariantName"]), lambda: self._settings(name, variant, fleet))
+        variant = _chosen(subject, target)
+        return self._served((name, variant.name), lambda: fleet.settings(name, variant))
+
+    def _known(self, name: str, fleet: Fleet) -> Subject | None:
+        with self._lock:
+            known = self._subjects.get(name)
+        if known is not None:
+            return known
+        found = fleet.existing(name)
+        with self._lock:
+            if found is not None and self._open:
+                self._subjects[name] = found
+        return found
 
     def _served(self, key: tuple[str, str], settings: Callable[[], MockSettings]) -> str | None:
         """URL of the mock of an endpoint's variant, which starts if it does not run; None: the server is closing."""
@@ -136,59 +151,33 @@ class Endpoints:
                 mock.start()
             return None if mock is None else mock.url
 
-    def _settings(self, name: str, variant: Variant, fleet: Fleet) -> MockSettings:
-        stand_in = fleet.file.endpoints.get(name)
-        facts, environment = self._model(variant.get("ModelName"))
-        serverless = variant.get("ServerlessConfig")
-        behaviour = fleet.behaviour(
-            facts,
-            (stand_in and stand_in.instance_type) or variant.get("InstanceType"),
-            Serverless(serverless["MemorySizeInMB"], serverless["MaxConcurrency"]) if serverless else None,
-            environment,
-        )
-        return behaviour.settings(name, crc32(name.encode()), _instances(variant), variant["VariantName"])
 
-    def _variants_of(self, name: str) -> list[Variant]:
-        """The production variants of an endpoint that is in service, first what its configuration says, over it what
-        the endpoint itself does (weights and counts can be changed); none: there is no such endpoint.
-        """
-        if self._clients is None:
-            return []
-        sagemaker = self._clients.client("sagemaker")
-        try:
-            endpoint = sagemaker.describe_endpoint(EndpointName=name)
-            configuration = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-        except ClientError as refusal:
-            _log.debug("endpoint %s: %s", name, refusal)
-            return []
-        present = {each.get("VariantName"): each for each in endpoint.get("ProductionVariants", ())}
-        return [{**each, **present.get(each["VariantName"], {})} for each in configuration["ProductionVariants"]]
-
-    def _model(self, name: str | None) -> tuple[ModelFacts, Mapping[str, str]]:
-        """What is known of a model, and its environment."""
-        if name is None or self._clients is None:
-            return ModelFacts(), {}
-        facts = ModelCatalogue(self._clients).model(name) or ModelFacts()
-        try:
-            model = self._clients.client("sagemaker").describe_model(ModelName=name)
-        except ClientError:
-            return facts, {}
-        container: Mapping[str, Any] = model.get("PrimaryContainer") or next(iter(model.get("Containers") or ()), {})
-        return facts, container.get("Environment") or {}
+def _variant(given: Mapping[str, Any], catalogue: ModelCatalogue) -> Variant:
+    model = given.get("ModelName")
+    facts = (catalogue.model(model) if model else None) or ModelFacts()
+    serverless = given.get("ServerlessConfig") or given.get("CurrentServerlessConfig")
+    count = given.get("CurrentInstanceCount") or given.get("InitialInstanceCount") or 1
+    return Variant(
+        name=given["VariantName"],
+        facts=facts,
+        instance_type=None if serverless else given.get("InstanceType"),
+        serverless=Serverless(serverless["MemorySizeInMB"], serverless["MaxConcurrency"]) if serverless else None,
+        environment=facts.environment,
+        instance_count=1 if serverless else count,
+        weight=given.get("CurrentWeight", given.get("InitialVariantWeight", 1.0)),
+        model_name=model,
+    )
 
 
-def _instances(variant: Variant) -> int:
-    return variant.get("CurrentInstanceCount") or variant.get("InitialInstanceCount") or 1
-
-
-def _chosen(variants: Sequence[Variant], name: str, target: str | None) -> Variant:
+def _chosen(subject: Subject, target: str | None) -> Variant:
     """The variant that a request is for: the one that it names, or one by the weights."""
+    variants = subject.variants
     if target is not None:
-        found = next((each for each in variants if each["VariantName"] == target), None)
+        found = next((each for each in variants if each.name == target), None)
         if found is None:
-            raise UnknownVariant(f"Variant {target[:63]} of endpoint {name}")
+            raise UnknownVariant(f"Variant {target[:63]} of endpoint {subject.endpoint_name}")
         return found
-    weights = [each.get("CurrentWeight", each.get("InitialVariantWeight", 1.0)) for each in variants]
+    weights = [each.weight for each in variants]
     return random.choices(variants, weights if any(weights) else None)[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import logging
 import re
@@ -21,9 +22,13 @@ from loadtest.emulator.outgoing import kept_inside
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Moto", "Neighbour", "NoBackend", "Upstream", "moto_is_installed"]
+__all__ = ["MOTO_OLDEST", "Moto", "Neighbour", "NoBackend", "Upstream", "moto_is_installed"]
 
 _log = logging.getLogger(__name__)
+
+MOTO_OLDEST = (5, 2, 5)
+"""As in pyproject.toml. Older ones answer a request whose Authorization says nothing by S3 (5.2.4), and with 500 those
+that are compressed (5.2.3) or for CloudWatch in the protocol of today's botocore (5.1.11)."""
 
 _DEFAULT_ACCOUNT = "123456789012"
 # What moto does before a service's own code; botocore's description of the service is read by core/model.py.
@@ -43,8 +48,14 @@ class Neighbour(Protocol):
 
 
 def moto_is_installed() -> bool:
-    """Is `moto[server]` here? Found without importing it."""
-    return all(importlib.util.find_spec(name) is not None for name in ("moto", "flask", "flask_cors"))
+    """Is `moto[server]` here? Found without importing it; the log has a word about one that is too old."""
+    if any(importlib.util.find_spec(name) is None for name in ("moto", "flask", "flask_cors")):
+        return False
+    version = importlib.metadata.version("moto")
+    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3]) < MOTO_OLDEST:
+        oldest = ".".join(map(str, MOTO_OLDEST))
+        _log.warning("moto %s answers some requests with errors: pip install 'moto[server]>=%s'", version, oldest)
+    return True
 
 
 class Moto:

@@ -38,7 +38,7 @@ def deployment_recommendation(model: Mapping[str, Any], fleet: Fleet, reader: Mo
     if len(containers) != 1:
         return {"RecommendationStatus": "NOT_APPLICABLE"}
     facts = reader(name) or ModelFacts()
-    environment = containers[0].get("Environment") or {}
+    environment = {**facts.environment, **(containers[0].get("Environment") or {})}
     costs: dict[str, float] = {}
     for instance_type in facts.instance_types or fleet.file.candidates_for(facts):
         price = fleet.prices.per_hour(instance_type)

@@ -18,7 +18,7 @@ from loadtest.emulator.model import TARGET_PREFIX, operation
 from loadtest.jobs.check import further_problems
 from loadtest.jobs.tags import tag_problems
 
-__all__ = ["CONTENT_TYPE", "Call", "Reply", "WireError", "failure", "operation_name", "parse", "success"]
+__all__ = ["CONTENT_TYPE", "Call", "Reply", "WireError", "answer", "failure", "operation_name", "parse", "success"]
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
@@ -90,6 +90,11 @@ def success(name: str, result: Mapping[str, Any], request_id: str) -> Reply:
     if shape is None:
         return _reply(200, b"", request_id)
     return _reply(200, _encode(_dressed(result, shape)), request_id)
+
+
+def answer(document: Mapping[str, Any], request_id: str) -> Reply:
+    """The answer to an operation that is none of the service's."""
+    return _reply(200, _encode(document), request_id)
 
 
 def failure(code: str, message: str, status: int, request_id: str) -> Reply:

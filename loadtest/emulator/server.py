@@ -31,9 +31,12 @@ from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
 from loadtest.emulator.lanes import CHANNEL_TIMEOUT_S, Lanes, SlowChannel, watch
-from loadtest.emulator.percentiles import Distributions, teach_moto
+from loadtest.emulator.made import made_endpoints
+from loadtest.emulator.moto_cloudwatch import teach_moto
+from loadtest.emulator.one_region import OneRegion
 from loadtest.emulator.ui import Ui
 from loadtest.errors import EngineError
+from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
 from loadtest.jobs.watching import Onlooker
 from loadtest.wire.access import Access
@@ -57,6 +60,7 @@ class EmulatorOptions:
     engine: "live" sends real traffic, "sim" runs in virtual time. upstream: URL of who answers what is not emulated;
     None: moto in this process if it is installed. fleet_file, prices_file: replace the built-in ones.
     quota: jobs that may be active at once; None: any number. allow_origins, allow_hosts: see `wire.access.Access`.
+    strict_resources: models, packages and sample payloads that do not exist are refused, or fail the job.
     """
 
     host: str = "127.0.0.1"
@@ -72,6 +76,7 @@ class EmulatorOptions:
     account: str = "123456789012"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    strict_resources: bool = False
 
 
 class EmulatorServer:
@@ -134,17 +139,16 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        distributions = Distributions()
-        self._neighbour = neighbour = _neighbour(options, forward, distributions)
+        self._neighbour = neighbour = _neighbour(options, forward)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._cloudwatch = self._events(clients, distributions)
-        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None, live=options.engine == "live")
+        events = self._cloudwatch = self._events(clients)
+        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None)
         closing.callback(endpoints.close)
         pages = Ui()
         closing.callback(pages.close)
         self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints, pages)
         pages.read_from(service)
-        endpoints.follow(service.fleet)
+        endpoints.follow(service.fleet, self.url)
         closing.callback(service.close)
         application = Application(
             service,
@@ -155,13 +159,14 @@ class EmulatorServer:
             account=options.account,
             events=events,
             additions=instant_recommendations(service.fleet, ModelCatalogue(clients).model),
+            made=made_endpoints(service.fleet, JobArns(options.region, options.account)),
             pages=pages,
         )
         for name in (*model.JOB_OPERATIONS, *model.TAG_OPERATIONS):
             model.operation(name)  # loads the service model now, not within the first request
         access = Access(options.host, options.allow_origins, options.allow_hosts)
         self._server: Any = create_server(
-            Guard(application, access),
+            Guard(OneRegion(application, options.region), access),
             sockets=[sock],
             _dispatcher=Lanes(),
             connection_limit=_CONNECTIONS,
@@ -177,12 +182,12 @@ class EmulatorServer:
         watch(self._server)
         closing.callback(self._stop_serving)
 
-    def _events(self, clients: InsideClients, distributions: Distributions) -> CloudWatch | None:
+    def _events(self, clients: InsideClients) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
         if not self._neighbour.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        events = CloudWatch(clients, distributions if isinstance(self._neighbour, Moto) else None)
+        events = CloudWatch(clients, taught=isinstance(self._neighbour, Moto))
         self._closing.callback(events.close)
         return events
 
@@ -212,12 +217,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _neighbour(options: EmulatorOptions, forward: Forwarder, distributions: Distributions) -> Neighbour:
+def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
         return NoBackend()
-    return Moto(options.account, when_loaded=lambda: teach_moto(distributions))
+    return Moto(options.account, when_loaded=teach_moto)
 
 
 def _service(
@@ -239,7 +244,8 @@ def _service(
         quota=options.quota,
         payload_reader=catalogue.payload if catalogue else None,
         model_reader=catalogue.model if catalogue else None,
-        endpoint_reader=endpoints.read,
+        directory=endpoints,
+        strict_resources=options.strict_resources,
         events=events,
         watcher=watcher,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Stop
+from loadtest.core.measure.counts import SLICES
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
@@ -25,6 +26,7 @@ from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.endpoint.latency import Answer, LatencyModel
 from loadtest.endpoint.samples import read_samples
 from loadtest.endpoint.settings import MockSettings
+from loadtest.endpoint.shared import SharedModel
 from loadtest.errors import Problem, SpecError
 from loadtest.targets.classify import classify
 
@@ -74,12 +76,23 @@ def simulate(
 
 
 def server_of(target: TargetRef) -> Server:
-    """The model of a `mock:` reference. Raises SpecError if it is another one, or wrong."""
+    """The model of a `mock:` reference. Raises SpecError if it is another one, or wrong.
+
+    The option `variants`, [weight, reference] pairs, is of an endpoint whose production variants share its requests.
+    """
     if not target.is_mock:
         rule = "only the model of a mock endpoint can be run in virtual time"
         raise SpecError([Problem("target", target.ref, rule, "give mock:servers=4,service_ms=20 or the like")])
-    settings = MockSettings.parse(target.rest)
-    return LatencyModel(settings, read_samples(settings.samples) if settings.samples else ()).arrive
+    shares = target.options.get("variants")
+    if shares:
+        models = [(weight, _model(ref)) for weight, ref in shares]
+        return SharedModel(models, models[0][1].settings.seed).arrive
+    return _model(target.rest).arrive
+
+
+def _model(ref: str) -> LatencyModel:
+    settings = MockSettings.parse(ref)
+    return LatencyModel(settings, read_samples(settings.samples) if settings.samples else ())
 
 
 def run_virtual(plan: Plan, server: Server, *, on_window: Callable[[Window], None] | None = None) -> VirtualRun:
@@ -109,6 +122,8 @@ class _Simulation:
         self._stopped_at_s = 0.0
         self._index = 0
         self._start_s = 0.0  # of the window under way
+        self._slice_s = plan.options.window_s / SLICES
+        self._slice_end_s = self._slice_s
         self._spawned = 0
         self._active_area_s = 0.0
         self._active_at_s = 0.0
@@ -136,6 +151,8 @@ class _Simulation:
         flights, leaving, server, record = self._flights, self._leaving, self._server, self._recorder.record
         while flights and flights[0][0] < until_s:
             done_s, user, sent_s, answer = flights[0]
+            if done_s >= self._slice_end_s:
+                self._mark(done_s)
             record(_outcome(sent_s, done_s, answer))
             if user in leaving:
                 heappop(flights)
@@ -146,6 +163,11 @@ class _Simulation:
             if next_s <= done_s + INSTANT_S:
                 next_s = done_s + ROUND_TRIP_S
             heapreplace(flights, (next_s, user, done_s, answer))
+
+    def _mark(self, now_s: float) -> None:
+        slice_ = int((now_s - self._start_s) / self._slice_s + 1e-9)
+        self._recorder.mark(slice_)
+        self._slice_end_s = self._start_s + (slice_ + 1) * self._slice_s
 
     def _change(self, change: int, now_s: float) -> None:
         """Start users, or let the newest go after their request in flight."""
@@ -183,8 +205,10 @@ class _Simulation:
             age_sum_s=sum(now_s - flight[2] for flight in flights),
             health=Health(spawned=self._spawned),
         )
+        self._recorder.mark(SLICES)
         window = self._recorder.take(frame)
         self._index += 1
+        self._slice_end_s = now_s + self._slice_s
         self._start_s, self._active_area_s, self._spawned = now_s, 0.0, 0
         self._windows.append(window)
         self._controller.observe(window)

@@ -12,6 +12,7 @@ HTTP_STATUS: Mapping[str, int] = {
     "ResourceInUse": 400,
     "ResourceLimitExceeded": 400,
     "ResourceNotFound": 400,
+    "ServiceUnavailable": 503,
     "ValidationException": 400,
 }
 

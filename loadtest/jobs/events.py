@@ -20,7 +20,7 @@ class MetricPoint:
     """A metric over one minute.
 
     namespace, name, unit, dimensions: CloudWatch's words (Microseconds, Milliseconds, Percent, None).
-    time_s: the minute's start, epoch seconds.
+    time_s: the minute's start, epoch seconds; the run's start in the minute that began before it.
     values, counts: its distribution, at most 150 pairs (PutMetricData's limit), never empty.
     """
 
@@ -36,7 +36,8 @@ class MetricPoint:
 class EventSink(Protocol):
     """Where events go. Called from several threads; `log` and `metric` must not raise.
 
-    log: one line of one stream; time_s: epoch seconds. metric: one minute of one metric.
+    log: one line of one stream; time_s: epoch seconds, never less than that of the stream's line before. metric: one
+    minute of one metric.
     """
 
     def log(self, stream: str, message: str, time_s: float) -> None: ...

@@ -7,76 +7,56 @@ only a `mock:` reference. What is opened is closed by whoever opened it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from zlib import crc32
 
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.endpoint.settings import MockSettings
-from loadtest.errors import LoadtestError, TargetError
+from loadtest.errors import TargetError
 from loadtest.jobs.fleet_file import FleetFile, StandIn
 from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of
 from loadtest.jobs.instances import Catalogue
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.prices import Prices
+from loadtest.jobs.subject import EndpointDirectory, Subject, Variant
 from loadtest.mock.process import MockProcess
 
-__all__ = ["EndpointFacts", "EndpointReader", "Fleet", "OpenEndpoint", "Subject"]
+__all__ = ["Fleet", "MadeEndpoint", "OpenEndpoint"]
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointFacts:
-    """What is known of an endpoint that exists outside the job.
+class MadeEndpoint:
+    """An endpoint that was made for a test. created_s: epoch seconds of the wall clock."""
 
-    url: base URL of a runtime API that serves it; None: nobody does, a mock stands in for it.
-    variant_name: of the production variant that these are the facts of.
-    """
-
-    instance_type: str | None = None
-    instance_count: int = 1
-    url: str | None = None
-    variant_name: str = "AllTraffic"
+    subject: Subject
+    created_s: float
 
 
-EndpointReader = Callable[[str], EndpointFacts | None]
-"""Looks an existing endpoint up by its name; None: it is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a test tests. existing: an endpoint that is there already; else exactly one of the next two is given."""
-
-    endpoint_name: str
-    existing: bool = False
-    instance_type: str | None = None
-    serverless: Serverless | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
+@dataclass(slots=True)
 class OpenEndpoint:
     """An endpoint that can be invoked until it is closed; a context manager.
 
-    behaviour: how its model behaves; None: it is a real target. instances: machines behind it.
+    subject: what it is. behaviour: how its model behaves; None: it is a real target, or its variants differ.
+    instances: machines behind it. stand_in: a target of the fleet file stands in for it, so that nothing of the
+    subject but its name is applied.
     """
 
-    def __init__(
-        self,
-        target: TargetRef,
-        behaviour: Behaviour | None = None,
-        instances: int = 1,
-        on_close: Callable[[], None] | None = None,
-    ) -> None:
-        self.target = target
-        self.behaviour = behaviour
-        self.instances = instances
-        self._on_close = on_close
+    subject: Subject
+    target: TargetRef
+    behaviour: Behaviour | None = None
+    instances: int = 1
+    stand_in: bool = False
+    on_close: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Ends the endpoint's process, if it has one; may be called again."""
-        on_close, self._on_close = self._on_close, None
+        on_close, self.on_close = self.on_close, None
         if on_close is not None:
             on_close()
 
@@ -98,15 +78,16 @@ class Fleet:
         catalogue: Catalogue,
         prices: Prices,
         live: bool,
-        endpoint_reader: EndpointReader | None = None,
+        directory: EndpointDirectory | None = None,
     ) -> None:
         self.file = file
         self.catalogue = catalogue
         self.prices = prices
         self._live = live
-        self._endpoint_reader = endpoint_reader
+        self._directory = directory
         self._lock = threading.Lock()
         self._running: dict[str, MockProcess] = {}
+        self._made: dict[str, MadeEndpoint] = {}
 
     @classmethod
     def load(
@@ -115,38 +96,73 @@ class Fleet:
         prices_file: Path | None = None,
         *,
         live: bool,
-        endpoint_reader: EndpointReader | None = None,
+        directory: EndpointDirectory | None = None,
     ) -> Fleet:
         """With the built-in files, or the given ones in their place. Raises SpecError."""
         catalogue = Catalogue.built_in()
         prices = Prices.built_in(catalogue) if prices_file is None else Prices.load(prices_file)
-        return cls(FleetFile.load(fleet_file), catalogue, prices, live, endpoint_reader)
+        return cls(FleetFile.load(fleet_file), catalogue, prices, live, directory)
 
-    def open(self, subject: Subject, facts: ModelFacts) -> OpenEndpoint:
+    def existing(self, name: str) -> Subject | None:
+        """The endpoint of that name: what the directory knows of it, under what the fleet file says; None: neither
+        does. Raises as `EndpointDirectory` does.
+        """
+        found = None if self._directory is None else self._directory.subject(name)
+        entry = self.file.endpoints.get(name)
+        if entry is None:
+            return found
+        known = found or Subject(name, existing=True)
+        variants = tuple(
+            replace(
+                variant,
+                instance_type=entry.instance_type or variant.instance_type,
+                serverless=None if entry.instance_type else variant.serverless,
+                instance_count=entry.instance_count,
+            )
+            for variant in known.variants
+        )
+        return replace(known, variants=variants)
+
+    def heeded(self, facts: ModelFacts) -> ModelFacts:
+        """The facts with those environment variables only that the performance model heeds: no other needs to be kept,
+        and there may be secrets among them."""
+        names = self.file.environment.heeded
+
+        def kept(environment: Mapping[str, str]) -> dict[str, str]:
+            return {name: value for name, value in environment.items() if name in names}
+
+        specifications = {name: kept(each) for name, each in facts.specifications.items()}
+        return replace(facts, environment=kept(facts.environment), specifications=specifications)
+
+    def open(self, subject: Subject) -> OpenEndpoint:
         """An endpoint for one test.
 
         Raises DoesNotFit if the model does not fit there, TargetError if the instance type is unknown or virtual time
         would need a real target, EngineError if a process could not be started.
         """
-        stand_in, url = self._stand_in(subject)
-        if stand_in.target is not None or url is not None:
-            ref = stand_in.target or f"{url}/endpoints/{subject.endpoint_name}/invocations"
-            target = TargetRef(ref, stand_in.options)
+        entry = self._entry(subject)
+        if not subject.existing:
+            subject = _on(subject, entry)
+        if entry.target is not None:
+            target = TargetRef(entry.target, entry.options)
             if not self._live and not target.is_mock:
-                raise TargetError(f"{ref} is real: it can only be tested in real time, not with the engine sim")
-            return OpenEndpoint(target, instances=stand_in.instance_count)
-        instance_type = stand_in.instance_type or subject.instance_type
-        behaviour = self.behaviour(facts, instance_type, subject.serverless, subject.environment)
-        # From the label, not the random endpoint name: the same job gives the same figures in virtual time.
-        seed = crc32(f"{instance_type} {subject.serverless} {sorted(subject.environment.items())}".encode())
-        # AWS names the only variant of an endpoint that it makes for a test as the endpoint itself.
-        variant = "" if subject.existing else subject.endpoint_name
-        settings = behaviour.settings(subject.endpoint_name, seed, stand_in.instance_count, variant)
-        if not self._live:
-            return OpenEndpoint(TargetRef(settings.to_ref()), behaviour, stand_in.instance_count)
-        mock = self._start(subject.endpoint_name, settings)
-        target = TargetRef(f"{mock.url}/endpoints/{subject.endpoint_name}/invocations")
-        return OpenEndpoint(target, behaviour, stand_in.instance_count, lambda: self._end(subject.endpoint_name))
+                rule = "it can only be tested in real time, not with the engine sim"
+                raise TargetError(f"{entry.target} is real: {rule}")
+            return self._opened(OpenEndpoint(subject, target, instances=entry.instance_count, stand_in=True))
+        behaviours = [self.behaviour_of(variant) for variant in subject.variants]
+        behaviour = behaviours[0] if len(behaviours) == 1 else None
+        return self._opened(OpenEndpoint(subject, self._mock(subject), behaviour, subject.instance_count))
+
+    def settings(self, endpoint_name: str, variant: Variant) -> MockSettings:
+        """The mock that behaves as the variant. Raises DoesNotFit or TargetError."""
+        # Not from the endpoint's name, which is random: the same job gives the same figures in virtual time.
+        hardware = f"{variant.instance_type} {variant.serverless} {sorted(variant.environment.items())}"
+        behaviour = self.behaviour_of(variant)
+        return behaviour.settings(endpoint_name, crc32(hardware.encode()), variant.instance_count, variant.name)
+
+    def behaviour_of(self, variant: Variant) -> Behaviour:
+        """How a production variant behaves, for each of its instances. Raises DoesNotFit or TargetError."""
+        return self.behaviour(variant.facts, variant.instance_type, variant.serverless, variant.environment)
 
     def behaviour(
         self,
@@ -163,15 +179,10 @@ class Fleet:
             machine = self._machine(instance_type or self.file.existing_endpoint_type)
         return behaviour_of(work, machine, environment or {}, self.file.environment)
 
-    def variant_name(self, name: str) -> str:
-        """Of an endpoint that exists already, as far as is known."""
-        if self._endpoint_reader is None or name in self.file.endpoints:
-            return EndpointFacts().variant_name
-        try:
-            facts = self._endpoint_reader(name)
-        except LoadtestError:  # it cannot serve, which its test will say
-            facts = None
-        return (facts or EndpointFacts()).variant_name
+    def made(self, name: str) -> MadeEndpoint | None:
+        """The endpoint that was made for a test of that name, while it runs; None: there is none."""
+        with self._lock:
+            return self._made.get(name)
 
     def url(self, name: str) -> str | None:
         """Base URL of the live mock endpoint of that name; None: none runs."""
@@ -186,18 +197,32 @@ class Fleet:
         for name in names:
             self._end(name)
 
-    def _stand_in(self, subject: Subject) -> tuple[StandIn, str | None]:
-        """What the fleet file or the outside world put in the subject's place, and the URL that serves it."""
-        if not subject.existing:
-            return self.file.instances.get(subject.instance_type or "", StandIn()), None
-        stand_in = self.file.endpoints.get(subject.endpoint_name)
-        known = None
-        if stand_in is None and self._endpoint_reader is not None:
-            known = self._endpoint_reader(subject.endpoint_name)
-        if stand_in is None:
-            known = known or EndpointFacts()
-            stand_in = StandIn(instance_type=known.instance_type, instance_count=known.instance_count)
-        return stand_in, known.url if known is not None and self._live else None
+    def _entry(self, subject: Subject) -> StandIn:
+        """What the fleet file puts in the subject's place."""
+        if subject.existing:
+            return self.file.endpoints.get(subject.endpoint_name, StandIn())
+        return self.file.instances.get(subject.variants[0].instance_type or "", StandIn())
+
+    def _mock(self, subject: Subject) -> TargetRef:
+        name = subject.endpoint_name
+        if not self._live:
+            return _virtual([(each.weight, self.settings(name, each)) for each in subject.variants])
+        url = self._directory.url(name) if subject.existing and self._directory is not None else None
+        if url is None:
+            mock = MockProcess(self.settings(name, subject.variants[0]))
+            mock.start()
+            with self._lock:
+                self._running[name] = mock
+            url = mock.url
+        return TargetRef(f"{url}/endpoints/{name}/invocations")
+
+    def _opened(self, endpoint: OpenEndpoint) -> OpenEndpoint:
+        name = endpoint.subject.endpoint_name
+        if not endpoint.subject.existing:
+            with self._lock:
+                self._made[name] = MadeEndpoint(endpoint.subject, time.time())
+        endpoint.on_close = lambda: self._end(name)
+        return endpoint
 
     def _machine(self, instance_type: str) -> Machine:
         instance = self.catalogue.get(instance_type)
@@ -213,6 +238,8 @@ class Fleet:
             accelerator_speed=1.0 if accelerator is None else accelerator.speed,
             streams=1 if accelerator is None else accelerator.streams,
             queue=self.file.queue,
+            gpus=instance.accelerator_count if instance.accelerator.startswith("NVIDIA") else 0,
+            gpu_memory_mb=instance.accelerator_memory_gib * 1024,
         )
 
     def _serverless(self, serverless: Serverless, model_mb: float) -> Machine:
@@ -226,15 +253,28 @@ class Fleet:
             cold_start_ms=model.setup_ms + model.setup_ms_per_gb * model_mb / 1024,
         )
 
-    def _start(self, name: str, settings: MockSettings) -> MockProcess:
-        mock = MockProcess(settings)
-        mock.start()
-        with self._lock:
-            self._running[name] = mock
-        return mock
-
     def _end(self, name: str) -> None:
         with self._lock:
+            self._made.pop(name, None)
             mock = self._running.pop(name, None)
         if mock is not None:
             mock.stop()
+
+
+def _on(subject: Subject, entry: StandIn) -> Subject:
+    """On the instances that the fleet file names for the type."""
+    (variant,) = subject.variants
+    on = replace(
+        variant,
+        instance_type=entry.instance_type or variant.instance_type,
+        instance_count=variant.instance_count * entry.instance_count,
+    )
+    return replace(subject, variants=(on,))
+
+
+def _virtual(shares: list[tuple[float, MockSettings]]) -> TargetRef:
+    """The reference of mocks that share the requests by their weights."""
+    options: dict[str, Any] = {}
+    if len(shares) > 1:
+        options["variants"] = [[weight, settings.to_ref()] for weight, settings in shares]
+    return TargetRef(shares[0][1].to_ref(), options)

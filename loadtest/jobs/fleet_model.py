@@ -7,7 +7,8 @@ It is a model with round numbers, not a measurement of AWS (see `fleet.yaml`). W
     servers    = min(workers, floor(v / t'))                                  invocations that really have cores
     CPU used   = rate x work                                                  per cent of one core, as CloudWatch
 
-On an accelerator the service is front_ms + accelerator_ms / speed, with `streams` invocations at once on each. A
+On an accelerator the service is front_ms + accelerator_ms / speed, with `streams` invocations at once on each, which
+is a GPU that is fully used; every worker's copy of the model lies in its memory. A
 serverless endpoint has MaxConcurrency machines of memory / mb_per_vcpu vCPUs with one worker each and no queue.
 """
 
@@ -38,6 +39,8 @@ class ModelWork:
     sigma: float
     memory_mb: float
     base_memory_mb: float
+    disk_mb: float
+    volume_gb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Machine:
 
     concurrency: MaxConcurrency of a serverless endpoint, whose machines these are; None: one instance.
     queue: requests that may wait. cold_start_ms: until a serverless machine is ready.
+    gpus, gpu_memory_mb: how many of the accelerators are GPUs, memory of each; 0: there are none, or it is not known.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Machine:
     concurrency: int | None = None
     queue: int = 1000
     cold_start_ms: float = 0.0
+    gpus: int = 0
+    gpu_memory_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,11 @@ class EnvironmentNames:
     threads: tuple[str, ...]
     workers: tuple[str, ...]
 
+    @property
+    def heeded(self) -> frozenset[str]:
+        """Every variable that means something here."""
+        return frozenset((*self.threads, *self.workers))
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
@@ -75,6 +86,9 @@ class Behaviour:
     servers, service_ms (median), sigma, queue, cold_start_ms: as in MockSettings.
     work_s: CPU seconds of one invocation. vcpu: of the machine.
     memory_percent: of its memory in use. serverless: CPU is not reported then, the set-up time is.
+    disk_percent: of its volume in use; None: not reported (serverless).
+    gpus: of the machine. gpu_work_s: how long an invocation keeps one of them busy; 0: it uses none.
+    gpu_memory_percent: in use, 100 is one GPU; None: it has none, or how much it has is not known.
     """
 
     servers: int
@@ -86,6 +100,10 @@ class Behaviour:
     vcpu: float
     memory_percent: float
     serverless: bool
+    disk_percent: float | None = None
+    gpus: int = 0
+    gpu_work_s: float = 0.0
+    gpu_memory_percent: float | None = None
 
     def settings(self, name: str, seed: int, instances: int = 1, variant: str = "") -> MockSettings:
         """The mock endpoint that behaves so, as `instances` machines behind one name and production variant."""
@@ -106,6 +124,12 @@ class Behaviour:
         if self.serverless:
             return None
         return min(100 * self.vcpu, 100 * self.work_s * rate_per_min / 60)
+
+    def gpu_percent(self, rate_per_min: float) -> float | None:
+        """GPU use at a rate per instance, 100 is one GPU; None: the machine has none."""
+        if not self.gpus:
+            return None
+        return min(100.0 * self.gpus, 100 * self.gpu_work_s * rate_per_min / 60)
 
     @property
     def setup_time_us(self) -> int | None:
@@ -148,7 +172,23 @@ def behaviour_of(
         vcpu=machine.vcpu,
         memory_percent=100 * memory_mb / machine.memory_mb,
         serverless=machine.concurrency is not None,
+        disk_percent=_disk_percent(work, machine),
+        gpus=machine.gpus,
+        gpu_work_s=(work.accelerator_ms or 0.0) / machine.accelerator_speed / machine.streams / 1000,
+        gpu_memory_percent=_gpu_memory_percent(machine, workers * work.memory_mb if on_accelerator else 0.0),
     )
+
+
+def _disk_percent(work: ModelWork, machine: Machine) -> float | None:
+    if machine.concurrency is not None or not work.volume_gb:
+        return None
+    return min(100.0, 100 * work.disk_mb / (work.volume_gb * 1024))
+
+
+def _gpu_memory_percent(machine: Machine, used_mb: float) -> float | None:
+    if not machine.gpus or not machine.gpu_memory_mb:
+        return None
+    return min(100.0 * machine.gpus, 100 * used_mb / machine.gpu_memory_mb)
 
 
 def _on_cpu(work: ModelWork, machine: Machine, threads: int) -> tuple[float, float]:

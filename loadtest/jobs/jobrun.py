@@ -7,34 +7,32 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from loadtest.core.request.parse import parse_job
-from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest
+from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, Profile
 from loadtest.core.result.description import hardware, model_configuration
-from loadtest.core.traffic.plan import PayloadSource
+from loadtest.errors import LoadtestError, TargetError
+from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.rows import JobRow, StepRow
+from loadtest.jobs.samples import PayloadReader, sample_payload
 from loadtest.jobs.search import default_tests
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
+from loadtest.jobs.subject import Subject, subject_of
 from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
-__all__ = ["Ending", "JobContext", "JobRun", "PayloadReader"]
+__all__ = ["Ending", "JobContext", "JobRun"]
 
 _LOG = logging.getLogger(__name__)
-
-PayloadReader = Callable[[str], bytes]
 
 VIRTUAL_PARALLEL = 10  # MaxParallelOfTests' documented maximum, where tests cost no machine
 _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -42,13 +40,15 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What all jobs share. payload_reader: None: a built-in request body is sent."""
+    """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
+    no bodies, so it need not have any."""
 
     store: JobStore
     fleet: Fleet
     engine: LoadEngine
     events: EventSink
     payload_reader: PayloadReader | None = None
+    reads_payloads: bool = True
     watcher: Onlooker = NoOnlooker()
 
 
@@ -68,40 +68,50 @@ class JobRun:
         self._around = surroundings
         self._job = job
         self._signal = signal
-        self._lock = threading.Lock()
-        self._begin_s = surroundings.store.now_s()
-        self._end_s = self._begin_s
+        # A state directory may hold times of a clock that was ahead of this one.
+        begin_s = max(surroundings.store.now_s(), job.modified_s)
+        now = None if surroundings.engine.virtual else surroundings.store.now_s
+        self._time = Timeline(surroundings.events, begin_s, now)
 
     def run(self) -> Ending:
-        """Blocks until every test has ended. Raises nothing but what is a fault of this program."""
+        """Blocks until every test has ended. A fault of this program is logged, and ends the job as FAILED."""
+        try:
+            return self._run()
+        except Exception as problem:
+            _LOG.exception("job %s broke", self._job.name)
+            return self._ended(Status.FAILED, f"InternalFailure: {type(problem).__name__}: {problem}")
+
+    def _run(self) -> Ending:
         job = self._job
         spec = parse_job(job.request, "relaxed" if job.profile == "relaxed" else "aws")
         tests, over_limit = self._tests(spec)
         steps = [self._step(test) for test in tests]
         unrun = [self._unrun(test, spec) for test in over_limit]
-        self._around.store.put_steps(job.name, [*steps, *unrun])
+        self._around.store.put_steps(job.name, [*steps, *unrun], self._time.begin_s)
         self._say(f"Job {job.name} started: {len(tests)} benchmarks")
         for step in unrun:
             self._say(f"Benchmark {step.label} is not run: {step.failure_reason}")
         with ExitStack() as stack:
             try:
-                payload = self._payload(stack)
+                reader = self._around.payload_reader if self._around.reads_payloads else None
+                payload = sample_payload(job.facts, reader, stack)
             except Exception as problem:
-                _LOG.warning("the payload of job %s cannot be read", job.name, exc_info=problem)
-                reason = f"PayloadError: {problem}"
+                ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
+                _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
+                reason = f"PayloadError when calling the InvokeEndpoint operation: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
-                self._around.store.put_steps(job.name, failed)
+                self._around.store.put_steps(job.name, failed, self._time.now_s())
                 return self._ended(Status.FAILED, reason)
             fleet, around = self._around.fleet, self._around
             bench = BenchmarkContext(
                 job_name=job.name,
                 spec=spec,
-                facts=job.facts,
+                subject=self._subject,
                 load=load_of(spec, fleet),
                 payload=payload,
                 fleet=fleet,
                 engine=around.engine,
-                events=around.events,
+                time=self._time,
                 signal=self._signal,
                 watcher=around.watcher,
             )
@@ -110,24 +120,21 @@ class JobRun:
             if around.engine.virtual:
                 _in_virtual_time(one, pairs, spec.max_parallel_tests or VIRTUAL_PARALLEL)
             else:
-                _in_real_time(one, pairs, spec.max_parallel_tests or os.cpu_count() or 1, self._begin_s, self.now_s)
+                _in_real_time(one, pairs, spec.max_parallel_tests or os.cpu_count() or 1, self._time)
         return self._judged()
-
-    def now_s(self) -> float:
-        """The store's clock."""
-        return self._around.store.now_s()
 
     def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
-        store, started_s = self._around.store, self._begin_s + at_s
+        store, started_s = self._around.store, self._time.begin_s + at_s
         duration_s = bench.spec.duration_s
+        self._time.reach(started_s)
         if self._signal.asked:
             return self._keep(replace(step, status=Status.STOPPED))
         if duration_s is not None and at_s >= duration_s:
             reason = f"Not started: the JobDurationInSeconds of {duration_s} were over"
             self._say(f"Benchmark {step.label}: {reason}", started_s)
             return self._keep(replace(step, status=Status.STOPPED, failure_reason=reason))
-        store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)])
+        store.put_steps(self._job.name, [replace(step, status=Status.IN_PROGRESS, started_s=started_s)], started_s)
         self._say(f"Benchmark {step.label} on endpoint {step.endpoint_name} started", started_s)
         limit_s = None if duration_s is None else duration_s - at_s
         finished, result = run_test(bench, test, step, started_s, limit_s)
@@ -139,14 +146,13 @@ class JobRun:
         return finished
 
     def _keep(self, step: StepRow) -> StepRow:
-        self._around.store.put_steps(self._job.name, [step])
-        with self._lock:
-            self._end_s = max(self._end_s, step.ended_s or 0.0)
+        self._around.store.put_steps(self._job.name, [step], step.ended_s or self._time.now_s())
         return step
 
     def _tests(self, spec: JobSpec) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
         if spec.job_type == "Default":
-            return default_tests(spec, self._job.facts, self._around.fleet.file), ()
+            profile: Profile = "relaxed" if self._job.profile == "relaxed" else "aws"
+            return default_tests(spec, self._job.facts, self._around.fleet.file, profile)
         return spec.tests()
 
     def _step(self, test: LoadTest) -> StepRow:
@@ -162,28 +168,30 @@ class JobRun:
             existing=existing,
             endpoint={
                 "EndpointName": name,
-                "VariantName": self._around.fleet.variant_name(name) if existing else name,
+                "VariantName": self._variant_name(name) if existing else name,
                 **_hardware(test.configuration),
             },
             model=_model(test),
         )
 
+    def _subject(self, test: LoadTest, endpoint_name: str) -> Subject:
+        if test.configuration is not None:
+            return subject_of(test, endpoint_name, self._job.facts, self._job.model_name)
+        found = self._around.fleet.existing(endpoint_name)
+        if found is None:
+            raise TargetError(f"Could not find endpoint {endpoint_name!r}: it was deleted after the job was created")
+        return found
+
+    def _variant_name(self, endpoint_name: str) -> str:
+        try:
+            subject = self._around.fleet.existing(endpoint_name)
+        except LoadtestError:  # its test will say so
+            subject = None
+        return (subject or Subject(endpoint_name)).variant_name
+
     def _unrun(self, test: LoadTest, spec: JobSpec) -> StepRow:
         reason = f"Not run: the job has more benchmarks than MaxNumberOfTests, {spec.max_tests}"
         return replace(self._step(test), status=Status.STOPPED, failure_reason=reason)
-
-    def _payload(self, stack: ExitStack) -> PayloadSource:
-        facts: ModelFacts = self._job.facts
-        source = PayloadSource(content_type=facts.content_types[0]) if facts.content_types else PayloadSource()
-        reader = self._around.payload_reader
-        # Virtual time sends no bytes, so it needs none.
-        if reader is None or facts.sample_payload_url is None or self._around.engine.virtual:
-            return source
-        body = reader(facts.sample_payload_url)
-        folder = stack.enter_context(TemporaryDirectory(prefix="loadtest-payload-"))
-        path = Path(folder, "payload.tar.gz")
-        path.write_bytes(body)
-        return replace(source, path=str(path))
 
     def _judged(self) -> Ending:
         """FAILED only if every test that was run failed."""
@@ -197,14 +205,14 @@ class JobRun:
         return self._ended(Status.FAILED, f"All benchmarks failed. {'; '.join(reasons)}")
 
     def _ended(self, status: Status, reason: str | None = None) -> Ending:
-        end_s = self._end_s if self._around.engine.virtual else self.now_s()
+        end_s = self._time.end_s()
         if not self._signal.asked:  # else it ends as STOPPED, and whoever asked says so
             self._say(f"Job {self._job.name} {status.value}" + (f": {reason}" if reason else ""), end_s)
         return Ending(status, end_s, reason)
 
     def _say(self, text: str, time_s: float | None = None) -> None:
-        at_s = self.now_s() if time_s is None else time_s
-        self._around.events.log(execution_stream(self._job.name), text, at_s)
+        at_s = self._time.now_s() if time_s is None else time_s
+        self._time.log(execution_stream(self._job.name), text, at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +238,7 @@ def _in_virtual_time(one: _One, pairs: Pairs, slots: int) -> None:
         heapq.heappush(free_s, at_s + length_s)
 
 
-def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Callable[[], float]) -> None:
+def _in_real_time(one: _One, pairs: Pairs, slots: int, timeline: Timeline) -> None:
     """As many threads as slots take the tests in their order."""
     waiting = iter(pairs)
     lock = threading.Lock()
@@ -243,7 +251,7 @@ def _in_real_time(one: _One, pairs: Pairs, slots: int, begin_s: float, now_s: Ca
             if pair is None:
                 return
             try:
-                one(*pair, now_s() - begin_s)
+                one(*pair, timeline.now_s() - timeline.begin_s)
             except Exception as problem:
                 broken.append(problem)
 

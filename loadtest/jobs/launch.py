@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from loadtest.jobs.events import execution_stream
 from loadtest.jobs.jobrun import Ending, JobContext, JobRun
-from loadtest.jobs.rows import JobRow
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import StoreFailure
@@ -51,9 +50,10 @@ class Launcher:
         pending ones are submitted in their order."""
         store = self._around.store
         for job in store.in_status(Status.IN_PROGRESS):
-            self._settle(job.name, Status.FAILED, LOST)
-            store.move(job.name, Status.FAILED, failure_reason=LOST)
-            self._around.events.log(execution_stream(job.name), LOST, store.now_s())
+            at_s = self._late_enough(job.name)
+            self._settle(job.name, Status.FAILED, LOST, at_s)
+            store.move(job.name, Status.FAILED, failure_reason=LOST, completed_s=at_s)
+            self._around.events.log(execution_stream(job.name), LOST, at_s)
         for job in store.in_status(Status.STOPPING):
             self._stopped(job.name)
         for job in store.in_status(Status.PENDING):
@@ -120,7 +120,7 @@ class Launcher:
         if not self._surely(lambda: store.move(name, Status.IN_PROGRESS)):
             self._surely(lambda: self._stopped(name))
             return
-        ending = self._ending(job, signal)
+        ending = JobRun(self._around, job, signal).run()
         self._surely(lambda: self._keep(name, ending, signal))
 
     def _keep(self, name: str, ending: Ending, signal: StopSignal) -> None:
@@ -128,7 +128,7 @@ class Launcher:
         if signal.at_once:
             ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
         if ending.status is Status.FAILED:
-            self._settle(name, Status.FAILED, ending.failure_reason)
+            self._settle(name, Status.FAILED, ending.failure_reason, ending.completed_s)
         kept = self._around.store.move(
             name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s
         )
@@ -148,27 +148,30 @@ class Launcher:
                         raise
                 wait_s = min(2 * wait_s, longest_s)
 
-    def _ending(self, job: JobRow, signal: StopSignal) -> Ending:
-        try:
-            return JobRun(self._around, job, signal).run()
-        except Exception as problem:
-            _LOG.exception("job %s broke", job.name)
-            reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-            return Ending(Status.FAILED, self._around.store.now_s(), reason)
-
     def _stopped(self, name: str, completed_s: float | None = None) -> None:
-        self._settle(name, Status.STOPPED, None)
-        self._around.store.move(name, Status.STOPPED, completed_s=completed_s)
-        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", self._around.store.now_s())
+        at_s = self._late_enough(name, completed_s)
+        self._settle(name, Status.STOPPED, None, at_s)
+        self._around.store.move(name, Status.STOPPED, completed_s=at_s)
+        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", at_s)
 
-    def _settle(self, name: str, status: Status, reason: str | None) -> None:
-        """Give the steps that have not ended an end."""
+    def _late_enough(self, name: str, time_s: float | None = None) -> float:
+        """`time_s`, None: now; but no sooner than what the job has told, whose virtual time may be ahead of it."""
+        job = self._around.store.get(name)
+        time_s = self._around.store.now_s() if time_s is None else time_s
+        return time_s if job is None else max(time_s, job.modified_s)
+
+    def _settle(self, name: str, status: Status, reason: str | None, at_s: float) -> None:
+        """Give the steps that have not ended an end. at_s: on the job's clock."""
         store = self._around.store
-        now_s = store.now_s()
         left = [step for step in store.steps(name) if not step.status.final]
         settled = [
-            replace(step, status=status, failure_reason=reason, ended_s=now_s if step.started_s is not None else None)
+            replace(
+                step,
+                status=status,
+                failure_reason=reason,
+                ended_s=None if step.started_s is None else max(at_s, step.started_s),
+            )
             for step in left
         ]
         if settled:
-            store.put_steps(name, settled)
+            store.put_steps(name, settled, at_s)

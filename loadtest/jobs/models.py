@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from loadtest.core.request.spec import JobSpec
-from loadtest.jobs.errors import invalid
+__all__ = ["ModelFacts", "ModelReader", "facts_of"]
 
-__all__ = ["ModelFacts", "ModelReader", "check_facts", "facts_of"]
+Environment = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Metadata of a model, from its package or from ContainerConfig; None and () mean that it does not say.
+    """What is known of a model, from its package, from itself, or from ContainerConfig; None and () mean that it does
+    not say.
 
     known: somebody looked the model up and found it.
     domain, task, framework, nearest_model: ContainerConfig's words (COMPUTER_VISION, IMAGE_CLASSIFICATION, PYTORCH).
     content_types: the first one is sent. instance_types: SupportedRealtimeInferenceInstanceTypes.
+    environment: of its container. specifications: the environments of a package's AdditionalInferenceSpecifications,
+    by name. multi_model: its container is to hold many models.
     """
 
     known: bool = False
@@ -30,6 +32,13 @@ class ModelFacts:
     sample_payload_url: str | None = None
     content_types: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
+    environment: Environment = field(default_factory=dict)
+    specifications: Mapping[str, Environment] = field(default_factory=dict)
+    multi_model: bool = False
+
+    def environment_of(self, specification: str | None) -> Environment:
+        """The environment of an InferenceSpecificationName; None: the package's or the model's own."""
+        return self.specifications.get(specification or "", self.environment)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,21 +50,11 @@ class ModelFacts:
         return cls(**{**values, **lists})
 
 
-def check_facts(spec: JobSpec, facts: ModelFacts) -> None:
-    """What the service demands of a model package that it has looked up. Raises ApiError ValidationException.
-
-    Source: developer guide, "Troubleshoot Inference Recommender errors". Of a package that nobody knows nothing is
-    demanded.
-    """
-    if spec.model_package_arn is not None and facts.known and not facts.domain:
-        version = spec.model_package_arn.rpartition("/")[2]
-        raise invalid(
-            f"Specify Domain in the Model Package version {version}. Domain is a mandatory parameter for the job"
-        )
-
-
 class ModelReader(Protocol):
-    """Looks a model up: by ModelPackageVersionArn or ModelName; None: it is not known."""
+    """Looks a model up: by ModelPackageVersionArn or ModelName; None: it is not known.
+
+    Raises ApiError if there is nobody to ask.
+    """
 
     def __call__(self, reference: str, /) -> ModelFacts | None: ...
 
@@ -78,4 +77,7 @@ def facts_of(request: Mapping[str, Any], reader: ModelReader | None) -> ModelFac
         sample_payload_url=payload.get("SamplePayloadUrl") or known.sample_payload_url,
         content_types=tuple(payload.get("SupportedContentTypes") or known.content_types),
         instance_types=tuple(container.get("SupportedInstanceTypes") or known.instance_types),
+        environment=known.environment,
+        specifications=known.specifications,
+        multi_model=known.multi_model,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
+from loadtest.core.measure.counters import merged
+from loadtest.core.measure.distribution import Distribution
 from loadtest.core.request.spec import Serverless
 from loadtest.core.result import description
 from loadtest.core.result.metrics import (
@@ -14,6 +16,7 @@ from loadtest.core.result.metrics import (
     cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
+    sure_per_min,
 )
 from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
@@ -26,10 +29,18 @@ __all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_met
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms."""
+    """What one endpoint served at the point that is reported: invocations per minute and ModelLatency in ms.
+
+    sure_per_min: what it is sure to serve, for the number of instances; None: that is not told apart.
+    mean_ms: how long an invocation took there on the average, as measured; ModelLatency is a percentile, and may be
+    the threshold. estimated: the rate is extrapolated from less than a full rate window.
+    """
 
     per_min: float
     latency_ms: float
+    mean_ms: float
+    estimated: bool = False
+    sure_per_min: float | None = None
 
 
 def figures_of(result: RunResult, *, search: bool) -> Figures | None:
@@ -37,16 +48,37 @@ def figures_of(result: RunResult, *, search: bool) -> Figures | None:
 
     search: of a Default job, so the start of the plateau; else the highest rate while the conditions held.
     """
-    if search:
-        level = plateau_start(result.levels)
-        per_min = None if level is None or level.throughput_per_s is None else 60 * level.throughput_per_s
-        told = None if level is None or result.plan.options.latency_clock == "client" else level.latencies.model.p95_ms
-        latency_ms = told if told is not None or level is None else level.latencies.client.p95_ms
-    else:
-        per_min, latency_ms = result.max_invocations_per_min, result.model_latency_ms
-    if per_min is None or latency_ms is None or per_min < 1:
+    return _searched(result) if search else _held(result)
+
+
+def _searched(result: RunResult) -> Figures | None:
+    level = plateau_start(result.levels)
+    if level is None or level.throughput_per_s is None:
         return None
-    return Figures(per_min, latency_ms)
+    client, model = level.latencies.client, level.latencies.model
+    told = client if result.plan.options.latency_clock == "client" or model.p95_ms is None else model
+    return _figures(60 * level.throughput_per_s, told.p95_ms, [told])
+
+
+def _held(result: RunResult) -> Figures | None:
+    best = result.best
+    if best is None:
+        return None
+    windows = [each for each in result.windows if best.start_s <= each.start_s and each.end_s <= best.end_s]
+    on_model = result.latency.clock == "model"
+    told = [each.latencies.model if on_model else each.latencies.client for each in windows]
+    reached = result.plan.stop.max_invocations_per_min if result.reason is Reason.MAX_INVOCATIONS else None
+    found = _figures(best.per_min, result.model_latency_ms, told, best.estimated)
+    return None if found is None else replace(found, sure_per_min=sure_per_min(best, reached))
+
+
+def _figures(
+    per_min: float, latency_ms: float | None, told: Iterable[Distribution], estimated: bool = False
+) -> Figures | None:
+    if latency_ms is None or per_min < 1:
+        return None
+    mean_us = merged(each.encoded for each in told).mean_us
+    return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000, estimated)
 
 
 def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
@@ -78,7 +110,9 @@ def recommendation_metrics(
 
     target_per_min: the job's MaxInvocations; serverless endpoints have no instances to count, so it is not used then.
     """
-    count = 1 if serverless is not None else initial_instance_count(figures.per_min, target_per_min)
+    count = (
+        1 if serverless is not None else initial_instance_count(figures.sure_per_min or figures.per_min, target_per_min)
+    )
     invocations = max_invocations_per_min(figures.per_min, count)
     priced = costs(figures, instance_type, serverless, prices, count)
     metrics = description.recommendation_metrics(invocations, figures.latency_ms, priced)
@@ -97,15 +131,15 @@ def costs(
 ) -> Mapping[str, float]:
     """CostPerHour and CostPerInference; empty without a price (R4).
 
-    Serverless, an estimate because AWS's formula is unpublished: memory in GB x the model's time x the price of a GB
-    second for an inference, and as many of them as it served for an hour.
+    Serverless, an estimate because AWS's formula is unpublished: memory in GB x the model's mean time x the price of
+    a GB second for an inference, and as many of them as it served for an hour.
     """
     invocations = max_invocations_per_min(figures.per_min, count)
     if serverless is not None:
         gb_second = prices.serverless_gb_second_usd
         if gb_second is None:
             return {}
-        each = gb_second * serverless.memory_mb / 1024 * figures.latency_ms / 1000
+        each = gb_second * serverless.memory_mb / 1024 * figures.mean_ms / 1000
         per_hour = cost_per_hour(each * invocations * 60, 1)
     else:
         price = prices.per_hour(instance_type or "")

@@ -22,6 +22,7 @@ class JobRow:
     seq: rises with each job, the tie breaker of every order; 0 before it is stored.
     request: the request as received. profile: "aws" or "relaxed", how it was checked. facts: of its model.
     completed_s, failure_reason: None until there is one.
+    created_s <= modified_s, which is completed_s of a job that has ended: epoch seconds of the job's own clock.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StepRow:
     endpoint, model: EndpointConfiguration and ModelConfiguration as the API has them.
     metrics: RecommendationMetrics; endpoint_metrics: InferenceMetrics, of an existing endpoint. None: no result.
     per_instance_per_min: the rate that one instance served; None: no result.
+    notes: what its figures must be read with: what was not applied, what is an estimate.
     """
 
     index: int
@@ -72,6 +74,7 @@ class StepRow:
     metrics: Mapping[str, Any] | None = None
     endpoint_metrics: Mapping[str, Any] | None = None
     per_instance_per_min: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

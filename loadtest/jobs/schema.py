@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from loadtest.jobs.redact import redacted
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow
+from loadtest.jobs.status import SOURCES, Status
 
 __all__ = [
     "JOB_COLUMNS",
@@ -15,6 +16,7 @@ __all__ = [
     "job_values",
     "key_of",
     "key_shape",
+    "move_of",
     "order_of",
     "step_values",
     "where_of",
@@ -113,6 +115,7 @@ def step_values(job_name: str, step: StepRow) -> tuple[Value, ...]:
         "metrics": step.metrics,
         "endpoint_metrics": step.endpoint_metrics,
         "per_instance_per_min": step.per_instance_per_min,
+        "notes": step.notes,
     }
     return (
         job_name,
@@ -123,6 +126,18 @@ def step_values(job_name: str, step: StepRow) -> tuple[Value, ...]:
         step.failure_reason and redacted(step.failure_reason),
         json.dumps(body),
     )
+
+
+def move_of(name: str, to: Status, at_ms: int | None, failure_reason: str | None) -> tuple[str, list[Value]]:
+    """UPDATE with its values: a job's status, if the table of statuses allows it; none of its times goes back."""
+    sources = sorted(SOURCES[to])
+    sql = (
+        "UPDATE jobs SET status = ?, failure_reason = ?, modified_ms = MAX(modified_ms, ?), "
+        "completed_ms = CASE WHEN ? THEN MAX(modified_ms, ?) END "
+        f"WHERE name = ? AND status IN ({', '.join('?' * len(sources))})"
+    )
+    reason = failure_reason and redacted(failure_reason)[:1024]
+    return sql, [to, reason, at_ms, to.final, at_ms, name, *sources]
 
 
 def key_of(query: JobQuery, job: JobRow) -> tuple[str | int, int]:

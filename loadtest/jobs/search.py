@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.core.measure.levels import LevelResult
-from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, RunOptions, Serverless, StopConditions
+from loadtest.core.request.instance_types import BURSTABLE_PREFIX
+from loadtest.core.request.spec import (
+    EndpointConfiguration,
+    JobSpec,
+    LoadTest,
+    Profile,
+    RunOptions,
+    Serverless,
+    StopConditions,
+)
 from loadtest.core.stats import plateau
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.jobs.fleet_file import FleetFile, SearchPlan
@@ -22,17 +31,31 @@ __all__ = ["default_tests", "plateau_start", "search_curve", "search_options", "
 MAX_ERROR_RATIO = 0.01  # "or when 1 % of InvokeEndpoint calls fail"
 
 
-def default_tests(spec: JobSpec, facts: ModelFacts, file: FleetFile) -> tuple[LoadTest, ...]:
-    """The tests of a Default job: existing endpoints first, then at most ten candidates.
-
-    SupportedEndpointType picks instances, serverless endpoints or, if absent, both (a combined list).
+def default_tests(
+    spec: JobSpec, facts: ModelFacts, file: FleetFile, profile: Profile = "aws"
+) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
+    """(tests of a Default job, those over MaxNumberOfTests): existing endpoints first, then the job's own
+    configurations, or if it gives none at most ten candidates for its model. Without a model only the endpoints.
     """
+    given, over_limit = spec.tests()
+    if spec.configurations or (spec.model_name is None and spec.model_package_arn is None):
+        return given, over_limit
+    candidates = _candidates(spec, facts, file, profile)[:MAX_RECOMMENDATIONS]
+    first = len(spec.endpoints)
+    tests = [LoadTest(first + i, configuration=configuration) for i, configuration in enumerate(candidates)]
+    return spec.within_limit((*given, *over_limit, *tests))
+
+
+def _candidates(spec: JobSpec, facts: ModelFacts, file: FleetFile, profile: Profile) -> list[EndpointConfiguration]:
+    """SupportedEndpointType picks instances, serverless endpoints or, if absent, both (a combined list)."""
     container = spec.request.get("InputConfig", {}).get("ContainerConfig") or {}
     kind = container.get("SupportedEndpointType")
     configurations: list[EndpointConfiguration] = []
     if kind != "Serverless":
         types = facts.instance_types or file.candidates_for(facts)
-        configurations.extend(EndpointConfiguration(instance_type=name) for name in dict.fromkeys(types))
+        # A package lists what its model runs on; that load is not tested on burstable types is the recommender's rule.
+        tested = [name for name in types if profile != "aws" or not name.startswith(BURSTABLE_PREFIX)]
+        configurations.extend(EndpointConfiguration(instance_type=name) for name in dict.fromkeys(tested))
     # A list of instance types restricts the job to them, unless it asks for serverless in so many words.
     if kind == "Serverless" or (kind is None and not facts.instance_types):
         server = file.serverless
@@ -40,10 +63,7 @@ def default_tests(spec: JobSpec, facts: ModelFacts, file: FleetFile) -> tuple[Lo
             EndpointConfiguration(serverless=Serverless(memory_mb, server.max_concurrency))
             for memory_mb in server.memory_sizes_mb
         )
-    tests = [LoadTest(i, endpoint_name=name) for i, name in enumerate(spec.endpoints)]
-    first = len(tests)
-    tests.extend(LoadTest(first + i, configuration=c) for i, c in enumerate(configurations[:MAX_RECOMMENDATIONS]))
-    return tuple(tests)
+    return configurations
 
 
 def search_curve(plan: SearchPlan) -> TrafficCurve:

@@ -20,18 +20,20 @@ from loadtest.jobs.check import checked_job
 from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
 from loadtest.jobs.events import EventSink, NoEvents
-from loadtest.jobs.fleet import EndpointReader, Fleet
+from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
-from loadtest.jobs.models import ModelReader, check_facts, facts_of
+from loadtest.jobs.models import ModelReader, facts_of
 from loadtest.jobs.paging import open_token, seal_token
+from loadtest.jobs.resources import check_resources
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.scaling import scaling_configuration
 from loadtest.jobs.schema import key_of, key_shape
 from loadtest.jobs.shapes import described, list_item, step_item
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore, NameTaken, QuotaReached
+from loadtest.jobs.subject import EndpointDirectory
 from loadtest.jobs.tags import checked_keys, checked_tags, tag_list
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
@@ -56,6 +58,7 @@ class JobService:
         profile: Profile,
         quota: int | None,
         model_reader: ModelReader | None,
+        strict_resources: bool = False,
     ) -> None:
         self.fleet = fleet
         self._store = store
@@ -64,6 +67,7 @@ class JobService:
         self._profile: Profile = profile
         self._quota = quota
         self._model_reader = model_reader
+        self._strict_resources = strict_resources
 
     def create_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
         """Keep the job and start it as soon as there is room. ResourceInUse: the name is taken."""
@@ -72,15 +76,14 @@ class JobService:
         except SpecError as problem:
             raise refusal(problem) from problem
         facts = facts_of(params, self._model_reader)
-        if self._profile == "aws":
-            check_facts(spec, facts)
+        check_resources(spec, facts, self.fleet, self._arns, self._profile, self._strict_resources)
         now_s = self._store.now_s()
         job = JobRow(
             name=spec.name,
             arn=self._arns.of(spec.name),
             request={name: value for name, value in params.items() if name != "Tags"},
             profile=self._profile,
-            facts=facts,
+            facts=self.fleet.heeded(facts),
             created_s=now_s,
             modified_s=now_s,
         )
@@ -226,7 +229,8 @@ def open_service(
     quota: int | None = None,
     payload_reader: Callable[[str], bytes] | None = None,
     model_reader: ModelReader | None = None,
-    endpoint_reader: EndpointReader | None = None,
+    directory: EndpointDirectory | None = None,
+    strict_resources: bool = False,
     events: EventSink | None = None,
     watcher: Onlooker | None = None,
 ) -> JobService:
@@ -236,13 +240,15 @@ def open_service(
         anything else that can run a plan.
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
     payload_reader: bytes of a SamplePayloadUrl (raises OSError or LoadtestError if there are none); None: a built-in
-        body is sent. model_reader: what is known of a model. endpoint_reader: where an existing endpoint is.
+        body is sent. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
+        the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
+        the job, in virtual time too.
     watcher: who looks on while tests run; None: nobody.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):
         engine = SimEngine() if engine == "sim" else LiveEngine()
-    fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, endpoint_reader=endpoint_reader)
+    fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, directory=directory)
     store = JobStore(state)
     surroundings = JobContext(
         store=store,
@@ -250,9 +256,11 @@ def open_service(
         engine=engine,
         events=events or NoEvents(),
         payload_reader=payload_reader,
+        reads_payloads=strict_resources or not engine.virtual,
         watcher=NoOnlooker() if watcher is None else watcher,
     )
     launcher = Launcher(surroundings)
-    service = JobService(store, launcher, fleet, JobArns(region, account), profile, quota, model_reader)
+    arns = JobArns(region, account)
+    service = JobService(store, launcher, fleet, arns, profile, quota, model_reader, strict_resources)
     launcher.recover()
     return service

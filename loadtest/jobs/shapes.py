@@ -65,12 +65,15 @@ def list_item(job: JobRow) -> dict[str, Any]:
 
 
 def step_item(job_name: str, step: StepRow) -> dict[str, Any]:
-    """One entry of Steps."""
+    """One entry of Steps. Its only text says why a benchmark failed or was not run; of one that was, what its figures
+    must be read with.
+    """
+    note = f"Note: {'; '.join(step.notes)}" if step.notes else None
     benchmark = _present(
         Metrics=step.metrics,
         EndpointMetrics=step.endpoint_metrics,
         EndpointConfiguration=step.endpoint,
-        FailureReason=step.failure_reason,
+        FailureReason=step.failure_reason or note,
         InvocationStartTime=step.started_s,
         InvocationEndTime=step.ended_s if step.status is not Status.IN_PROGRESS else None,
     )

@@ -11,7 +11,6 @@ import json
 import logging
 import sqlite3
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from loadtest.errors import EngineError
-from loadtest.jobs.redact import redacted
+from loadtest.jobs.clock import SteadyClock
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow, Tag
-from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, order_of, step_values, where_of
-from loadtest.jobs.status import ACTIVE, SOURCES, Status
+from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, move_of, order_of, step_values, where_of
+from loadtest.jobs.status import ACTIVE, Status
 from loadtest.jobs.unpack import job_of, step_of
 
 __all__ = ["JobStore", "NameTaken", "QuotaReached", "StoreFailure"]
@@ -45,14 +44,14 @@ class QuotaReached(Exception):
 class JobStore:
     """Jobs, their steps and their tags.
 
-    directory: None: in memory, gone with the object. clock: epoch seconds.
+    directory: None: in memory, gone with the object. clock: epoch seconds that never go back; None: a SteadyClock.
     Raises EngineError if the directory cannot be used, another process uses it, or its jobs.db is none of this
     version. Rows that cannot be read are named in the log, once, and are as if they were not there, but for their
     names, which stay taken. Every method raises StoreFailure if the disk fails it.
     """
 
-    def __init__(self, directory: Path | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, directory: Path | None = None, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or SteadyClock()
         self._lock = threading.RLock()
         self._claim: sqlite3.Connection | None = None
         if directory is None:
@@ -121,17 +120,13 @@ class JobStore:
     def move(
         self, name: str, to: Status, *, failure_reason: str | None = None, completed_s: float | None = None
     ) -> bool:
-        """Change a job's status if the table allows it from the present one; False: it does not, nothing changed."""
-        sources = sorted(SOURCES[to])
-        now_s = self.now_s()
-        ended_s = (now_s if completed_s is None else completed_s) if to.final else None
+        """Change a job's status if the table allows it from the present one; False: it does not, nothing changed.
+
+        completed_s: when, on the job's own clock; None: now. It ends no sooner than it was last modified.
+        """
+        sql, values = move_of(name, to, _ms(self.now_s() if completed_s is None else completed_s), failure_reason)
         with self._transaction() as db:
-            found = db.execute(
-                "UPDATE jobs SET status = ?, modified_ms = ?, completed_ms = ?, failure_reason = ? "
-                f"WHERE name = ? AND status IN ({', '.join('?' * len(sources))})",
-                (to, _ms(now_s), _ms(ended_s), failure_reason and redacted(failure_reason)[:1024], name, *sources),
-            )
-            return found.rowcount == 1
+            return db.execute(sql, values).rowcount == 1
 
     def active(self) -> int:
         """How many jobs count against the quota."""
@@ -140,15 +135,16 @@ class JobStore:
 
     # Steps
 
-    def put_steps(self, name: str, steps: Sequence[StepRow]) -> None:
-        """Keep steps, replacing those of the same index."""
+    def put_steps(self, name: str, steps: Sequence[StepRow], at_s: float | None = None) -> None:
+        """Keep steps, replacing those of the same index. at_s: when, on the job's own clock; None: now."""
         marks = ", ".join("?" * len(STEP_COLUMNS))
         with self._transaction() as db:
             db.executemany(
                 f"INSERT OR REPLACE INTO steps ({', '.join(STEP_COLUMNS)}) VALUES ({marks})",
                 [step_values(name, step) for step in steps],
             )
-            db.execute("UPDATE jobs SET modified_ms = ? WHERE name = ?", (_ms(self.now_s()), name))
+            at_ms = _ms(self.now_s() if at_s is None else at_s)
+            db.execute("UPDATE jobs SET modified_ms = MAX(modified_ms, ?) WHERE name = ?", (at_ms, name))
 
     def steps(
         self, name: str, status: Status | None = None, after: int | None = None, limit: int = -1

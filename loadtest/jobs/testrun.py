@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,14 @@ from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, masked
+from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
-from loadtest.jobs.events import EventSink, NoEvents, endpoint_stream
-from loadtest.jobs.fleet import Fleet, OpenEndpoint, Subject
+from loadtest.jobs.events import endpoint_stream
+from loadtest.jobs.fleet import Fleet, OpenEndpoint
 from loadtest.jobs.metering import Meter
-from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.outcome import (
+    Figures,
     failure_text,
     figures_of,
     recommendation_metrics,
@@ -32,6 +33,7 @@ from loadtest.jobs.rows import StepRow
 from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
+from loadtest.jobs.subject import Subject
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
@@ -52,16 +54,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkContext:
-    """What every test of a job needs besides the test itself."""
+    """What every test of a job needs besides the test itself. subject: of a test and its endpoint's name; raises
+    LoadtestError if that endpoint is gone.
+    """
 
     job_name: str
     spec: JobSpec
-    facts: ModelFacts
+    subject: Callable[[LoadTest, str], Subject]
     load: Load
     payload: PayloadSource
     fleet: Fleet
     engine: LoadEngine
-    events: EventSink
+    time: Timeline
     signal: StopSignal
     watcher: Onlooker = NoOnlooker()
 
@@ -80,69 +84,85 @@ def run_test(
 ) -> tuple[StepRow, RunResult | None]:
     """The step, finished, and the load test's result; None: it could not be run.
 
-    started_s: epoch seconds, virtual ones with a virtual engine. limit_s: what is left of the job's duration; None: no
-    limit (T10).
+    started_s: epoch seconds of the job's clock. limit_s: what is left of the job's duration; None: no limit (T10).
     """
-    begun_s = time.monotonic()
+    course = _Course(bench.time, started_s)
     result: RunResult | None = None
-
-    def ended_s(result: RunResult | None) -> float:
-        if bench.engine.virtual:
-            return started_s + (0.0 if result is None else result.totals.length_s)
-        return started_s + time.monotonic() - begun_s
-
-    log = _Log(bench, step.endpoint_name)
-    log.say(started_s, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}")
+    stream = endpoint_stream(bench.job_name, step.endpoint_name)
+    bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
-        with bench.fleet.open(_subject(test, step), bench.facts) as endpoint:
-            log.say(started_s, f"Endpoint in service. {_configuration(bench.load)}")
-            if limit_s is not None and not bench.engine.virtual:
-                limit_s = max(limit_s - (time.monotonic() - begun_s), bench.load.options.window_s)
-            run = _run(bench, step, endpoint, started_s, limit_s)
-            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test))
-            finished = _finished(bench, test, step, endpoint, result, ended_s(result))
+        with bench.fleet.open(bench.subject(test, step.endpoint_name)) as endpoint:
+            notes = _unheeded(bench, endpoint)
+            opened_s = course.now_s()
+            told = "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes])
+            bench.time.log(stream, told, opened_s)
+            if limit_s is not None:
+                limit_s = max(limit_s - (opened_s - started_s), bench.load.options.window_s)
+            run = _run(bench, step, endpoint, course, limit_s)
+            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test, endpoint))
+            finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
     except LoadtestError as problem:
-        finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=ended_s(None))
+        finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=course.now_s())
     except Exception as problem:
         _LOG.exception("benchmark %s of job %s broke", step.label, bench.job_name)
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-        finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=ended_s(None))
-    log.say(finished.ended_s or started_s, _ending(finished, result))
-    told_s = None if result is None else result.started_at
-    return replace(finished, started_s=started_s if told_s is None else told_s), result
+        finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=course.now_s())
+    bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
+    return replace(finished, started_s=course.origin_s or started_s), result
 
 
-class _Log:
-    def __init__(self, bench: BenchmarkContext, endpoint_name: str) -> None:
-        self._events = bench.events
-        self._stream = endpoint_stream(bench.job_name, endpoint_name)
+class _Course:
+    """The instants of one test, epoch seconds of its job's clock. Windows are seen in their order.
 
-    def say(self, time_s: float, text: str) -> None:
-        self._events.log(self._stream, text, time_s)
+    origin_s: of the run's start, from which its windows count; None: no window has come.
+    """
+
+    def __init__(self, clock: Timeline, started_s: float) -> None:
+        self.origin_s: float | None = None
+        self._clock = clock
+        self._started_s = started_s
+        self._seen_s = started_s
+
+    def now_s(self) -> float:
+        """No sooner than the end of what was seen; in virtual time nothing takes time but the traffic itself."""
+        return self._seen_s if self._clock.virtual else max(self._seen_s, self._clock.now_s())
+
+    def see(self, window: Window) -> float:
+        """The origin, which the first window tells."""
+        if self.origin_s is None:
+            begun_s = self._started_s if self._clock.virtual else self._clock.now_s() - window.end_s
+            self.origin_s = round(max(self._started_s, begun_s), 3)
+        self._seen_s = round(self.origin_s + window.end_s, 3)
+        return self.origin_s
 
 
-def _info(bench: BenchmarkContext, test: LoadTest) -> dict[str, Any]:
-    """What a report says of the test besides its label."""
+def _info(bench: BenchmarkContext, test: LoadTest, endpoint: OpenEndpoint) -> dict[str, Any]:
+    """What a report says of the test besides its label; without an environment that was not applied."""
     instance_type = None if test.configuration is None else test.configuration.instance_type
     price = None if instance_type is None else bench.fleet.prices.per_hour(instance_type)
-    info: dict[str, Any] = plain(info_of(test, price))
+    info: dict[str, Any] = plain(info_of(replace(test, environment=()) if endpoint.stand_in else test, price))
     return info
 
 
-def _subject(test: LoadTest, step: StepRow) -> Subject:
-    configuration = test.configuration
-    if configuration is None:
-        return Subject(step.endpoint_name, existing=True)
-    return Subject(
-        step.endpoint_name,
-        instance_type=configuration.instance_type,
-        serverless=configuration.serverless,
-        environment=dict(test.environment),
-    )
+def _unheeded(bench: BenchmarkContext, endpoint: OpenEndpoint) -> tuple[str, ...]:
+    """What the test asks for and the endpoint does not have."""
+    asked = endpoint.subject.asked
+    if not asked:
+        return ()
+    if endpoint.stand_in:
+        target = masked(endpoint.target.ref)
+        return (f"not applied: {_pairs(asked)}, because {target} of the fleet file stands in for this endpoint",)
+    heeded = bench.fleet.file.environment.heeded
+    without = {name: value for name, value in asked.items() if name not in heeded}
+    return (f"without effect on the fleet file's performance model: {_pairs(without)}",) if without else ()
+
+
+def _pairs(environment: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in environment.items())
 
 
 def _run(
-    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, started_s: float, limit_s: float | None
+    bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, course: _Course, limit_s: float | None
 ) -> RunResult:
     plan = Plan(
         curve=bench.load.curve,
@@ -154,17 +174,17 @@ def _run(
     )
     watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
     show = watcher.begins(bench.job_name, step.index, step.label, plan)
-    if isinstance(bench.events, NoEvents):  # a minute's percentiles are not worth computing for nobody
-        return bench.engine.run(plan, show, bench.signal)
-    variant = str(step.endpoint.get("VariantName", "AllTraffic"))
+    variant = endpoint.subject.variant_name
     meters: list[Meter] = []
 
     def meter(window: Window) -> None:
         show(window)
+        origin_s = course.see(window)
+        if not bench.time.is_heard:  # a minute's percentiles are not worth computing for nobody
+            return
         if not meters:
-            begin_s = started_s if bench.engine.virtual else time.time() - window.end_s
             target = (bench.job_name, step.endpoint_name, variant)
-            meters.append(Meter(bench.events, *target, begin_s, endpoint.behaviour, endpoint.instances))
+            meters.append(Meter(bench.time, *target, origin_s, endpoint.behaviour, endpoint.instances))
         meters[0].add(window)
 
     try:
@@ -182,29 +202,43 @@ def _finished(
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN
-    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s)
-    if figures is None or status is Status.FAILED:
+    model = {**step.model, "EnvironmentParameters": []} if endpoint.stand_in else step.model
+    finished = replace(step, status=status, failure_reason=reason, ended_s=ended_s, model=model)
+    if status is Status.FAILED:
         return finished
+    if figures is None:
+        return replace(finished, notes=(*step.notes, "no rate of 1 invocation a minute or more held the conditions"))
+    finished = replace(finished, notes=(*step.notes, *_doubts(figures, result)))
+    one = replace(figures, per_min=figures.per_min / endpoint.instances)
     if test.configuration is None:
         metrics = inference_metrics(figures.per_min, figures.latency_ms)
-        return replace(finished, endpoint_metrics=metrics, per_instance_per_min=figures.per_min / endpoint.instances)
+        return replace(finished, endpoint_metrics=metrics, per_instance_per_min=one.per_min)
     serverless: Serverless | None = test.configuration.serverless
-    target = bench.load.stop.max_invocations_per_min
     metrics, count = recommendation_metrics(
-        figures,
+        one,
         instance_type=test.configuration.instance_type,
         serverless=serverless,
         behaviour=endpoint.behaviour,
         prices=bench.fleet.prices,
-        target_per_min=target,
+        target_per_min=bench.load.stop.max_invocations_per_min,
     )
     counted = {} if serverless is not None else {"InitialInstanceCount": count}
     return replace(
         finished,
         metrics=metrics,
-        per_instance_per_min=figures.per_min,
+        per_instance_per_min=one.per_min,
         endpoint={**step.endpoint, **counted},
     )
+
+
+def _doubts(figures: Figures, result: RunResult) -> Iterator[str]:
+    if figures.estimated and result.best is not None:
+        length_s = result.best.end_s - result.best.start_s
+        full_s = result.plan.options.rate_window_s
+        yield f"MaxInvocations is an estimate, extrapolated from {length_s:.3g} s; a full rate takes {full_s:g} s"
+    if result.trust.client_limited:
+        doubts = "; ".join(doubt.text for doubt in result.trust.reasons)
+        yield f"the load generator set the pace, the endpoint may serve more: {doubts}"
 
 
 def _configuration(load: Load) -> str:
@@ -226,8 +260,6 @@ def _ending(step: StepRow, result: RunResult | None) -> str:
     found = (
         f"; MaxInvocations {figures['MaxInvocations']}, ModelLatency {figures['ModelLatency']} ms" if figures else ""
     )
-    text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted"
-    if result.trust.client_limited:
-        doubts = "; ".join(doubt.text for doubt in result.trust.reasons)
-        text = f"{text}. The load generator set the pace, the endpoint may serve more: {doubts}"
+    notes = f". Note: {'; '.join(step.notes)}" if step.notes else ""
+    text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted{notes}"
     return text if step.failure_reason is None else f"{text}. Benchmark failed: {step.failure_reason}"

@@ -34,13 +34,14 @@ def job_of(row: sqlite3.Row) -> JobRow:
 
 def step_of(row: sqlite3.Row) -> StepRow:
     """A row of the table steps."""
+    body = json.loads(row["body"])
     return StepRow(
         index=row["idx"],
         status=Status(row["status"]),
         started_s=_s(row["started_ms"]),
         ended_s=_s(row["ended_ms"]),
         failure_reason=row["failure_reason"],
-        **json.loads(row["body"]),
+        **{**body, "notes": tuple(body.get("notes", ()))},
     )
 
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from loadtest.core.judge.decision import REASONS
+from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.result.description import (
     Benchmark,
     Description,
@@ -27,6 +27,7 @@ from loadtest.core.result.metrics import (
     cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
+    sure_per_min,
 )
 from loadtest.core.result.result import RunResult
 
@@ -147,7 +148,8 @@ def _metrics(result: RunResult) -> tuple[dict[str, Any], int]:
     """(RecommendationMetrics, InitialInstanceCount) by R2 to R5."""
     assert result.best is not None
     target = None if (result.job or {}).get("JobType") == "Default" else result.plan.stop.max_invocations_per_min
-    count = initial_instance_count(result.best.per_min, target)
+    reached = target if result.reason is Reason.MAX_INVOCATIONS else None
+    count = initial_instance_count(sure_per_min(result.best, reached), target)
     per_min = max_invocations_per_min(result.best.per_min, count)
     price = result.info.get("price_per_hour_usd")
     costs: dict[str, float] = {}

@@ -44,6 +44,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "workload": _workload(result),
         "confirmation": result.confirmation and plain(asdict(result.confirmation)),
         "workers": [asdict(worker) for worker in result.workers],
+        "slow": result.slow and plain(result.slow.to_dict()),
     }
 
 

@@ -20,10 +20,12 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
+from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
 from loadtest.report.connections import connection_lines
 from loadtest.report.live import LiveView
+from loadtest.report.slow import slow_lines
 from loadtest.report.streaming import streaming_tables
 from loadtest.report.words import duration, evidence_words, level_users, milliseconds, number, percent, plural
 from loadtest.report.workload import confirmation_lines, latency_table, worker_lines, workload_lines
@@ -55,7 +57,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
 
 def headline(result: RunResult) -> list[RenderableType]:
     """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [*_failed_share(result), _verdict(result), *_why(result), *_figures(result)]
+    return [*_failed_share(result), _verdict(result), *slow_lines(result), *_why(result), *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
@@ -97,6 +99,9 @@ def _basis(verdict: LatencyVerdict, errors: int) -> str:
     if verdict.n:
         how = "over it or failed" if errors else "over it"
         facts.append(f"{verdict.over:,} of {verdict.n:,} requests {how} ({percent(verdict.over / verdict.n)})")
+    if verdict.from_n and verdict.from_over is not None and verdict.from_n != verdict.n:
+        share = percent(verdict.from_over / verdict.from_n)
+        facts.append(f"from {duration(verdict.from_s or 0.0)} on {verdict.from_over:,} of {verdict.from_n:,} ({share})")
     if verdict.low_ms is not None or verdict.high_ms is not None:
         facts.append(f"P{verdict.percentile * 100:g} within {_interval(verdict)} ms (95 % confidence)")
     if verdict.rule:
@@ -104,6 +109,8 @@ def _basis(verdict: LatencyVerdict, errors: int) -> str:
         at = "" if verdict.decided_at_s is None else f" after {duration(verdict.decided_at_s)}"
         by = "" if verdict.answer == "undecided" else "by "
         facts.append(f"{by}{verdict.rule}{level}{at}")
+    if verdict.assumed:
+        facts.append(verdict.assumed)
     if verdict.more_requests:
         facts.append(f"about {verdict.more_requests:,} more requests would decide it")
     return "; ".join(facts) or "no request was judged"
@@ -132,7 +139,9 @@ def _figures(result: RunResult) -> Iterator[Text]:
         users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
         estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
         yield Text.assemble(
-            "Best rate ", (f"{number(result.best.per_min)} invocations/min", "bold"), f"{users}{estimate}"
+            "Best rate ",
+            (f"{number(result.best.per_min)} invocations/min", "bold"),
+            f"{users}{estimate}{_rate_interval(result.best)}",
         )
     latency = result.latency
     if latency.reported_ms is not None:
@@ -153,6 +162,13 @@ def _figures(result: RunResult) -> Iterator[Text]:
             f"{milliseconds(schedule.max_lag_ms)} ms at most",
             style="yellow" if schedule.verdict == "late" else "",
         )
+
+
+def _rate_interval(best: BestRate) -> str:
+    if best.low_per_min is None or best.high_per_min is None:
+        return ""
+    peak = "" if best.peak_per_min is None else f"; peak of a rolling minute {number(best.peak_per_min)}"
+    return f" ({number(best.low_per_min)} .. {number(best.high_per_min)}, 95 %{peak})"
 
 
 def _level_table(result: RunResult) -> RenderableType:

@@ -29,7 +29,7 @@ from loadtest.targets.credentials import REFUSED, refusal
 from loadtest.targets.http.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from loadtest.targets.resolve import PARAMETERS
 
-__all__ = ["BotoTarget"]
+__all__ = ["BotoTarget", "client_of"]
 
 _MODEL_LATENCY = "x-loadtest-model-latency-us"
 
@@ -44,7 +44,7 @@ class BotoTarget:
     """
 
     def __init__(self, endpoint_name: str, options: Mapping[str, Any], *, peak_users: int = 10) -> None:
-        self._client = _client(options, peak_users)
+        self._client = client_of(options, peak_users)
         keep_error_bodies(self._client)
         self._parameters: dict[str, Any] = {"EndpointName": endpoint_name}
         for option, parameter in PARAMETERS.items():
@@ -114,7 +114,11 @@ def _credentials_of(chain: botocore.session.Session) -> Any:
     return credentials
 
 
-def _client(options: Mapping[str, Any], peak_users: int) -> Any:
+def client_of(options: Mapping[str, Any], peak_users: int) -> Any:
+    """A sagemaker-runtime client by a target's options, with a connection for each user; it sends nothing twice.
+
+    Raises TargetError without region or credentials.
+    """
     ca_file = options.get("ca_file")
     if ca_file is not None and not os.path.isfile(ca_file):
         raise TargetError(f"ca_file: there is no file {ca_file}")

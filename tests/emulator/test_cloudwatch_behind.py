@@ -1,4 +1,4 @@
-"""A neighbour slower than what is said: lines may be dropped, but nobody waits in vain."""
+"""A neighbour slower than what is said: lines may be dropped, but nobody waits in vain. One with CloudWatch's bounds."""
 
 from __future__ import annotations
 
@@ -44,3 +44,42 @@ def test_settle_and_close_are_not_dropped_from_a_full_queue(monkeypatch: pytest.
     assert waiter == [True]
     sink.close()
     assert not sink._thread.is_alive()
+
+
+class Recording:
+    """Clients of an upstream that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def create_log_group(self, **_: Any) -> None:
+        """There it is."""
+
+    def create_log_stream(self, **_: Any) -> None:
+        """There it is."""
+
+    def put_log_events(self, *, logEvents: list[dict[str, Any]], **_: Any) -> dict[str, Any]:
+        self.events += logEvents
+        return {}
+
+
+def test_an_upstream_gets_lines_that_it_takes_in_the_order_of_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time may be hours ahead; what is cut to what CloudWatch takes stays in order with what follows."""
+    monkeypatch.setattr(cloudwatch, "_GATHER_S", 0.01)
+    upstream = Recording()
+    sink = CloudWatch(cast(Any, upstream))
+    began_s = time.time()
+    for number, ahead_s in enumerate((0.0, 9000.0, 18_000.0, 6000.0, 18_000.0, -50.0)):
+        sink.log("s", str(number), began_s + ahead_s)
+        assert sink.settle()
+    sink.log("other", "the first of its stream", began_s + 18_000)
+    sink.close()
+    assert upstream.events.pop()["timestamp"] <= (time.time() + 7200) * 1000
+    assert [event["message"] for event in upstream.events] == list("012345")
+    times_ms = [event["timestamp"] for event in upstream.events]
+    assert times_ms == sorted(times_ms)
+    assert times_ms[0] == round(began_s * 1000)
+    assert times_ms[-1] <= (time.time() + 7200) * 1000

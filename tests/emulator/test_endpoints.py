@@ -101,15 +101,16 @@ def test_a_variant_that_does_not_exist_is_refused(operation: str, two_variants: 
         assert _code(caught) == ("ValidationError", 400)
 
 
-def test_a_jobs_metrics_name_the_variant_of_an_existing_endpoint(
-    two_variants: str, sagemaker: Any, emulator: EmulatorServer
-) -> None:
+def test_a_jobs_metrics_name_the_variant_of_an_existing_endpoint(sagemaker: Any, emulator: EmulatorServer) -> None:
+    _create(sagemaker, "only", VariantName="blue", InstanceType="ml.c5.xlarge", InitialInstanceCount=1)
     job = small_job("of-blue")
-    job["InputConfig"]["Endpoints"] = [{"EndpointName": two_variants}]
+    job["InputConfig"]["Endpoints"] = [{"EndpointName": "only"}]
     del job["InputConfig"]["EndpointConfigurations"]
     sagemaker.create_inference_recommendations_job(**job)
     wait_for_end(sagemaker, "of-blue")
-    of_endpoint = [{"Name": "EndpointName", "Value": two_variants}]
+    (step,) = sagemaker.list_inference_recommendations_job_steps(JobName="of-blue")["Steps"]
+    assert step["InferenceBenchmark"]["EndpointConfiguration"]["VariantName"] == "blue"
+    of_endpoint = [{"Name": "EndpointName", "Value": "only"}]
     cloudwatch = connect(emulator.url, "cloudwatch")
     metrics = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=of_endpoint)["Metrics"]
     cloudwatch.close()

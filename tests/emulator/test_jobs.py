@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import JOBS, PACKAGE, connect, job_request, post, small_job, wait_for_end
+from emulator_client import JOBS, PACKAGE, connect, create_endpoint, job_request, post, small_job, wait_for_end
 
 from loadtest.testing import recommender
 
@@ -165,6 +165,7 @@ def test_an_unknown_job_is_resource_not_found(sagemaker: Any, operation: str, pa
 def test_a_full_account_is_resource_limit_exceeded_until_a_stop() -> None:
     with recommender(quota=1) as server:
         sagemaker = connect(server.url)
+        create_endpoint(sagemaker, "my-existing-endpoint")
         # The longest of all: it runs for seconds even in virtual time, and is stopped in the middle.
         sagemaker.create_inference_recommendations_job(**job_request("03", JobName="first"))
         with pytest.raises(sagemaker.exceptions.ResourceLimitExceeded):
@@ -231,6 +232,7 @@ def test_a_scaling_policy_from_a_recommendation(sagemaker: Any) -> None:
 def another() -> Iterator[Any]:
     with recommender() as server:
         client = connect(server.url)
+        create_endpoint(client, "my-existing-endpoint")
         yield client
         client.close()
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_client import connect, post
+from emulator_client import PACKAGE, connect, post, small_job
 
 from loadtest.emulator.fallback import NoBackend
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer
@@ -172,6 +172,16 @@ def test_an_upstream_that_is_gone_is_service_unavailable() -> None:
             status, document, _ = _post(server.url, b"{}", "SageMaker.ListModels")
             assert (status, document["__type"]) == (503, "ServiceUnavailable")
             assert _post(server.url, b"{}")[0] == 400
+            # What is not known of a model or an endpoint must not be taken for what is not there.
+            create = "SageMaker.CreateInferenceRecommendationsJob"
+            for config in ({}, {"Endpoints": [{"EndpointName": "e"}]}):
+                job = small_job("of-nobody")
+                job["InputConfig"].update(config)
+                if config:
+                    del job["InputConfig"]["ModelPackageVersionArn"], job["InputConfig"]["EndpointConfigurations"]
+                status, document, _ = _post(server.url, json.dumps(job).encode(), create)
+                assert (status, document["__type"]) == (503, "ServiceUnavailable")
+                assert "cannot be looked up" in document["message"]
 
 
 def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +219,7 @@ def test_loopback(host: str, expected: bool) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> None:
     command = [sys.executable, "-c", "from loadtest.cli import main; main()", "serve", "--port", "0", "--engine", "sim"]
+    command.append("--strict-resources")
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -221,6 +232,9 @@ def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> N
             f"export AWS_ENDPOINT_URL={url}",
         ]
         assert _post(url, b'{"JobName": "x"}')[1]["__type"] == "ResourceNotFound"
+        create = "SageMaker.CreateInferenceRecommendationsJob"
+        refused = _post(url, json.dumps(small_job("strict")).encode(), create)[1]
+        assert refused == {"__type": "ValidationException", "message": f"ModelPackage {PACKAGE} does not exist."}
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors

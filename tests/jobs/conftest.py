@@ -15,10 +15,14 @@ from loadtest.jobs.service import JobService, open_service
 
 @pytest.fixture
 def fleet_file(tmp_path: Path) -> Path:
-    """Every instance type of the tests is a real target, so that no mock endpoint is started."""
+    """Every instance type and endpoint of the tests is a real target, so that no mock endpoint is started."""
     types = ["ml.c5.large", "ml.c5.xlarge", "ml.c5.2xlarge", "ml.m5.large", "ml.m5.xlarge"]
+    endpoints = ["mine", "my-existing-endpoint"]
     path = tmp_path / "fleet.json"
-    path.write_text(json.dumps({"instances": {name: {"target": NOWHERE} for name in types}}))
+    entries = {"instances": types, "endpoints": endpoints}
+    path.write_text(
+        json.dumps({kind: {name: {"target": NOWHERE} for name in names} for kind, names in entries.items()})
+    )
     return path
 
 

@@ -11,12 +11,13 @@ from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import SpecError, TargetError
-from loadtest.jobs.fleet import EndpointFacts, Fleet, Subject
+from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.fleet_file import FleetFile
 from loadtest.jobs.fleet_model import Behaviour, DoesNotFit
 from loadtest.jobs.instances import Catalogue, Instance
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.prices import Prices
+from loadtest.jobs.subject import Subject, Variant
 
 FLEET = Fleet.load(live=False)
 UNKNOWN = ModelFacts()
@@ -217,13 +218,40 @@ def test_an_unreadable_fleet_file_is_refused(tmp_path: Path, text: str | None) -
 # Opening endpoints
 
 
+def on(name: str, instance_type: str = "ml.c5.xlarge", **environment: str) -> Subject:
+    return Subject(name, (Variant(name, instance_type=instance_type, environment=environment),), asked=environment)
+
+
+def there(name: str, *variants: Variant) -> Subject:
+    return Subject(name, variants, existing=True)
+
+
+class Directory:
+    """Endpoints that exist; those of `served` are answered somewhere."""
+
+    def __init__(self, *subjects: Subject, served: tuple[str, ...] = ()) -> None:
+        self._subjects = {each.endpoint_name: each for each in subjects}
+        self._served = served
+
+    def subject(self, name: str, /) -> Subject | None:
+        return self._subjects.get(name)
+
+    def url(self, name: str, /) -> str | None:
+        return "http://127.0.0.1:9" if name in self._served else None
+
+
+def existing(fleet: Fleet, name: str) -> Subject:
+    found = fleet.existing(name)
+    assert found is not None
+    return found
+
+
 def test_virtual_endpoints_are_references_with_the_model_s_settings() -> None:
-    subject = Subject("sm-epc-1", instance_type="ml.c5.xlarge", environment={"OMP_NUM_THREADS": "2"})
-    with FLEET.open(subject, UNKNOWN) as endpoint:
+    with FLEET.open(on("sm-epc-1", OMP_NUM_THREADS="2")) as endpoint:
         settings = MockSettings.parse(endpoint.target.ref)
     assert (settings.servers, settings.name, settings.law) == (2, "sm-epc-1", "lognormal")
-    other_name = MockSettings.parse(FLEET.open(Subject("sm-epc-2", instance_type="ml.c5.xlarge"), UNKNOWN).target.ref)
-    again = MockSettings.parse(FLEET.open(Subject("sm-epc-3", instance_type="ml.c5.xlarge"), UNKNOWN).target.ref)
+    other_name = MockSettings.parse(FLEET.open(on("sm-epc-2")).target.ref)
+    again = MockSettings.parse(FLEET.open(on("sm-epc-3")).target.ref)
     assert other_name.seed == again.seed != settings.seed
     assert FLEET.url("sm-epc-1") is None
 
@@ -239,37 +267,67 @@ def test_stand_ins(tmp_path: Path) -> None:
     }
     path.write_text(json.dumps(stand_ins))
     live = Fleet.load(path, live=True)
-    assert live.open(Subject("x", instance_type="ml.c5.xlarge"), UNKNOWN).target.ref == "http://127.0.0.1:9/invocations"
-    real = live.open(Subject("real", existing=True), UNKNOWN)
+    x = live.open(on("x", OMP_NUM_THREADS="2"))
+    assert (x.target.ref, x.stand_in) == ("http://127.0.0.1:9/invocations", True)
+    real = live.open(existing(live, "real"))
     assert real.target == TargetRef("sagemaker:real", {"region": "eu-central-1"})
     assert real.behaviour is None
     virtual = Fleet.load(path, live=False)
     with pytest.raises(TargetError, match="only be tested in real time"):
-        virtual.open(Subject("x", instance_type="ml.c5.xlarge"), UNKNOWN)
-    twins = virtual.open(Subject("twins", existing=True), UNKNOWN)
+        virtual.open(on("x"))
+    twins = virtual.open(existing(virtual, "twins"))
     assert MockSettings.parse(twins.target.ref).servers == 4
-    assert twins.instances == 2
+    assert (twins.instances, twins.stand_in) == (2, False)
+
+
+def test_the_fleet_file_goes_before_what_the_directory_knows(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.json"
+    path.write_text(json.dumps({"endpoints": {"two": {"instance_type": "ml.c5.large", "instance_count": 2}}}))
+    variants = (
+        Variant("a", VISION, serverless=Serverless(2048, 3), weight=3.0),
+        Variant("b", instance_type="ml.c5.xlarge"),
+    )
+    fleet = Fleet.load(path, live=False, directory=Directory(there("two", *variants)))
+    found = existing(fleet, "two")
+    assert [(v.name, v.instance_type, v.serverless, v.instance_count) for v in found.variants] == [
+        ("a", "ml.c5.large", None, 2),
+        ("b", "ml.c5.large", None, 2),
+    ]
+    assert found.variants[0].facts == VISION
+    assert fleet.existing("one") is None
 
 
 def test_existing_endpoints_are_looked_up() -> None:
-    facts = {
-        "served": EndpointFacts("ml.c5.2xlarge", 1, "http://127.0.0.1:9"),
-        "kept": EndpointFacts("ml.c5.2xlarge", 3),
-    }
-    live = Fleet.load(live=True, endpoint_reader=facts.get)
-    ref = live.open(Subject("served", existing=True), UNKNOWN).target.ref
-    assert ref == "http://127.0.0.1:9/endpoints/served/invocations"
-    virtual = Fleet.load(live=False, endpoint_reader=facts.get)
-    servers = {
-        name: MockSettings.parse(virtual.open(Subject(name, existing=True), UNKNOWN).target.ref).servers
-        for name in ("served", "kept", "unknown")
-    }
-    assert servers == {"served": 8, "kept": 24, "unknown": 4}
+    big = {"instance_type": "ml.c5.2xlarge"}
+    directory = Directory(
+        there("served", Variant("v", **big)), there("kept", Variant("v", **big, instance_count=3)), served=("served",)
+    )
+    live = Fleet.load(live=True, directory=directory)
+    assert live.open(existing(live, "served")).target.ref == "http://127.0.0.1:9/endpoints/served/invocations"
+    virtual = Fleet.load(live=False, directory=directory)
+    kept = [MockSettings.parse(virtual.open(existing(virtual, name)).target.ref) for name in ("served", "kept")]
+    assert [each.servers for each in kept] == [8, 24]
+    assert virtual.existing("unknown") is None
+
+
+def test_all_of_an_endpoint_s_variants_take_part_in_virtual_time() -> None:
+    variants = [
+        Variant("a", XGBOOST, "ml.c5.xlarge", environment={"OMP_NUM_THREADS": "4"}, weight=1.0),
+        Variant("b", XGBOOST, serverless=Serverless(2048, 3), weight=3.0),
+    ]
+    fleet = Fleet.load(live=False, directory=Directory(there("two", *variants)))
+    opened = fleet.open(existing(fleet, "two"))
+    shares = [(weight, MockSettings.parse(ref)) for weight, ref in opened.target.options["variants"]]
+    assert [(weight, each.variant, each.servers, each.cold_start_ms > 0) for weight, each in shares] == [
+        (1.0, "a", 1, False),
+        (3.0, "b", 3, True),
+    ]
+    assert opened.behaviour is None, "there is no one use of a processor"
 
 
 def test_a_live_endpoint_can_be_invoked_by_everyone_while_it_is_open() -> None:
     fleet = Fleet.load(live=True)
-    with fleet.open(Subject("sm-epc-live", instance_type="ml.c5.xlarge"), UNKNOWN) as endpoint:
+    with fleet.open(on("sm-epc-live")) as endpoint:
         url = fleet.url("sm-epc-live")
         assert url is not None
         assert endpoint.target.ref == f"{url}/endpoints/sm-epc-live/invocations"
@@ -277,7 +335,7 @@ def test_a_live_endpoint_can_be_invoked_by_everyone_while_it_is_open() -> None:
             assert answer.status == 200
             assert answer.read()
     assert fleet.url("sm-epc-live") is None
-    fleet.open(Subject("sm-epc-left", instance_type="ml.c5.xlarge"), UNKNOWN)
+    fleet.open(on("sm-epc-left"))
     assert fleet.url("sm-epc-left") is not None
     fleet.close()
     assert fleet.url("sm-epc-left") is None

@@ -39,7 +39,7 @@ OBSERVED = json.loads((DATA / "observed-results.json").read_text())
 def test_published_rows_obey_the_formulas(row: dict[str, Any]) -> None:
     per_instance = row["max_invocations"] / row["count"]
     metrics, count = recommendation_metrics(
-        Figures(per_instance, row["model_latency"]),
+        Figures(per_instance, row["model_latency"], 1.0),
         instance_type=row["instance"],
         serverless=None,
         behaviour=None,
@@ -63,16 +63,16 @@ def behaviour(**changes: Any) -> Behaviour:
 
 def test_what_is_not_known_is_absent() -> None:
     arguments: dict[str, Any] = {"instance_type": "ml.c4.xlarge", "serverless": None, "target_per_min": None}
-    metrics, _ = recommendation_metrics(Figures(600.9, 20.2), behaviour=None, prices=FLEET.prices, **arguments)
+    metrics, _ = recommendation_metrics(Figures(600.9, 20.2, 20.0), behaviour=None, prices=FLEET.prices, **arguments)
     assert metrics == {"MaxInvocations": 600, "ModelLatency": 21}
-    metrics, _ = recommendation_metrics(Figures(600.0, 20.0), behaviour=behaviour(), prices=Prices(), **arguments)
+    metrics, _ = recommendation_metrics(Figures(600.0, 20.0, 20.0), behaviour=behaviour(), prices=Prices(), **arguments)
     assert metrics == {"MaxInvocations": 600, "ModelLatency": 20, "CpuUtilization": 20.0, "MemoryUtilization": 33.33}
 
 
 def test_serverless_costs_by_memory_and_time() -> None:
     serverless = behaviour(serverless=True, cold_start_ms=1500.0)
     metrics, count = recommendation_metrics(
-        Figures(600.0, 100.0),
+        Figures(600.0, 500.0, 100.0),  # the threshold ended the test: that is no time that anybody pays for
         instance_type=None,
         serverless=Serverless(2048, 5),
         behaviour=serverless,
@@ -95,15 +95,19 @@ def result(reason: Reason, *, ok: int = 100, latency_ms: float = 20.0, threshold
 
 def test_a_threshold_that_ended_the_test_is_the_reported_latency() -> None:
     figures = figures_of(result(Reason.LATENCY, threshold_ms=100), search=False)
-    assert figures == Figures(600.0, 100.0)
+    assert figures is not None
+    assert (figures.per_min, figures.latency_ms, figures.estimated) == (600.0, 100.0, False)
+    assert figures.mean_ms == pytest.approx(20.0, rel=1e-3), "as measured"
+    assert figures.sure_per_min is not None
+    assert 590 < figures.sure_per_min < 600, "the lower end, for the number of instances"
     assert figures_of(result(Reason.CURVE_END, ok=0), search=False) is None
 
 
 def test_a_search_that_found_something_before_the_errors_is_complete() -> None:
     errors = result(Reason.ERRORS)
-    assert step_status_of(errors, Figures(1.0, 1.0), search=True) is Status.COMPLETED
+    assert step_status_of(errors, Figures(1.0, 1.0, 1.0), search=True) is Status.COMPLETED
     assert step_status_of(errors, None, search=True) is Status.FAILED
-    assert step_status_of(errors, Figures(1.0, 1.0), search=False) is Status.FAILED
+    assert step_status_of(errors, Figures(1.0, 1.0, 1.0), search=False) is Status.FAILED
 
 
 def test_failures_are_told_with_their_cause() -> None:
@@ -192,7 +196,8 @@ XGBOOST_TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "
     ],
 )
 def test_what_a_default_job_tries(container: dict[str, Any], labels: list[str]) -> None:
-    tests = default_tests(*default_job(**container), FleetFile.load())
+    tests, over_limit = default_tests(*default_job(**container), FleetFile.load())
+    assert over_limit == ()
     assert [test.label for test in tests] == labels
     assert [test.index for test in tests] == list(range(len(labels)))
 
@@ -200,7 +205,43 @@ def test_what_a_default_job_tries(container: dict[str, Any], labels: list[str]) 
 def test_a_default_job_tries_ten_at_most() -> None:
     known = sorted(FLEET.catalogue.known)[:15]
     spec, facts = default_job(SupportedInstanceTypes=known)
-    assert [test.label for test in default_tests(spec, facts, FleetFile.load())] == known[:10]
+    assert [test.label for test in default_tests(spec, facts, FleetFile.load())[0]] == known[:10]
+
+
+def test_a_default_job_keeps_to_its_own_configurations_and_limit() -> None:
+    spec, facts = default_job()
+    inputs = {
+        **spec.request["InputConfig"],
+        "EndpointConfigurations": [{"InstanceType": "ml.c5.large"}, {"InstanceType": "ml.m5.large"}],
+        "ResourceLimit": {"MaxNumberOfTests": 2},
+        "Endpoints": [{"EndpointName": "there"}],
+    }
+    both = parse_job({**spec.request, "InputConfig": inputs})
+    tests, over_limit = default_tests(both, facts, FleetFile.load())
+    assert ([test.label for test in tests], [test.label for test in over_limit]) == (
+        ["there", "ml.c5.large"],
+        ["ml.m5.large"],
+    )
+    del inputs["EndpointConfigurations"]
+    tests, over_limit = default_tests(parse_job({**spec.request, "InputConfig": inputs}), facts, FleetFile.load())
+    assert [test.label for test in (*tests, *over_limit)] == ["there", *XGBOOST_TYPES, *SERVERLESS]
+    assert [test.index for test in (*tests, *over_limit)] == list(range(9))
+    assert len(tests) == 2
+
+
+def test_without_a_model_only_the_endpoints_are_tested() -> None:
+    spec, facts = default_job()
+    request = {**spec.request, "InputConfig": {"Endpoints": [{"EndpointName": "there"}]}}
+    tests, over_limit = default_tests(parse_job(request), facts, FleetFile.load())
+    assert ([test.label for test in tests], over_limit) == (["there"], ())
+
+
+def test_burstable_types_of_a_package_are_left_out() -> None:
+    spec, _ = default_job()
+    facts = ModelFacts(instance_types=("ml.t2.medium", "ml.c5.large"))
+    assert [test.label for test in default_tests(spec, facts, FleetFile.load())[0]] == ["ml.c5.large"]
+    relaxed = default_tests(spec, facts, FleetFile.load(), "relaxed")[0]
+    assert [test.label for test in relaxed] == ["ml.t2.medium", "ml.c5.large"]
 
 
 def test_the_model_fills_in_what_the_request_leaves_out() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobkit import DATA, described, ended, job_request, steps_of
+from jobkit import DATA, Heard, described, ended, job_request, steps_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.jobs.service import JobService, open_service
+from loadtest.jobs.store import JobStore
 
 Services = Callable[..., JobService]
 
@@ -27,8 +28,10 @@ JOBS = [
 
 
 @pytest.fixture
-def virtual(services: Services) -> JobService:
-    return services(engine="sim", fleet_file=None)
+def virtual(services: Services, tmp_path: Path) -> JobService:
+    fleet = tmp_path / "existing.yaml"
+    fleet.write_text("endpoints: {my-existing-endpoint: {instance_type: ml.m5.xlarge}}\n")
+    return services(engine="sim", fleet_file=fleet)
 
 
 @pytest.fixture
@@ -145,6 +148,64 @@ def test_parallel_tests_share_the_virtual_time(leisurely: JobService, parallel: 
     assert job["CompletionTime"] - job["CreationTime"] == pytest.approx(length_s, abs=5)
 
 
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_job_has_one_clock_in_every_answer(services: Services, tmp_path: Path, stop: bool) -> None:
+    """Twenty minutes in virtual time, two tests side by side; and one that somebody stops by the wall's clock."""
+    heard = Heard()
+    fleet = tmp_path / "leisurely.yaml"
+    fleet.write_text("model: {cpu_ms: 20000}\n")
+    service = services(engine="sim", fleet_file=fleet, events=heard)
+    instances = ("ml.c5.large", "ml.m5.large", "ml.m5.xlarge")
+    phases = [{"InitialNumberOfUsers": 1, "SpawnRate": 0, "DurationInSeconds": 300}] * 2
+    changes: Any = {"TrafficPattern": {"TrafficType": "PHASES", "Phases": phases}, "JobDurationInSeconds": 18_000}
+    changes["ResourceLimit"] = {"MaxParallelOfTests": 2}
+    service.create_inference_recommendations_job(job_request("job", instances, **changes))
+    modified = []
+    while (job := described(service, "job"))["Status"] not in ("COMPLETED", "STOPPED"):
+        modified.append(job["LastModifiedTime"])
+        if stop and job["Status"] == "IN_PROGRESS":
+            service.stop_inference_recommendations_job({"JobName": "job"})
+        time.sleep(0.002)
+    created, completed = job["CreationTime"], job["CompletionTime"]
+    modified.append(job["LastModifiedTime"])
+    assert modified == sorted(modified)
+    assert created <= modified[0]
+    assert modified[-1] == completed
+    for step in steps_of(service, "job"):
+        benchmark = step["InferenceBenchmark"]
+        if "InvocationStartTime" in benchmark:
+            assert created <= benchmark["InvocationStartTime"] <= benchmark["InvocationEndTime"] <= completed
+    for stream in {stream for stream, _, _ in heard.lines}:
+        times = [time_s for name, _, time_s in heard.lines if name == stream]
+        assert times == sorted(times)
+        assert created <= times[0] <= times[-1] <= completed
+    assert all(created <= point.time_s < completed for point in heard.points)
+    if not stop:
+        assert completed - created > 1200
+        assert heard.lines[-1] == ("job/execution", "Job job COMPLETED", completed)
+    (item,) = service.list_inference_recommendations_jobs({})["InferenceRecommendationsJobs"]
+    assert (item["CompletionTime"], item["LastModifiedTime"]) == (completed, completed)
+
+
+def test_a_fault_of_ours_costs_no_line(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    fleet = tmp_path / "leisurely.yaml"
+    fleet.write_text("model: {cpu_ms: 500}\n")
+    service = services(engine="sim", fleet_file=fleet, events=heard)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(JobStore, "put_run", broken)
+    service.create_inference_recommendations_job(job_request("job"))
+    job = ended(service, "job")
+    assert job["FailureReason"] == "InternalFailure: RuntimeError: no such thing"
+    assert any("Load test stopped" in text for _, text, _ in heard.lines)
+    stream, text, time_s = heard.lines[-1]
+    assert (stream, text) == ("job/execution", f"Job job FAILED: {job['FailureReason']}")
+    assert max(time_s for _, _, time_s in heard.lines) == time_s == job["CompletionTime"]
+
+
 def test_a_running_job_can_be_stopped_and_keeps_what_it_has(virtual: JobService) -> None:
     phases = [{"InitialNumberOfUsers": 3, "SpawnRate": 3, "DurationInSeconds": 3600}]
     traffic = {"TrafficType": "PHASES", "Phases": phases}
@@ -216,7 +277,8 @@ def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> No
     """The one test with processes: traffic runs, everyone can invoke the endpoint meanwhile, a stop is obeyed."""
     from urllib.request import Request, urlopen
 
-    service = open_service(engine="live", profile="relaxed")
+    heard = Heard()
+    service = open_service(engine="live", profile="relaxed", events=heard)
     try:
         phases = [{"InitialNumberOfUsers": 2, "SpawnRate": 0, "DurationInSeconds": 300}]
         traffic: dict[str, Any] = {"TrafficType": "PHASES", "Phases": phases}
@@ -242,5 +304,17 @@ def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> No
         assert run.reason is Reason.USER
         assert run.totals.ok >= 10
         assert service.endpoint_url(name) is None
+        created, completed = job["CreationTime"], job["CompletionTime"]
+        assert completed == job["LastModifiedTime"]
+        (step,) = steps_of(service, "live")
+        begun, ended_s = (step["InferenceBenchmark"][f"Invocation{each}Time"] for each in ("Start", "End"))
+        assert created <= begun < ended_s <= completed
+        times = [time_s for stream, _, time_s in heard.lines if stream.endswith(name)]
+        assert times == sorted(times)
+        assert created <= times[0] <= begun
+        assert ended_s == times[-1] <= completed
+        assert all(begun <= point.time_s < ended_s for point in heard.points)
+        counted = [point.values[0] for point in heard.points if point.name == "ClientInvocations"]
+        assert sum(counted) == run.totals.counts.completed
     finally:
         service.close()

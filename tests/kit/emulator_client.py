@@ -14,6 +14,8 @@ from places import JOBS
 
 REGION = "us-east-1"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/small/1"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1"
+ROLE = "arn:aws:iam::123456789012:role/R"
 ENDED = ("COMPLETED", "FAILED", "STOPPED")
 
 
@@ -41,6 +43,22 @@ def small_job(name: str, **changes: Any) -> dict[str, Any]:
         "StoppingConditions": stopping,
         **changes,
     }
+
+
+def create_model(sagemaker: Any, name: str, **environment: str) -> None:
+    """A model whose container has these variables."""
+    container = {"Image": IMAGE, "Environment": environment}
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+
+
+def create_endpoint(sagemaker: Any, name: str, *variants: dict[str, Any]) -> None:
+    """An endpoint of these production variants; without one, of a model of its own on an instance."""
+    if not variants:
+        create_model(sagemaker, name)
+        variants = ({"ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1},)
+    named = [{"VariantName": f"v{i}", **each} for i, each in enumerate(variants)]
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=named)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
 
 def post(url: str, body: bytes, target: str, path: str = "/") -> tuple[int, dict[str, Any], Any]:

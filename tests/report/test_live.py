@@ -1,8 +1,11 @@
-"""The live view: one line on a terminal, plain lines elsewhere, nothing when quiet."""
+"""The live view: a screen on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
 import io
+import threading
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from windows import changed
 
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
+from loadtest.report import live
 from loadtest.report.live import LiveView
 
 PROGRESS = {"max_invocations": 0.4, "latency": 0.03}
@@ -73,25 +77,100 @@ def test_quiet_shows_nothing(plan: Plan, windows: list[Window]) -> None:
     assert lines(plan, windows, PROGRESS, quiet=True) == []
 
 
-def test_on_a_terminal_one_live_line_that_leaves_no_trace(plan: Plan, windows: list[Window]) -> None:
-    out = io.StringIO()
-    console = Console(file=out, width=80, force_terminal=True, color_system=None, _environ={})
-    with LiveView(plan, console=console) as view:
+class Terminal(io.StringIO):
+    """What was written, and when something was."""
+
+    def wait_for(self, text: str) -> str:
+        end_s = time.monotonic() + 60
+        while text not in self.getvalue():
+            assert time.monotonic() < end_s, f"{text!r} did not come: {self.getvalue()!r}"
+            time.sleep(0.01)
+        return self.getvalue()
+
+
+def terminal_console(out: io.StringIO, **how: Any) -> Console:
+    environ = how.pop("environ", {"TERM": "xterm"})
+    return Console(file=out, width=80, height=24, force_terminal=True, color_system=None, _environ=environ, **how)
+
+
+def test_on_a_terminal_a_screen_that_leaves_only_what_was_said(plan: Plan, windows: list[Window]) -> None:
+    out = Terminal()
+    with LiveView(plan, console=terminal_console(out), title="bert", status=lambda: "running") as view:
         view(windows[0], PROGRESS)
-        view.say("[note] above it")
+        out.wait_for("0:01 of 2:00")
+        view.say("[note] of the engine")
         view(windows[1], PROGRESS)
-    text = out.getvalue()
-    assert "0:01/2:00  2 users  40 req/s" in text
-    assert "0:02/2:00  2 users  40 req/s" in text
-    assert "stop conditions: max invocations 40.0 %, latency 3.0 %" in text
-    assert "[note] above it" in text
-    assert text.rstrip().endswith("\x1b[2K"), "the line is erased at the end"
-    assert "\x1b[?25h" in text, "and the cursor is back"
+        out.wait_for("0:02 of 2:00")
+        out.wait_for("[note] of the engine")
+    screen, after = out.getvalue().split("\x1b[?1049l")
+    assert screen.startswith("\x1b[?1049h"), "on a screen of its own"
+    assert "\x1b[?25h" in screen, "and the cursor is back"
+    assert after == "[note] of the engine\n"
 
 
-def test_a_narrow_terminal_cuts_the_line_and_does_not_wrap_it(plan: Plan, windows: list[Window]) -> None:
+@pytest.mark.parametrize(("how", "told"), [({"plain": True}, {}), ({}, {"environ": {"TERM": "dumb"}})])
+def test_lines_on_a_terminal_if_it_can_do_no_more_or_somebody_wants_them(
+    plan: Plan, windows: list[Window], how: dict[str, Any], told: dict[str, Any]
+) -> None:
     out = io.StringIO()
-    console = Console(file=out, width=40, force_terminal=True, color_system=None, _environ={})
-    with LiveView(plan, console=console) as view:
-        view(windows[0], PROGRESS)
-    assert "p95 24.0 ms" not in out.getvalue()
+    with LiveView(plan, console=terminal_console(out, **told), **how) as view:
+        for window in windows[:6]:
+            view(window, PROGRESS)
+    assert out.getvalue().splitlines() == lines(plan, windows[:6], PROGRESS)
+    assert out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("status", "window", "phase"),
+    [
+        ("starting", None, "starting 1 load generator"),
+        ("running", None, "0:00 of 2:00"),
+        ("draining", 10, "draining: 2 requests in flight, 60 s at most"),
+        ("finished", 10, "making the result"),
+    ],
+)
+def test_what_is_going_on(plan: Plan, windows: list[Window], status: str, window: int | None, phase: str) -> None:
+    out = Terminal()
+    with LiveView(plan, console=terminal_console(out), title="bert", status=lambda: status) as view:
+        if window is not None:
+            view(windows[window], PROGRESS)
+        out.wait_for(phase)
+
+
+def test_without_a_picture_lines_follow(plan: Plan, windows: list[Window], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "screen_lines", lambda *given: 1 / 0)
+    out = Terminal()
+    with LiveView(plan, console=terminal_console(out)) as view:
+        out.wait_for("no picture (ZeroDivisionError: division by zero); lines follow\n")
+        for window in windows[:6]:
+            view(window, PROGRESS)
+    assert out.getvalue().partition("lines follow\n")[2].splitlines() == lines(plan, windows[:6], PROGRESS)
+
+
+def test_generators_that_others_start_are_waited_for(plan: Plan) -> None:
+    out = Terminal()
+    with LiveView(replace(plan, workers=4), console=terminal_console(out), elsewhere=True):
+        out.wait_for("waiting for 4 load generators  0:00")
+
+
+def test_a_terminal_that_takes_nothing_delays_no_window_and_the_end_only_for_a_moment(
+    plan: Plan, windows: list[Window], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LEAVE_S", 0.05)
+    stuck, release = threading.Event(), threading.Event()
+
+    class Stuck(io.StringIO):
+        def write(self, text: str) -> int:
+            stuck.set()
+            release.wait(60)
+            return super().write(text)
+
+    out = Stuck()
+    with LiveView(plan, console=terminal_console(out), title="bert") as view:
+        assert stuck.wait(60)
+        for window in windows:
+            view(window, PROGRESS)
+        view.say("still here")
+    release.set()
+    view._thread.join(60)
+    assert out.getvalue().endswith("still here\n"), "it gives the terminal back when it can"

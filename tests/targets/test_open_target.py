@@ -15,6 +15,7 @@ from loadtest.core.measure.outcome import Kind
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload, Target
+from loadtest.targets.boto import client_of
 from loadtest.targets.null import LATENCY_NS, NullTarget
 from loadtest.targets.open import open_target
 
@@ -44,7 +45,7 @@ def test_boto3_with_a_pool_for_every_user(runtime: RuntimeServer) -> None:
     assert target.invoke(Payload(b"ok")).ok
     target.close()
     assert ("X-Amzn-SageMaker-Target-Variant", "blue") in runtime.requests[0].headers
-    assert target._client.meta.config.max_pool_connections == 3
+    assert client_of({"region": "eu-west-1"}, 3).meta.config.max_pool_connections == 3
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from places import ROOT
 
 from loadtest.errors import TargetError
-from loadtest.targets.boto import _client
+from loadtest.targets.boto import client_of
 from loadtest.targets.resolve import resolve_endpoint
 
 ROLE = "arn:aws:iam::123456789012:role/LoadTest"
@@ -101,7 +101,7 @@ def by_http(profile: str) -> None:
 
 
 def by_boto3(profile: str) -> None:
-    _client({"profile": profile, "region": "us-east-1"}, 1)
+    client_of({"profile": profile, "region": "us-east-1"}, 1)
 
 
 @pytest.mark.usefixtures("refused")

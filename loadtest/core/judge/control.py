@@ -51,7 +51,7 @@ class Controller:
         self._duration = Duration(plan.curve.end_s, plan.limit_s)
         self._down = TargetDown()
         stop, options = plan.stop, plan.options
-        self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio)
+        self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio, run_s=plan.end_s)
         target = stop.max_invocations_per_min
         self._rate = None if target is None else MaxInvocations(target, options.rate_window_s)
         self._watch = None if stop.latency is None else LatencyWatch(plan, LatencyRule(stop.latency))
@@ -109,7 +109,9 @@ class Controller:
         if self._watch is not None:
             near["latency"] = self._watch.progress()
         if self._flat is not None:
-            near["flat"] = {"levels": len(self._rates.rates()), "withheld": self._said.get("flat", False)}
+            rates = self._rates.rates()
+            withheld = self._said.get("flat", False)
+            near["flat"] = {"levels": len(rates), "withheld": withheld, "gain_share": self._flat.gain(rates)}
         if self._budget is not None:
             near["errors"] = self._budget.progress(self._recent)
         facts: Mapping[str, Any] = plain(near)

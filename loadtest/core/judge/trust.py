@@ -29,7 +29,11 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["assess"]
+__all__ = ["TrustWatch", "assess"]
+
+AGAIN = 1.01  # of the windows that there were at the last look
+
+LATE = "late-sends"
 
 
 def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = (), limits: Limits = LIMITS) -> Trust:
@@ -44,9 +48,9 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
     limiting = [
         _worst(code, marks)
         for code in codes
-        if persists(any(reason.code == code for reason in found) for found in marks)
+        if persists([any(reason.code == code for reason in found) for found in marks], at_once=code == LATE)
     ]
-    if not limiting and persists(bool(found) for found in marks):
+    if not limiting and persists([bool(found) for found in marks]):
         limiting = [_worst(code, marks) for code in codes]
     lost = max([sum(worker.lost for worker in workers), *(window.health.lost_workers for window in windows)])
     doubts = (*_lost_doubts(lost), *_doubts(plan, windows, limits), *_clock_doubts(workers, limits))
@@ -56,6 +60,26 @@ def assess(plan: Plan, windows: Sequence[Window], workers: Sequence[Worker] = ()
         reasons=(*limiting, *doubts),
         figures=_figures(traffic, windows),
     )
+
+
+class TrustWatch:
+    """What `assess` says of a run so far, window by window.
+
+    It is asked again when the run is 1 % longer, so that a long one costs no more per window than a short one.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._windows: list[Window] = []
+        self._next = 1.0
+        self.trust = Trust(valid=True, client_limited=False)
+
+    def observe(self, window: Window) -> None:
+        """Take the next window, in order. Before a request is over, nothing speaks against the run."""
+        self._windows.append(window.light())
+        if len(self._windows) >= self._next and any(seen.completed for seen in self._windows):
+            self._next = AGAIN * len(self._windows)
+            self.trust = assess(self._plan, self._windows)
 
 
 def _worst(code: str, marks: Sequence[tuple[TrustReason, ...]]) -> TrustReason:
@@ -86,7 +110,7 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{by_process:.0%} of the successes had no kernel timestamp and were timed by the process",
             "their latencies include the generator's own delays",
         )
-    steps = (abs(window.health.clock_step_s) > limits.clock_step_s for window in windows)
+    steps = [abs(window.health.clock_step_s) > limits.clock_step_s for window in windows]
     if persists(steps):
         worst_s = max((window.health.clock_step_s for window in windows), key=abs)
         yield TrustReason(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from loadtest.core.measure.marks import TrustReason
+from loadtest.core.stats.run_evidence import Answer
 
 __all__ = ["Answer", "LatencyVerdict", "Trust", "TrustReason"]
-
-Answer = Literal["met", "not met", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +17,16 @@ class LatencyVerdict:
 
     level: index of the curve's level; None: a rolling window in a ramp, or the whole run.
     clock: "client" or "model", whose latency was compared (S4).
-    n, over: requests judged and those over the limit, failures included; effective_n: n after the burst correction.
+    n, over: the level's requests and those over the limit, failures included; effective_n: n, had they been
+        independent of each other.
     low_ms, high_ms: 95 % interval of the percentile by order statistics, of the successes;
         low_ms None: no successes; high_ms None: too few samples for an upper bound.
-    rule: which rule decided ("gross breach", "confidence sequence", "too few samples", ...).
+    rule: which rule decided ("gross breach", "evidence of the level", ...), or why none could.
     decided_at_s: run time of the decision; None: undecided.
     more_requests: an estimate of how many more would decide; None: decided, or no estimate can be made.
+    from_s, from_n, from_over: "not met": the stretch that decided it, which may be more or less than the level; None:
+        it was not, or by an earlier version.
+    assumed: what had to be assumed of requests that come together; "": nothing.
     """
 
     answer: Answer
@@ -40,6 +42,10 @@ class LatencyVerdict:
     rule: str = ""
     decided_at_s: float | None = None
     more_requests: int | None = None
+    from_s: float | None = None
+    from_n: int | None = None
+    from_over: int | None = None
+    assumed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

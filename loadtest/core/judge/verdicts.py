@@ -8,35 +8,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loadtest.core.judge.stop.latency import BATCH, Judgement, LatencyRule
+from loadtest.core.judge.stop.latency import LatencyRule, assumption
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.judge.watch import ROLLING_S, LatencyWatch, Opinion
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.burst import design_effect, tally_of
+from loadtest.core.stats.run_evidence import RUN, Judgement
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["WITHHELD", "overall", "verdicts"]
+__all__ = ["WITHHELD", "overall", "replayed", "verdicts"]
 
 WITHHELD = "withheld: the load generator set the pace"
 
 
-def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...]:
+def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
+    """A watch that has seen `windows`, those of the run, in order; None without a threshold."""
+    if plan.stop.latency is None:
+        return None
+    watch = LatencyWatch(plan, LatencyRule(plan.stop.latency))
+    for window in windows:
+        watch.observe(window)
+    watch.finish()
+    return watch
+
+
+def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None = None) -> tuple[LatencyVerdict, ...]:
     """One verdict for every level with requests; () without a threshold. windows: of the run, in order.
 
+    watch: one that has seen them; None: they are shown to a new one.
     A piece of a ramp has the verdict of the minute that ends with it, or of the minute that broke the threshold.
     """
     threshold = plan.stop.latency
     if threshold is None:
         return ()
     rule = LatencyRule(threshold)
-    watch = LatencyWatch(plan, rule)
+    watch = watch or replayed(plan, windows)
+    assert watch is not None
     traffic = [window for window in windows if window.users]
-    for window in traffic:
-        watch.observe(window)
     ends_s = {window.level: window.end_s for window in traffic}
-    measured = {window.level for window in traffic if window.completed}
+    measured = {window.level for window in traffic if window.counts.judged}
     found = []
     for level, opinion in sorted(watch.opinions.items()):
         if level not in measured:
@@ -50,21 +61,30 @@ def verdicts(plan: Plan, windows: Sequence[Window]) -> tuple[LatencyVerdict, ...
     return tuple(found)
 
 
-def overall(plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict]) -> LatencyVerdict | None:
+def overall(
+    plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict], watch: LatencyWatch | None = None
+) -> LatencyVerdict | None:
     """The whole run's verdict; None without a threshold or without requests. levels: what `verdicts` found.
+
+    watch: as for `verdicts`.
 
     "not met" if any level or any minute of a ramp is; else "met" if all requests together show it and no level is
     undecided with more over the limit than allowed; else "undecided".
     """
     threshold = plan.stop.latency
-    traffic = [window for window in windows if window.users and window.completed]
+    traffic = [window for window in windows if window.users and window.counts.judged]
     if threshold is None or not traffic:
         return None
     rule = LatencyRule(threshold)
     broken = next((verdict for verdict in levels if verdict.answer == "not met"), None)
     if broken is not None:
         return broken
-    judgement = rule.judge(tally_of(window.counts for window in traffic), ())
+    watch = watch or replayed(plan, windows)
+    assert watch is not None
+    seen = len(watch.run.timeline)
+    judgement = watch.run.standing(0) if seen else Judgement("undecided", "no requests", 0, 0)
+    if judgement.answer == "met":
+        judgement = replace(judgement, rule=RUN)
     whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
     doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
     if whole.answer == "met" and not doubtful:
@@ -85,25 +105,29 @@ def _verdict(
     plan: Plan, rule: LatencyRule, level: int | None, windows: Sequence[Window], judgement: Judgement, since_s: float
 ) -> LatencyVerdict:
     """`judgement` with the figures of all of `windows`."""
-    tally = tally_of(window.counts for window in windows)
-    effective = tally.n / (design_effect(tally.batches, BATCH) or 1.0)
+    n, over = sum(window.counts.judged for window in windows), sum(window.counts.over for window in windows)
+    share = judgement.effective_n / judgement.n if judgement.effective_n and judgement.n else 1.0
     clock, histogram = _judged(plan, windows)
-    low_ms, high_ms = _interval_ms(rule, histogram, effective / tally.n)
-    undecided = judgement.answer == "undecided"
+    low_ms, high_ms = _interval_ms(rule, histogram, share)
+    broken, undecided = judgement.answer == "not met", judgement.answer == "undecided"
     return LatencyVerdict(
         answer=judgement.answer,
         percentile=rule.threshold.percentile,
         limit_ms=float(rule.threshold.limit_ms),
         clock=clock,
         level=level,
-        n=tally.n,
-        over=tally.over,
-        effective_n=round(effective, 1),
+        n=n,
+        over=over,
+        effective_n=round(share * n, 1),
         low_ms=low_ms,
         high_ms=high_ms,
         rule=judgement.rule,
         decided_at_s=None if undecided else since_s,
-        more_requests=rule.more_requests(tally) if undecided else None,
+        more_requests=rule.more_requests(judgement) if undecided else None,
+        from_s=round(judgement.from_s, 3) if broken else None,
+        from_n=judgement.n if broken else None,
+        from_over=judgement.over if broken else None,
+        assumed=assumption(rule, plan.end_s, judgement),
     )
 
 

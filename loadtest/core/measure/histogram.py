@@ -121,6 +121,12 @@ class Histogram:
         """Recorded values above `value_us`, to the counters' resolution. Verdicts count raw latencies instead."""
         return int(self.counts[int(_index(np.array([min(value_us, HIGHEST_US)]))[0]) + 1 :].sum())
 
+    def counts_up_to(self, values_us: Sequence[int]) -> list[int]:
+        """How many recorded values are at most each of `values_us`, to the counters' resolution."""
+        running = np.cumsum(self.counts)
+        inside = np.clip(np.asarray(values_us, np.int64), LOWEST_US, HIGHEST_US)
+        return [int(count) for count in running[_index(inside)]]
+
     def recorded(self) -> list[tuple[int, int]]:
         """(highest equivalent value in us, count) of every used counter, in rising order."""
         return [(_highest(int(i)), int(self.counts[i])) for i in np.flatnonzero(self.counts)]

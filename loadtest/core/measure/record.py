@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loadtest.core.measure.counts import Counts, truncated
+from loadtest.core.measure.counts import SLICES, Counts, truncated
 from loadtest.core.measure.distribution import Distribution, Latencies
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.histogram import Histogram, Int64s
@@ -23,8 +23,6 @@ from loadtest.core.traffic.arrivals import Sends
 
 __all__ = ["Frame", "Recorder"]
 
-BATCH = 10  # requests in one batch, from which the design effect of bursts is estimated (core/stats/burst.py)
-MAX_BATCHES = 40  # batches one window carries; at high rates they grow instead, so that a window stays small
 FAILED = np.iinfo(np.int64).max  # stands for a failure where latencies are kept in completion order
 
 NO_VALUES = np.empty(0, np.int64)
@@ -63,13 +61,14 @@ class Recorder:
         self._reset()
 
     def _reset(self) -> None:
-        # In completion order, so that the burst correction sees what followed what.
+        # In completion order, so that what came together is seen to have come together.
         self._latency_ns = array("q")
         self._model_us = array("q")
         self._first_ns = array("q")
         self._gap_ns = array("q")
         self._response_ns = array("q")  # of an open workload, in step with the latencies
         self._openings = Openings()
+        self._slice_ends: list[int] = []
         self._failures: Counter[Kind] = Counter()
         self._judged_failures = 0
         self._details: Counter[str] = Counter()
@@ -115,6 +114,15 @@ class Recorder:
         if outcome.kind not in NOT_THE_ENDPOINT:
             self._response_ns.append(response_ns if outcome.kind is Kind.OK else FAILED)
         self.record(outcome)
+
+    def mark(self, slice_: int) -> None:
+        """Time is in the window's `slice_`-th slice now, of SLICES from 0 on: what is recorded was done before.
+
+        A window in which this was never called is cut into slices of as many requests each.
+        """
+        ends = self._slice_ends
+        while len(ends) < min(slice_, SLICES - 1):
+            ends.append(len(self._latency_ns))
 
     def take(self, frame: Frame) -> Window:
         """Everything recorded since the last take, as the window that `frame` describes; starts the next one."""
@@ -164,12 +172,15 @@ class Recorder:
         return window
 
     def _over(self, order_ns: Int64s, model_us: Int64s) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Requests over the threshold, and the same by batches of consecutive completions."""
+        """Requests over the threshold, and (n, over) of each slice of the window's time."""
         if self._threshold_ns is None or not order_ns.size:
             return 0, ()
         judged = np.where(model_us >= 0, model_us * 1000, order_ns) if self._use_model else order_ns
-        over = judged > self._threshold_ns
-        size = max(BATCH, -(-over.size // MAX_BATCHES))
-        counts = np.add.reduceat(over, np.arange(0, over.size, size), dtype=np.int64)
-        sizes = [min(size, over.size - i * size) for i in range(len(counts))]
-        return int(over.sum()), tuple(zip(sizes, counts.tolist(), strict=True))
+        size = judged.size
+        sums = np.concatenate(([0], np.cumsum(judged > self._threshold_ns)))
+        ends = [size * (k + 1) // SLICES for k in range(SLICES)]
+        if self._slice_ends:
+            ends = self._slice_ends + [size] * (SLICES - len(self._slice_ends))
+        counts = np.diff(sums[ends], prepend=0).tolist()
+        sizes = np.diff(ends, prepend=0).tolist()
+        return int(sums[-1]), tuple(zip(sizes, counts, strict=True))

@@ -33,6 +33,7 @@ def check_rules(job: Members, findings: Findings) -> None:
     _job_type(job, inputs, findings)
     _model(inputs, findings)
     _payload(inputs, findings)
+    _supported_types(inputs, findings)
     traffic: Members = inputs.get("TrafficPattern", {})
     if traffic or "TrafficPattern" in inputs:
         _traffic(traffic, inputs.get("JobDurationInSeconds"), findings)
@@ -68,6 +69,7 @@ def _job_type(job: Members, inputs: Members, findings: Findings) -> None:
     endpoints = bool(inputs.get("Endpoints")) or findings.blames(("InputConfig", "Endpoints"))
     if "InputConfig" not in job or kind not in ("Default", "Advanced"):
         return
+    configurations = bool(inputs.get("EndpointConfigurations")) or findings.blames(_CONFIGURATIONS)
     if kind == "Default":
         for name, path in (("TrafficPattern", _TRAFFIC), ("StoppingConditions", ("StoppingConditions",))):
             if name in (inputs if len(path) > 1 else job):
@@ -79,13 +81,12 @@ def _job_type(job: Members, inputs: Members, findings: Findings) -> None:
                 "a Default job needs a model or Endpoints",
                 "give ModelPackageVersionArn or ModelName",
             )
-        return
-    if not _any_given(inputs, findings, "TrafficPattern"):
-        findings.error(_TRAFFIC, "", "is required for an Advanced job")
-    configurations = bool(inputs.get("EndpointConfigurations")) or findings.blames(_CONFIGURATIONS)
-    if not configurations and not endpoints:
-        findings.error(_CONFIGURATIONS, "", "an Advanced job needs EndpointConfigurations or Endpoints")
-    if configurations and not model:
+    else:
+        if not _any_given(inputs, findings, "TrafficPattern"):
+            findings.error(_TRAFFIC, "", "is required for an Advanced job")
+        if not configurations and not endpoints:
+            findings.error(_CONFIGURATIONS, "", "an Advanced job needs EndpointConfigurations or Endpoints")
+    if configurations and not model and (endpoints or kind == "Advanced"):
         findings.bound(
             ("InputConfig", "ModelPackageVersionArn"), "", "one of ModelPackageVersionArn and ModelName is required"
         )
@@ -109,6 +110,18 @@ def _payload(inputs: Members, findings: Findings) -> None:
     path = ("InputConfig", "ContainerConfig", "PayloadConfig", "SamplePayloadUrl")
     if url is not None and not url.endswith(".tar.gz") and not findings.blames(path):
         findings.bound(path, shown(url), "must point to one archive with the suffix .tar.gz")
+
+
+def _supported_types(inputs: Members, findings: Findings) -> None:
+    path: Path = ("InputConfig", "ContainerConfig", "SupportedInstanceTypes")
+    for i, name in enumerate(inputs.get("ContainerConfig", {}).get("SupportedInstanceTypes", [])):
+        if name is not None:
+            _burstable(name, (*path, i), findings)
+
+
+def _burstable(instance_type: str, path: Path, findings: Findings) -> None:
+    if instance_type.startswith(BURSTABLE_PREFIX) and not findings.blames(path):
+        findings.bound(path, shown(instance_type), "burstable instance types are not allowed")
 
 
 def _traffic(traffic: Members, duration_s: int | None, findings: Findings) -> None:
@@ -205,8 +218,8 @@ def _configuration(configuration: Members, path: Path, findings: Findings) -> No
         findings.error((*path, "ServerlessConfig"), "", "only one of InstanceType and ServerlessConfig can be given")
     if instance is None and serverless is None and not findings.blames(path) and not _blamed_inside(path, findings):
         findings.bound((*path, "InstanceType"), "", "one of InstanceType and ServerlessConfig is required")
-    if instance is not None and instance.startswith(BURSTABLE_PREFIX) and not findings.blames((*path, "InstanceType")):
-        findings.bound((*path, "InstanceType"), shown(instance), "burstable instance types are not allowed")
+    if instance is not None:
+        _burstable(instance, (*path, "InstanceType"), findings)
     if serverless is not None:
         _serverless(serverless, (*path, "ServerlessConfig"), findings)
     ranges = configuration.get("EnvironmentParameterRanges", {}).get("CategoricalParameterRanges", [])

@@ -5,7 +5,7 @@ Values only; no clock, no I/O. `core.request.parse` is the only place that knows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -103,7 +103,8 @@ class Serverless:
 class EndpointConfiguration:
     """One entry of InputConfig.EndpointConfigurations.
 
-    environment_ranges: (name, values) pairs in the order given; the tests are their product (T11).
+    environment_ranges: (name, values) pairs in the order given; the tests are their product (T11). A value that is
+    given twice counts once.
     """
 
     instance_type: str | None = None
@@ -114,12 +115,12 @@ class EndpointConfiguration:
     def combinations(self) -> tuple[tuple[tuple[str, str], ...], ...]:
         """Every environment, as (name, value) pairs; one empty environment if there are no ranges."""
         names = [name for name, _ in self.environment_ranges]
-        values = [values for _, values in self.environment_ranges]
+        values = [dict.fromkeys(values) for _, values in self.environment_ranges]
         return tuple(tuple(zip(names, combination, strict=True)) for combination in product(*values))
 
     @property
     def test_count(self) -> int:
-        return prod(len(values) for _, values in self.environment_ranges)
+        return prod(len(set(values)) for _, values in self.environment_ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,15 @@ class LoadTest:
     endpoint_name: str | None = None
     configuration: EndpointConfiguration | None = None
     environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def same_as(self) -> Hashable:
+        """Equal of tests that test the same thing, however often and in whichever order a job names it."""
+        configuration = self.configuration
+        if configuration is None:
+            return self.endpoint_name
+        hardware = configuration.instance_type, configuration.serverless, configuration.inference_specification
+        return hardware, tuple(sorted(self.environment))
 
     @property
     def label(self) -> str:
@@ -177,13 +187,23 @@ class JobSpec:
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
     def tests(self) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
-        """(tests that run, tests over MaxNumberOfTests that do not), in the order of T11: endpoints first."""
-        every: list[LoadTest] = [LoadTest(i, endpoint_name=name) for i, name in enumerate(self.endpoints)]
+        """(tests that run, tests over MaxNumberOfTests that do not), in the order of T11: endpoints first.
+
+        What a job names twice is tested once.
+        """
+        every: dict[Hashable, LoadTest] = {}
+        for name in self.endpoints:
+            every.setdefault(name, LoadTest(len(every), endpoint_name=name))
         for configuration in self.configurations:
             for environment in configuration.combinations():
-                every.append(LoadTest(len(every), configuration=configuration, environment=environment))
-        limit = len(every) if self.max_tests is None else self.max_tests
-        return tuple(every[:limit]), tuple(every[limit:])
+                test = LoadTest(len(every), configuration=configuration, environment=environment)
+                every.setdefault(test.same_as, test)
+        return self.within_limit(tuple(every.values()))
+
+    def within_limit(self, tests: tuple[LoadTest, ...]) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
+        """(the first MaxNumberOfTests of these, the rest)."""
+        limit = len(tests) if self.max_tests is None else self.max_tests
+        return tests[:limit], tests[limit:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ HoldAnswer = Literal["held", "not held", "undecided"]
 Backlog = Literal["steady", "growing"]
 
 MIN_WINDOWS = 6  # two in each third, below that a trend is a guess
-GROWTH_SHARE = 0.005  # of all arrivals: the backlog of an endpoint 1.5 % too slow grows by that between outer thirds
+GROWTH_SHARE = 0.005  # of all arrivals: without noise, what an endpoint 1.5 % too slow gains between outer thirds
 VERY_LATE_SHARE = 0.1  # more requests over 10 ms late, and it was not the schedule that was replayed
 ERROR_SHARE = 0.01  # failures that still count as holding, where the job names no budget
 

@@ -1,7 +1,7 @@
 """The API's figures from what was measured: the formulas R1 to R5, as pure functions.
 
-    per_instance     = highest rate of successes, per minute, while the conditions held   (R1)
-    count            = ceil(target / per_instance) with a MaxInvocations target, else 1    (R2)
+    per_instance     = mean rate of successes, per minute, of the best level that held     (R1)
+    count            = ceil(target / its lower end) with a MaxInvocations target, else 1   (R2)
     MaxInvocations   = per_instance x count                           per minute           (R3)
     CostPerHour      = price x count                                  USD, float32         (R4)
     CostPerInference = CostPerHour / (MaxInvocations x 60)            USD, float32         (R4)
@@ -15,12 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, islice
+from statistics import NormalDist
 
 import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.stats.plateau import plateau_start
+from loadtest.core.stats.rates import mean_rate
+from loadtest.core.stats.student import student
 
 __all__ = [
     "BestRate",
@@ -30,18 +34,22 @@ __all__ = [
     "initial_instance_count",
     "max_invocations_per_min",
     "model_latency_ms",
+    "sure_per_min",
 ]
 
 SLACK_S = 1e-6  # window bounds are sums of floats
+LEAST_WINDOWS = 3  # of a stretch whose rate has an interval
 
 
 @dataclass(frozen=True, slots=True)
 class BestRate:
     """The highest rate found (R1).
 
-    per_min: successes per minute. start_s, end_s: the stretch of whole windows it was measured in.
+    per_min: successes per minute, the mean of its stretch. start_s, end_s: of the stretch, which is of whole windows.
     level: of its last window; None: that window straddles two.
     estimated: the stretch is shorter than the rate window, so the rate is extrapolated (S1).
+    low_per_min, high_per_min: 95 % interval, corrected for having chosen the highest of several; None: too few windows.
+    peak_per_min: the highest rolling rate over a full rate window, which luck made highest; None: there was none.
     """
 
     per_min: float
@@ -49,6 +57,9 @@ class BestRate:
     end_s: float
     level: int | None
     estimated: bool
+    low_per_min: float | None = None
+    high_per_min: float | None = None
+    peak_per_min: float | None = None
 
 
 def best_rate(
@@ -56,68 +67,139 @@ def best_rate(
     rate_window_s: float = 60.0,
     threshold: LatencyThreshold | None = None,
     broken: Container[int | None] = (),
+    target_per_min: int | None = None,
 ) -> BestRate | None:
-    """The highest rate of successes over `rate_window_s` while the conditions held (R1); None if they never did.
+    """The highest rate of successes while the conditions held (R1); None if they never did.
 
+    It is the mean of a level that is at least `rate_window_s` long, or, where levels are shorter (a ramp), of as long a
+    stretch of them; such stretches do not overlap, and the last one ends where the ramp does.
     windows: of the traffic, in time order, without those of the draining.
     threshold: a stretch with more than its share of requests over the limit does not count; None: no condition.
     broken: levels whose verdict is "not met"; a stretch with one of their windows does not count.
+    target_per_min: stretches that reached it are chosen from, if there are any; None: there was none.
     If no stretch is long enough, the best level's rate is extrapolated and marked as an estimate.
     """
     pieces = [list(piece) for intact, piece in groupby(windows, lambda w: w.level not in broken) if intact]
-    full = (rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold))
-    best = max(full, key=_per_min, default=None)
-    if best is not None:
-        return best
-    by_level = (
-        list(part) for piece in pieces for level, part in groupby(piece, lambda w: w.level) if level is not None
-    )
-    short = (_Sums(part).rate(0, len(part), estimated=True, threshold=threshold) for part in by_level)
-    return max((rate for rate in short if rate is not None), key=_per_min, default=None)
+    parts = [part for piece in pieces for part in _stretches(piece, rate_window_s)]
+    estimated = not any(_held(part, threshold) for part in parts)
+    if estimated:
+        levels = (groupby(piece, lambda w: w.level) for piece in pieces)
+        parts = [list(part) for each in levels for level, part in each if level is not None]
+    kept = [part for part in parts if _held(part, threshold)]
+    if not kept:
+        return None
+    rates = [60 * _ok(part) / (part[-1].end_s - part[0].start_s) for part in kept]
+    at = _chosen(rates, [_users(part) for part in kept], target_per_min)
+    best, per_min = kept[at], rates[at]
+    low, high = _interval(best, len(kept))
+    peak = max((rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold)), default=None)
+    return BestRate(per_min, best[0].start_s, best[-1].end_s, best[-1].level, estimated, low, high, peak)
 
 
-def _per_min(rate: BestRate) -> float:
-    return rate.per_min
+def _chosen(rates: Sequence[float], users: Sequence[float], target_per_min: int | None) -> int:
+    """Index of the plateau's beginning, or of the highest rate if there is none.
+
+    Where more users bring no more, which stretch has the highest rate is chance, but the latency of each is another.
+    """
+    reached = [i for i, rate in enumerate(rates) if target_per_min is not None and rate >= target_per_min]
+    kept = reached or range(len(rates))
+    start = plateau_start([(users[i], rates[i]) for i in kept])
+    return max(kept, key=rates.__getitem__) if start is None else kept[start]
 
 
-class _Sums:
-    """Running sums of consecutive windows, so that any stretch of them costs two subtractions."""
-
-    def __init__(self, windows: Sequence[Window]) -> None:
-        self.windows = windows
-        self._ok = [0, *accumulate(w.ok for w in windows)]
-        self._completed = [0, *accumulate(w.completed for w in windows)]
-        self._over = [0, *accumulate(w.counts.over for w in windows)]
-
-    def rate(self, first: int, end: int, *, estimated: bool, threshold: LatencyThreshold | None) -> BestRate | None:
-        """Of windows first .. end - 1; None: nothing succeeded, or the latency condition did not hold there."""
-        start_s, end_s = self.windows[first].start_s, self.windows[end - 1].end_s
-        ok = self._ok[end] - self._ok[first]
-        if not ok or end_s <= start_s:
-            return None
-        if threshold is not None:
-            over, completed = self._over[end] - self._over[first], self._completed[end] - self._completed[first]
-            # The percentile is given in whole per cent; 1 - 0.95 is 0.05000000000000004 in binary.
-            if over > round((1 - threshold.percentile) * completed, 9):
-                return None
-        return BestRate(60 * ok / (end_s - start_s), start_s, end_s, self.windows[end - 1].level, estimated)
+def _users(windows: Sequence[Window]) -> float:
+    """Mean number of active ones."""
+    length_s = windows[-1].end_s - windows[0].start_s
+    return sum(window.load.active * window.length_s for window in windows) / length_s
 
 
-def _rolling(windows: Sequence[Window], rate_window_s: float, threshold: LatencyThreshold | None) -> Iterator[BestRate]:
-    """The rate of the shortest stretch of at least `rate_window_s` that ends with each window."""
-    sums = _Sums(windows)
+def _stretches(windows: Sequence[Window], rate_window_s: float) -> Iterator[list[Window]]:
+    """The long levels; of what lies between them, stretches of at least `rate_window_s`, the last one at its end.
+
+    A level that the run's end cut short makes a stretch with the end of what was before it.
+    """
+    short: list[Window] = []
+    for level, part in groupby(windows, lambda w: w.level):
+        found = list(part)
+        if level is None or found[-1].end_s - found[0].start_s < rate_window_s - SLACK_S:
+            short.extend(found)
+        else:
+            yield from _cut(short, rate_window_s)
+            short = []
+            yield found
+    if short and short[-1].end_s - short[0].start_s < rate_window_s - SLACK_S:
+        yield from islice(_cut(windows, rate_window_s), 1)
+    else:
+        yield from _cut(short, rate_window_s)
+
+
+def _cut(windows: Sequence[Window], rate_window_s: float) -> Iterator[list[Window]]:
+    end = len(windows)
+    for first in range(len(windows) - 1, -1, -1):
+        if windows[end - 1].end_s - windows[first].start_s >= rate_window_s - SLACK_S:
+            yield list(windows[first:end])
+            end = first
+            if not end:
+                return
+
+
+def _ok(windows: Sequence[Window]) -> int:
+    return sum(window.ok for window in windows)
+
+
+def _held(windows: Sequence[Window], threshold: LatencyThreshold | None) -> bool:
+    """Something succeeded, and the latency condition held."""
+    if not _ok(windows) or windows[-1].end_s <= windows[0].start_s:
+        return False
+    completed = sum(window.counts.judged for window in windows)
+    return threshold is None or _allowed(sum(window.counts.over for window in windows), completed, threshold)
+
+
+def _allowed(over: int, completed: int, threshold: LatencyThreshold) -> bool:
+    # The percentile is given in whole per cent; 1 - 0.95 is 0.05000000000000004 in binary.
+    return over <= round((1 - threshold.percentile) * completed, 9)
+
+
+def _interval(windows: Sequence[Window], chosen_from: int) -> tuple[float | None, float | None]:
+    """Of the rate of the highest of so many stretches: all of their intervals hold together (Bonferroni)."""
+    if len(windows) < LEAST_WINDOWS:
+        return None, None
+    per_s, error_per_s, freedom = mean_rate([w.ok for w in windows], [w.length_s for w in windows])
+    margin = error_per_s * student(NormalDist().inv_cdf(1 - 0.025 / chosen_from), freedom)
+    return round(60 * max(per_s - margin, 0.0), 3), round(60 * (per_s + margin), 3)
+
+
+def _rolling(windows: Sequence[Window], rate_window_s: float, threshold: LatencyThreshold | None) -> Iterator[float]:
+    """Per minute, of the shortest stretch of at least `rate_window_s` that ends with each window and held."""
+    ok = [0, *accumulate(w.ok for w in windows)]
+    completed = [0, *accumulate(w.counts.judged for w in windows)]
+    over = [0, *accumulate(w.counts.over for w in windows)]
     first = 0
     for last, window in enumerate(windows):
         while first < last and window.end_s - windows[first + 1].start_s >= rate_window_s - SLACK_S:
             first += 1
-        if window.end_s - windows[first].start_s >= rate_window_s - SLACK_S:
-            rate = sums.rate(first, last + 1, estimated=False, threshold=threshold)
-            if rate is not None:
-                yield rate
+        length_s = window.end_s - windows[first].start_s
+        if length_s < rate_window_s - SLACK_S or ok[last + 1] == ok[first]:
+            continue
+        if threshold is None or _allowed(
+            over[last + 1] - over[first], completed[last + 1] - completed[first], threshold
+        ):
+            yield 60 * (ok[last + 1] - ok[first]) / length_s
+
+
+def sure_per_min(best: BestRate, reached_per_min: int | None) -> float:
+    """What one instance is sure to serve, for R2: the lower end of the best rate, at least 1.
+
+    reached_per_min: the MaxInvocations target if that ended the run: one instance served it for a full rate window.
+    """
+    low = best.per_min if best.low_per_min is None else best.low_per_min
+    return max(low, 1.0, reached_per_min or 0.0)
 
 
 def initial_instance_count(per_instance_per_min: float, target_per_min: int | None) -> int:
     """R2: how many instances serve the target; 1 without a target (Default jobs give none).
+
+    per_instance_per_min: what one is sure to serve (`sure_per_min`).
 
     Raises ValueError if the per-instance rate is below one a minute: no number of instances follows from it.
     """

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.slow import SlowRequests, slow_requests
 from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.judge.trust import assess
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
-from loadtest.core.judge.verdicts import overall, verdicts
+from loadtest.core.judge.verdicts import overall, replayed, verdicts
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
@@ -60,6 +61,7 @@ class RunResult:
     environment: versions, host and other facts that another run may differ in.
     started_at: epoch seconds; None: virtual time. stopped_at_s: run time of the stop, then it drains; None: not told.
     verdicts: one per level with requests; overall: of the whole run; None: no threshold, or nothing measured.
+    slow: how the requests over the threshold came; None: no threshold, or nothing measured.
     best: the highest rate while the conditions held; None: there was none.
     changes: every user's start and stop. not_run: labels of the job's tests that were not run (T11).
     problems: what went wrong besides failed requests; log_tail: the generator's last lines if it was lost.
@@ -79,6 +81,7 @@ class RunResult:
     best: BestRate | None = None
     verdicts: tuple[LatencyVerdict, ...] = ()
     overall: LatencyVerdict | None = None
+    slow: SlowRequests | None = None
     job: Mapping[str, Any] | None = None
     label: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -135,6 +138,7 @@ class RunResult:
             "latency": asdict(self.latency),
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
             "overall": self.overall and asdict(self.overall),
+            "slow": self.slow and self.slow.to_dict(),
             "trust": plain(asdict(self.trust)),
             "schedule": self.schedule.to_dict(),
             "levels": [level.to_dict() for level in self.levels],
@@ -166,6 +170,7 @@ class RunResult:
             best=values["best"] and BestRate(**values["best"]),
             verdicts=tuple(LatencyVerdict(**verdict) for verdict in values["verdicts"]),
             overall=values["overall"] and LatencyVerdict(**values["overall"]),
+            slow=SlowRequests.from_dict(values["slow"]) if values.get("slow") else None,
             job=values["job"],
             label=values["label"],
             info=values["info"],
@@ -208,13 +213,12 @@ def build_result(
     stop = final_stop(stop, ordered, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
-    ended_s = math.inf if stopped_at_s is None else stopped_at_s
-    traffic = [window for window in ordered if window.users and window.start_s < ended_s]
-    by_level = verdicts(plan, ordered)
-    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
+    traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
+    watch = replayed(plan, ordered)
+    by_level = verdicts(plan, ordered, watch)
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    best = best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken)
+    best = _best(plan, traffic, by_level)
     return RunResult(
         plan=plan,
         reason=stop.reason,
@@ -227,7 +231,8 @@ def build_result(
         trust=assess(plan, ordered, workers),
         best=best,
         verdicts=by_level,
-        overall=overall(plan, ordered, by_level),
+        overall=overall(plan, ordered, by_level, watch),
+        slow=None if watch is None else slow_requests(plan, ordered, watch),
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -241,6 +246,11 @@ def build_result(
         confirmation=confirmation,
         workers=tuple(workers),
     )
+
+
+def _best(plan: Plan, traffic: Sequence[Window], by_level: Sequence[LatencyVerdict]) -> BestRate | None:
+    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
+    return best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, plan.stop.max_invocations_per_min)
 
 
 def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[Histogram, Histogram]:

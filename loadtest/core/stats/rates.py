@@ -1,7 +1,7 @@
 """Throughput of each level while users rise, with what it is uncertain by: what the plateau is looked for in.
 
-The standard error is that of batch means: windows are joined to at most 20 batches, whose means are nearly independent
-of each other even where neighbouring windows are not. No clock, no I/O.
+The standard error within a level is that of batch means: windows are joined to at most 20 batches, whose means are
+nearly independent of each other even where neighbouring windows are not. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.student import Z_975, student
+from loadtest.core.stats.student import student
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelRate", "RateHistory", "batch_error", "level_rates", "rate_interval"]
+__all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate", "rate_interval"]
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+Z_975 = 1.959963984540054
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
 ENOUGH_WINDOWS = 3
@@ -45,6 +49,41 @@ class LevelRate:
     error_ratio: float
     ok: int
     limited: bool = False
+
+
+def mean_rate(ok: Sequence[int] | Ints, length_s: Sequence[float] | Floats) -> tuple[float, float, int]:
+    """(per second, its standard error, degrees of freedom) of windows in a row, two at least, by batch means."""
+    counted, lengths_s = np.asarray(ok), np.asarray(length_s)
+    total_s = float(lengths_s.sum())
+    per_s = int(counted.sum()) / total_s
+    starts = np.arange(min(BATCHES, len(counted)))
+    starts = starts * len(counted) // len(starts)
+    counts, lengths = np.add.reduceat(counted, starts), np.add.reduceat(lengths_s, starts)
+    spread = float(((counts - per_s * lengths) ** 2).sum()) * len(starts) / (len(starts) - 1)
+    # Counting cannot be finer than one request, however regular they come.
+    return per_s, max(spread**0.5, 1.0) / total_s, len(starts) - 1
+
+
+def level_spread(rates: Sequence[LevelRate]) -> tuple[float, int]:
+    """(relative standard deviation of the levels' throughput beyond their standard errors, its degrees of freedom).
+
+    An endpoint whose speed drifts slowly gives every level a throughput of its own, which no windows of one level show.
+    The rise up to the highest level does: throughput over users is concave there, so a level *below* the line through
+    its neighbours is off by noise, and half of the noise is below. (0.0, 0) if fewer than two levels can tell.
+    """
+    top = max(range(len(rates)), key=lambda i: rates[i].per_s, default=0)
+    excess = 0.0
+    count = 0
+    for before, rate, after in zip(rates, rates[1:top], rates[2 : top + 1], strict=False):
+        if not before.users < rate.users < after.users or not rate.per_s:
+            continue
+        share = (after.users - rate.users) / (after.users - before.users)
+        off = rate.per_s - share * before.per_s - (1 - share) * after.per_s
+        parts = 1 + share**2 + (1 - share) ** 2
+        known = rate.error_per_s**2 + (share * before.error_per_s) ** 2 + ((1 - share) * after.error_per_s) ** 2
+        count += 1
+        excess += (2 * off * off * (off < 0) - known) / parts / rate.per_s**2
+    return (max(excess / count, 0.0) ** 0.5, count) if count >= 2 else (0.0, 0)
 
 
 @dataclass(slots=True)
@@ -80,11 +119,11 @@ class _Stretch:
         total, total_s = int(ok.sum()), float(length_s.sum())
         if len(ok) < ENOUGH_WINDOWS or self.completed < ENOUGH_REQUESTS or not total_s:
             return None
-        error_per_s, freedom = batch_error(ok, length_s)
+        per_s, error, freedom = mean_rate(ok, length_s)
         return LevelRate(
             users=float(np.sum(self.user_s[skip:])) / total_s,
-            per_s=total / total_s,
-            error_per_s=error_per_s,
+            per_s=per_s,
+            error_per_s=error,
             freedom=freedom,
             latency_s=float(np.sum(self.latency_s[skip:])) / total if total else 0.0,
             error_ratio=self.failed / self.completed,
@@ -139,28 +178,12 @@ class RateHistory:
         return self._stretch
 
 
-def batch_error(ok: NDArray[np.int64], length_s: NDArray[np.float64]) -> tuple[float, int]:
-    """(standard error of the throughput per second, degrees of freedom) of consecutive windows, at least two of them.
-
-    ok, length_s: successes and length of each, shape (n,).
-    """
-    total_s = float(length_s.sum())
-    per_s = int(ok.sum()) / total_s
-    batches = min(BATCHES, len(ok))
-    starts = np.arange(batches) * len(ok) // batches
-    counts, lengths = np.add.reduceat(ok, starts), np.add.reduceat(length_s, starts)
-    spread = float(((counts - per_s * lengths) ** 2).sum()) * batches / (batches - 1)
-    # Counting cannot be finer than one request, however regular they come.
-    return max(spread**0.5, 1.0) / total_s, batches - 1
-
-
 def rate_interval(windows: Sequence[Window]) -> tuple[float, float] | None:
     """95 % interval of the mean throughput of a level's windows, successes a second; None: fewer than two windows."""
     if len(windows) < 2:
         return None
-    ok, length_s = np.array([w.ok for w in windows]), np.array([w.length_s for w in windows])
-    error_per_s, freedom = batch_error(ok, length_s)
-    per_s, margin = int(ok.sum()) / float(length_s.sum()), student(Z_975, freedom) * error_per_s
+    per_s, error_per_s, freedom = mean_rate([w.ok for w in windows], [w.length_s for w in windows])
+    margin = student(Z_975, freedom) * error_per_s
     return max(0.0, per_s - margin), per_s + margin
 
 

@@ -1,7 +1,7 @@
 """How throughput grows with users: the knee, the Universal Scalability Law, and the point to operate at.
 
-    knee    X(N) = a min(N, K): straight up to K users, level beyond. In a closed loop without think time K is the
-            number of requests that are served at once (the asymptotic bounds of operational analysis).
+    knee    the first level that no later one significantly exceeds (stats/plateau.py). In a closed loop without think
+            time that is the number of requests that are served at once (the asymptotic bounds of operational analysis).
     USL     X(N) = g N / (1 + s (N - 1) + k N (N - 1)): contention s (sigma) and crosstalk k (kappa) bend the line; with
             k > 0 it has a peak at N = sqrt((1 - s) / k). Divided into N it is linear in 1/g, s/g and k/g:
             N / X = 1/g + s/g (N - 1) + k/g N (N - 1), so it is fitted by weighted linear least squares, with s, k >= 0.
@@ -24,14 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.core.stats.plateau import plateau_start
-from loadtest.core.stats.rates import LevelRate
+from loadtest.core.stats.rates import LevelRate, level_spread
 
 __all__ = ["Usl", "knee_users", "operating_point", "scaling_facts", "usl", "usl_band"]
 
 USL_LEVELS = 6  # fewer leave three parameters to chance (Gunther)
 DRAWS = 200
 FLOOR = 0.01  # a throughput is not known better than to 1 %, whatever its windows say
-GRID = 400
 
 Floats = NDArray[np.float64]
 
@@ -62,17 +61,14 @@ class Usl:
 
 
 def knee_users(rates: Sequence[LevelRate]) -> float | None:
-    """K of the broken line, between levels; None: fewer than three levels, or no plateau."""
-    if len(rates) < 3 or plateau_start([(rate.users, rate.per_s) for rate in rates]) is None:
+    """Users at the knee: of the first level that no later one significantly exceeds; None: fewer than three levels, or
+    no plateau."""
+    if len(rates) < 3:
         return None
-    users, measured, weights = _arrays(rates)
-    ends = np.linspace(users[0], users[-1], GRID)
-    model = np.minimum(users, ends[:, None])
-    slope = (weights * measured * model).sum(axis=1) / (weights * model**2).sum(axis=1)
-    misfit = (weights * (measured - slope[:, None] * model) ** 2).sum(axis=1)
-    best = int(np.argmin(misfit))
-    # Beyond the last level but one a broken line and a straight one differ by a single point.
-    return None if ends[best] >= users[-2] else float(ends[best])
+    spread, _ = level_spread(rates)
+    errors_per_s = [math.hypot(rate.error_per_s, max(spread, FLOOR) * rate.per_s) for rate in rates]
+    start = plateau_start([(rate.users, rate.per_s) for rate in rates], errors_per_s)
+    return None if start is None else rates[start].users
 
 
 def operating_point(rates: Sequence[LevelRate]) -> LevelRate | None:

@@ -1,21 +1,26 @@
-"""Student's t, for intervals of means whose variance was estimated. No clock, no I/O.
+"""Quantiles for means whose variance is estimated too.
 
-Sources: Hill, CACM algorithm 396 (1970); Abramowitz and Stegun 26.7.5.
+Sources: Welch (1947) for the degrees of freedom; Hill, CACM algorithm 396 (1970), Abramowitz and Stegun 26.7.5 for
+Student's t. No clock, no I/O.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-__all__ = ["Z_99", "Z_975", "student"]
+__all__ = ["freedom_of", "student"]
 
-Z_975 = 1.959963984540054
-Z_99 = 2.3263478740408408
+
+def freedom_of(parts: Sequence[tuple[float, int]]) -> float:
+    """Degrees of freedom of a sum of estimated variances, given as (variance, its freedom) (Welch, Satterthwaite)."""
+    total = sum(variance for variance, _ in parts)
+    return total**2 / sum(variance**2 / freedom for variance, freedom in parts) if total else math.inf
 
 
 def student(z: float, freedom: float) -> float:
-    """Student's t quantile of the normal quantile z: exact for one and two degrees of freedom, an expansion above (1 %
-    off at three)."""
+    """Student's t quantile of the normal quantile z: exact for one and two degrees, an expansion above (1 % off at
+    three)."""
     share = math.erf(z / math.sqrt(2))
     if freedom < 2:
         return math.tan(math.pi * share / 2)

@@ -11,11 +11,12 @@ __all__ = ["draw"]
 _TICKS = 6
 
 
-def draw(curve: TrafficCurve, width: int = 60, height: int = 12) -> str:
+def draw(curve: TrafficCurve, width: int = 60, height: int = 12, now_s: float | None = None) -> str:
     """Users over seconds: `width` columns (at least 1) for the whole curve, at most `height` rows (at least 1).
 
     A column stands for end_s / width seconds and shows the most users in them, so no peak is lost. A row is labelled
     with the most users that it stands for. Lines are joined by newlines, without one at the end.
+    now_s: columns that begin later are of ":" in place of "#"; None: there are none.
     """
     if width < 1 or height < 1:
         raise ValueError("a chart has at least one column and one row")
@@ -24,9 +25,10 @@ def draw(curve: TrafficCurve, width: int = 60, height: int = 12) -> str:
     columns = [-(-users * height // peak) for users in _columns(curve, width)]
     labels = [str(peak * row // height) for row in range(1, height + 1)]
     margin = max(5, *(len(label) for label in labels))
+    done = ["#" if now_s is None or curve.end_s * i / width < now_s else ":" for i in range(width)]
     lines = [f"{'users':>{margin}}"]
     for row in range(height, 0, -1):
-        marks = "".join("#" if column == row else " " for column in columns).rstrip()
+        marks = "".join(done[i] if column == row else " " for i, column in enumerate(columns)).rstrip()
         lines.append(f"{labels[row - 1]:>{margin}} |{marks}")
     tick = max(1, width // _TICKS)
     axis = "".join("+" if column % tick == 0 else "-" for column in range(width + 1))

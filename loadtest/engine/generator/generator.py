@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 
+from loadtest.core.measure.counts import SLICES
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.record import Frame, Recorder
@@ -45,9 +46,10 @@ class Generator:
         self._levels = plan_levels(plan)
         self._target = target
         payloads = load_payloads(plan.payload)
-        self._probe = Probe()
         latency = plan.stop.latency
         self._recorder = Recorder(None if latency is None else latency.limit_ns, plan.options.latency_clock)
+        self._spawner: gevent.Greenlet | None = None
+        self._probe = Probe(self._mark)
         allow_connections(plan.curve.peak)  # of a worker too: it may have to take over from others
         seed = plan.options.seed
         self._swarm: Swarm | ArrivalSwarm
@@ -61,7 +63,6 @@ class Generator:
         self._released = False
         self.payload_digest = payloads.digest()
         self.facts = dict(target.facts) if isinstance(target, KnownTarget) else {}
-        self._spawner: gevent.Greenlet | None = None
 
     @property
     def running(self) -> int:
@@ -131,6 +132,13 @@ class Generator:
             sends=self._swarm.take_sends() if isinstance(self._swarm, ArrivalSwarm) else Sends(),
         )
         return self._recorder.take(frame), {"starts": starts, "stops": stops}
+
+    def _mark(self) -> None:
+        """Tell the recorder how far the window has got; before the run there is none."""
+        if self._spawner is None:
+            return
+        into_s = self.now_s() - self._window_start_s
+        self._recorder.mark(int(SLICES * into_s / self._plan.options.window_s))
 
     def close(self) -> None:
         """Free the target and the probe."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gevent
@@ -24,10 +25,14 @@ class Readings:
 
 
 class Probe:
-    """A greenlet that sleeps and looks how late it wakes. turns: how often the loop has come round to it."""
+    """A greenlet that sleeps and looks how late it wakes. turns: how often the loop has come round to it.
 
-    def __init__(self) -> None:
+    on_turn: called every time, some hundred times a second.
+    """
+
+    def __init__(self, on_turn: Callable[[], None] = lambda: None) -> None:
         self.turns = 0
+        self._on_turn = on_turn
         self._lag_s = 0.0
         # Opened now, and once: later there may be no descriptor left.
         self._schedstat, self._stat = _File("/proc/self/schedstat"), _File("/proc/stat")
@@ -60,6 +65,7 @@ class Probe:
             asleep_s = time.monotonic()
             gevent.sleep(INTERVAL_S)
             self.turns += 1
+            self._on_turn()
             self._lag_s = max(self._lag_s, time.monotonic() - asleep_s - INTERVAL_S)
 
     def _now(self) -> _Marks:

@@ -47,6 +47,7 @@ def start(
     on_window: Callable[[Window, Progress], None] | None = None,
     on_changes: Callable[[Sequence[UserChange]], None] | None = None,
     on_news: Callable[[str], None] | None = None,
+    on_ready: Callable[[Mapping[str, str]], None] | None = None,
     env: Mapping[str, str] | None = None,
     listen: tuple[str, int] | None = None,
     **labels: Any,
@@ -56,8 +57,9 @@ def start(
     plan.target may be a `mock:` ref: then its endpoint runs in a process too, for as long as the run.
     labels: what `build_result` takes besides (job, label, info, not_run, problems), kept in the result.
     on_window: called for each window, in order, with how near each stop condition is; on_changes: with the users that
-        started and stopped; on_news: with what a person may want to know before the first window, in words. All on a
-        thread of the run's; what they raise ends the run in order and is raised by `Run.result`.
+        started and stopped; on_news: with what a person may want to know before the first window, in words; on_ready:
+        with what the target tells of itself, when the run begins. All on a thread of the run's; what they raise ends
+        the run in order and is raised by `Run.result`.
     env: added to the environment of the run's processes (credentials of a mock endpoint, say).
     listen: (host, port) where `plan.workers` workers started elsewhere join within ten minutes; None: they are started
         here. Beyond loopback both sides know the secret LOADTEST_TOKEN, in `env` or the environment; what they say is
@@ -74,7 +76,7 @@ def start(
     if listen is not None and plan.payload.is_remote:
         rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
         raise SpecError([Problem("--listen", str(plan.payload.path), rule, "fetch it on each and give --payload")])
-    return Run(plan, on_window, on_changes, on_news, labels, env or {}, listen)
+    return Run(plan, on_window, on_changes, on_news, on_ready, labels, env or {}, listen)
 
 
 class Run:
@@ -86,6 +88,7 @@ class Run:
         on_window: Callable[[Window, Progress], None] | None,
         on_changes: Callable[[Sequence[UserChange]], None] | None,
         on_news: Callable[[str], None] | None,
+        on_ready: Callable[[Mapping[str, str]], None] | None,
         labels: Mapping[str, Any],
         env: Mapping[str, str],
         listen: tuple[str, int] | None,
@@ -98,6 +101,7 @@ class Run:
         self._on_window = on_window
         self._on_changes = on_changes
         self._on_news = on_news
+        self._on_ready = on_ready
         self._status: Status = "starting"
         self._processes = RunProcesses(env, listen)
         self._asked = Asked.NOTHING
@@ -216,6 +220,8 @@ class Run:
             self._started_at, self._facts = message["started_at"], message["facts"]
             self._ready_s = time.monotonic()
             self._status = "running"
+            if self._on_ready is not None:
+                self._calls.put(lambda call=self._on_ready: call(self._facts))  # type: ignore[misc]
         elif kind == "listening":
             self._processes.start_workers(self._plan.workers, message["port"])
             if self._listen is not None:

@@ -48,7 +48,7 @@ def slow(n: int = 20) -> dict[str, object]:
             plan(max_invocations_per_min=3000), [window(i) for i in range(90)], 60.0, Reason.MAX_INVOCATIONS, id="rate"
         ),
         pytest.param(
-            plan(latency=P95), [window(i, **slow()) for i in range(90)], 3.0, Reason.LATENCY, id="gross breach"
+            plan(latency=P95), [window(i, **slow()) for i in range(90)], 5.0, Reason.LATENCY, id="gross breach"
         ),
         pytest.param(
             plan(latency=P95), [window(i, **slow(10)) for i in range(2)], None, None, id="two windows say nothing"
@@ -96,7 +96,8 @@ def test_without_one_success_it_is_the_target_that_is_down() -> None:
 
 def test_one_success_makes_failures_count_as_over() -> None:
     dead = {"ok": 0, "errors": {"connection": 50}, **slow(50)}
-    stopped = drive(Controller(plan(latency=P95)), [window(0), *(window(i, **dead) for i in range(1, 9))])
+    given = plan((Phase(4, 0, 60),), latency=P95)
+    stopped = drive(Controller(given), [window(0), *(window(i, **dead) for i in range(1, 20))])
     assert stopped is not None
     assert stopped[1].reason is Reason.LATENCY
 
@@ -109,17 +110,17 @@ def test_a_run_that_tried_nothing_found_nothing_down() -> None:
 
 def test_precedence_within_one_look() -> None:
     """All of it at once in one window: the first of the documented order wins."""
-    options = RunOptions(rate_window_s=3.0)
+    options = RunOptions(rate_window_s=5.0)
     given = replace(plan(latency=P95, max_invocations_per_min=60), options=options)
-    three = [window(i, **slow()) for i in range(3)]
-    latency = drive(Controller(given), three)
+    five = [window(i, **slow()) for i in range(5)]
+    latency = drive(Controller(given), five)
     assert latency is not None
     assert latency[1].reason is Reason.LATENCY
-    fast = drive(Controller(given), [window(i) for i in range(3)])
+    fast = drive(Controller(given), [window(i) for i in range(5)])
     assert fast is not None
     assert fast[1].reason is Reason.MAX_INVOCATIONS
-    at_the_end = replace(given, limit_s=3.0)
-    assert drive(Controller(at_the_end), three)[1].reason is Reason.LATENCY  # type: ignore[index]
+    at_the_end = replace(given, limit_s=5.0)
+    assert drive(Controller(at_the_end), five)[1].reason is Reason.LATENCY  # type: ignore[index]
 
 
 def test_a_request_wins_and_the_first_stop_stays() -> None:

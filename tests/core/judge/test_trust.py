@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from windows import changed, flat_window
 
-from loadtest.core.judge.trust import assess
+from loadtest.core.judge import trust
+from loadtest.core.judge.trust import TrustWatch, assess
 from loadtest.core.measure.marks import client_limited, persists
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import StopConditions
@@ -86,7 +89,7 @@ def test_the_words_name_the_figure_and_what_helps() -> None:
     ],
 )
 def test_hiccups_and_persistence(marks, expected) -> None:
-    assert persists(mark == "x" for mark in marks) == expected
+    assert persists([mark == "x" for mark in marks]) == expected
 
 
 @pytest.mark.parametrize(
@@ -143,3 +146,31 @@ def test_marks_are_weighed_by_time() -> None:
     assert [reason.code for reason in trust.reasons] == ["loop-lag"]
     hiccup = changed(CALM, index=1, start_s=1.0, end_s=2.0, loop_lag_s=0.5)
     assert assess(PLAN, [before, hiccup, changed(CALM, index=2, start_s=2.0, end_s=3.0)]).valid
+
+
+@pytest.mark.parametrize(
+    "marked", [{}, {k: {"cpu": 0.97} for k in (3, 4, 5)}, {k: {"steal": 0.3} for k in range(0, 99, 4)}]
+)
+def test_a_run_so_far_is_judged_like_a_whole_one(marked: dict[int, dict[str, object]]) -> None:
+    watch, windows = TrustWatch(PLAN), run(100, marked)
+    for i, window in enumerate(windows[:99], 1):
+        watch.observe(window)
+        assert watch.trust == assess(PLAN, windows[:i])
+
+
+def test_nothing_speaks_against_a_run_before_a_request_is_over() -> None:
+    watch = TrustWatch(PLAN)
+    watch.observe(changed(CALM, ok=0))
+    assert watch.trust.valid
+    assert watch.trust.reasons == ()
+
+
+def test_a_long_run_is_looked_at_as_often_as_it_grew_by_a_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(trust, "assess", lambda plan, windows: looks.append(len(windows)) or assess(plan, windows))
+    watch = TrustWatch(PLAN)
+    for window in run(2000):
+        watch.observe(window)
+    assert looks[:100] == [*range(1, 101)]
+    assert len(looks) < 450
+    assert all(later <= 1.01 * earlier + 1 for earlier, later in pairwise(looks))

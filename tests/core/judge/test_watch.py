@@ -12,8 +12,9 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold, Phase, RunOptions, Stairs, StopConditions
+from loadtest.core.traffic.arrivals import Arrivals, Sends
 from loadtest.core.traffic.curve import curve_of
-from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan, TargetRef, open_plan
 
 THRESHOLD = LatencyThreshold(0.95, 100)
 
@@ -56,9 +57,9 @@ def test_each_level_by_itself() -> None:
     assert [verdict.level for verdict in found] == [0, 1, 2]
     assert [verdict.over for verdict in found] == [0, 90, 300]
     assert all(verdict.n == 1500 and verdict.clock == "client" for verdict in found)
-    assert found[0].decided_at_s == 10.0
+    assert found[0].decided_at_s == 8.0, "a run of 90 s: 10 s, three quarters of them"
     assert found[1].more_requests is not None
-    assert found[2].rule == "gross breach"
+    assert found[2].rule == "evidence of the level"
     assert found[2].low_ms == pytest.approx(150, rel=1e-2)
     assert found[0].high_ms == pytest.approx(50, rel=1e-2)
     whole = overall(given, *_both(given, windows(given, lambda s: 0.0 if s < 60 else 0.2)))
@@ -81,6 +82,7 @@ def test_overall(share, answer) -> None:
     found = overall(given, *_both(given, windows(given, share, n=100)))
     assert found is not None
     assert (found.answer, found.level) == (answer, None)
+    assert (found.rule == "evidence of the run") == (answer == "met")
 
 
 def test_replay_and_controller_agree() -> None:
@@ -163,3 +165,17 @@ def test_failures_alone_have_no_interval() -> None:
         seen.append(recorder.take(flat_frame(i, i, i + 1.0, 0, 2, 2, 2.0)))
     (found,) = verdicts(given, seen)
     assert (found.answer, found.over, found.low_ms, found.high_ms) == ("not met", 1500, None, None)
+
+
+def test_what_an_open_generator_was_late_is_withheld_from_the_first_window_on() -> None:
+    given = open_plan(plan((Phase(2, 0, 30),)), Arrivals(3000.0, 10.0))
+    sends = Sends(intended=3000, late=3000, very_late=2000)
+    controller = Controller(given)
+    for window in windows(given, lambda s: 0.6, n=3000, sends=sends):
+        controller.observe(window)
+        assert not isinstance(controller.tick(window.end_s - 0.5), Stop)
+    assert any(event.kind == "withheld" and event.at_s <= 2.0 for event in controller.events)
+    on_time = Controller(given)
+    for window in windows(given, lambda s: 0.6, n=3000, sends=Sends(intended=3000))[:2]:
+        on_time.observe(window)
+    assert isinstance(on_time.tick(2.0), Stop)

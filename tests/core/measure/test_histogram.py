@@ -215,3 +215,10 @@ def test_memory_does_not_grow_with_requests():
         histogram.record(values)
     assert histogram.total == 2_100_000
     assert histogram.counts.nbytes == size < 200_000
+
+
+def test_counts_up_to() -> None:
+    histogram = Histogram()
+    histogram.record([1, 10_000, 10_000, 10_020, HIGHEST_US])
+    assert histogram.counts_up_to([0, 1, 9_990, 10_000, 10_020, 10**12]) == [1, 1, 1, 3, 4, 5]
+    assert Histogram().counts_up_to([]) == []

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from windows import changed, flat_frame, framed
 
-from loadtest.core.measure.counts import MAX_DETAILS
+from loadtest.core.measure.counts import MAX_DETAILS, SLICES, sliced
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.outcome import Kind, Outcome
-from loadtest.core.measure.record import BATCH, MAX_BATCHES, Recorder
+from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.totals import totals_of
 from loadtest.core.measure.window import Window, merge_windows
 
@@ -140,7 +140,8 @@ def test_over_counts_raw_latencies_and_failures(clock, over):
     outcomes = [success(10), success(10.000001), success(20), success(30, model_us=5000), failure(ms=0.1)]
     taken = window(outcomes, threshold_ms=10, clock=clock)
     assert taken.counts.over == over
-    assert taken.counts.over_batches == ((5, over),)
+    assert len(taken.counts.over_batches) == SLICES
+    assert [sum(column) for column in zip(*taken.counts.over_batches, strict=True)] == [5, over]
 
 
 def test_without_a_threshold_nothing_is_over():
@@ -148,20 +149,58 @@ def test_without_a_threshold_nothing_is_over():
     assert (taken.counts.over, taken.counts.over_batches) == (0, ())
 
 
-def test_batches_are_of_consecutive_completions():
-    outcomes = [success(1)] * BATCH + [success(20)] * BATCH + [failure()] * 7
-    assert window(outcomes, threshold_ms=10).counts.over_batches == ((BATCH, 0), (BATCH, BATCH), (7, 7))
+def test_slices_are_of_equal_time_where_time_was_told():
+    recorder = Recorder(10 * MS)
+    for slice_, ms in [(0, 1), (0, 20), (3, 1), (3, 1), (9, 20)]:
+        recorder.mark(slice_)
+        recorder.record(success(ms))
+    recorder.mark(SLICES)
+    slices = recorder.take(FRAME).counts.over_batches
+    assert slices == ((2, 1), (0, 0), (0, 0), (2, 0), *[(0, 0)] * 5, (1, 1))
+    recorder.record(success(1))  # nobody told of the time: the next window begins anew
+    assert recorder.take(FRAME).counts.over_batches == (*[(0, 0)] * 9, (1, 0))
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 3 * BATCH * MAX_BATCHES), st.integers(0, 100))
-def test_batches_add_up_and_stay_few(count, seed):
+@given(st.integers(1, 500), st.integers(0, 100))
+def test_slices_add_up(count, seed):
     slow = np.random.default_rng(seed).random(count) < 0.3
     taken = window([success(20 if each else 1) for each in slow.tolist()], threshold_ms=10)
     assert sum(n for n, _ in taken.counts.over_batches) == count == taken.ok
     assert sum(over for _, over in taken.counts.over_batches) == taken.counts.over == int(slow.sum())
-    assert len(taken.counts.over_batches) <= MAX_BATCHES
-    assert all(n >= BATCH for n, _ in taken.counts.over_batches[:-1])
+    assert len(taken.counts.over_batches) == SLICES
+    assert max(n for n, _ in taken.counts.over_batches) - min(n for n, _ in taken.counts.over_batches) <= 1
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, SLICES - 1), st.booleans(), st.integers(0, 7)), max_size=80),
+    st.integers(1, 8),
+)
+def test_any_split_over_workers_gives_the_slices_of_one_process(requests, workers):
+    """A burst that four workers share was four thin ones, one after the other."""
+    recorders = [Recorder(10 * MS) for _ in range(workers + 1)]
+    for slice_, slow, worker in sorted(requests):
+        for recorder in (recorders[worker % workers], recorders[-1]):
+            recorder.mark(slice_)
+            recorder.record(success(20 if slow else 1))
+    for recorder in recorders:
+        recorder.mark(SLICES)
+    *parts, whole = (recorder.take(FRAME) for recorder in recorders)
+    merged = merge_windows(parts).counts
+    assert (merged.completed, merged.over, merged.over_batches) == (
+        whole.completed,
+        whole.counts.over,
+        whole.counts.over_batches,
+    )
+
+
+def test_batches_of_old_files_are_dealt_out_as_slices():
+    old = tuple((10, k % 3) for k in range(24))
+    assert [n for n, _ in sliced(old)] == [30, 20, 30, 20, 20, 30, 20, 30, 20, 20]
+    assert sum(over for _, over in sliced(old)) == sum(over for _, over in old)
+    assert sliced(((10, 4),)) == ((10, 4), *[(0, 0)] * 9)
+    assert sliced(()) == ()
 
 
 OUTCOMES = st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from loadtest.core.result.metrics import (
     initial_instance_count,
     max_invocations_per_min,
     model_latency_ms,
+    sure_per_min,
 )
 
 ROWS: list[dict[str, Any]] = json.loads((JOBS / "observed-results.json").read_text())
@@ -126,12 +128,12 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
             run_of((0, 20, 2, 0), (None, 5, 9, 0)), {}, BestRate(120, 0, 20, 0, True), id="no estimate between levels"
         ),
         pytest.param(
-            run_of((0, 70, 2, 0), (1, 60, 4, 4)), {"broken": {1}}, BestRate(120, 0, 60, 0, False), id="broken level"
+            run_of((0, 70, 2, 0), (1, 60, 4, 4)), {"broken": {1}}, BestRate(120, 0, 70, 0, False), id="broken level"
         ),
         pytest.param(
             run_of((0, 70, 2, 0), (1, 60, 4, 1)),
             {"threshold": P95_100},
-            BestRate(132, 16, 76, 1, False),
+            BestRate(120, 0, 70, 0, False),
             id="stretch over its share",
         ),
         pytest.param(
@@ -150,7 +152,7 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
         pytest.param(
             run_of((0, 20, 14, 0), window_s=7.0),
             {},
-            BestRate(120, 0, 63, 0, False),
+            BestRate(120, 0, 140, 0, False),
             id="windows that do not divide a minute",
         ),
         pytest.param(
@@ -159,4 +161,109 @@ def run_of(*parts: tuple[int | None, int, int, int], window_s: float = 1.0) -> l
     ],
 )
 def test_best_rate(windows: list[Window], options: dict[str, Any], expected: BestRate | None) -> None:
-    assert best_rate(windows, **options) == expected
+    found = best_rate(windows, **options)
+    assert found is None or found.low_per_min is None or found.low_per_min <= found.per_min
+    assert (found and replace(found, low_per_min=None, high_per_min=None, peak_per_min=None)) == expected
+
+
+def test_the_rate_of_a_level_is_its_mean_and_its_interval_holds() -> None:
+    """An M/M/1 endpoint of a second, busy for ten minutes: the highest of all rolling minutes was 1.3 x the truth."""
+    rng = np.random.default_rng(1)
+    means, covered, peaks = [], 0, []
+    for _ in range(60):
+        counts = np.bincount(np.floor(np.cumsum(rng.exponential(1.0, 900))).astype(int), minlength=600)[:600]
+        found = best_rate(run_of(*((0, 1, int(ok), 0) for ok in counts)))
+        assert found is not None
+        assert found.low_per_min is not None
+        assert found.high_per_min is not None
+        assert found.peak_per_min is not None
+        means.append(found.per_min)
+        peaks.append(found.peak_per_min)
+        covered += found.low_per_min <= 60 <= found.high_per_min
+    assert np.mean(means) == pytest.approx(60, rel=0.02)
+    assert np.mean(peaks) > 70
+    assert covered >= 52
+
+
+def test_the_interval_is_wider_for_the_best_of_many() -> None:
+    rng = np.random.default_rng(2)
+    levels = [(k, 1, int(ok), 0) for k in range(10) for ok in rng.poisson(5, 60)]
+    many, one = best_rate(run_of(*levels)), best_rate(run_of(*levels[:60]))
+    assert many is not None
+    assert one is not None
+    assert many.low_per_min is not None
+    assert one.low_per_min is not None
+    assert many.per_min - many.low_per_min > 1.2 * (one.per_min - one.low_per_min)
+    assert many.low_per_min <= 300
+
+
+def test_a_ramp_is_cut_from_its_end() -> None:
+    windows = run_of(*((k // 20, 1, 2 + k // 20, 0) for k in range(150)))
+    found = best_rate(windows)
+    assert found is not None
+    assert (found.start_s, found.end_s, found.level, found.estimated) == (90.0, 150.0, 7, False)
+    assert found.peak_per_min == found.per_min
+
+
+def rising(*levels: tuple[int, float], level_s: int = 60) -> list[Window]:
+    """(users, successes a second) of levels after each other."""
+    windows: list[Window] = []
+    for level, (users, per_s) in enumerate(levels):
+        for i in range(level_s):
+            index, ok = len(windows), int((i + 1) * per_s) - int(i * per_s)
+            windows.append(
+                flat_window(
+                    index=index,
+                    level=level,
+                    users=users,
+                    active=users,
+                    ok=ok,
+                )
+            )
+    return windows
+
+
+PLATEAU = ((1, 10.0), (2, 20.0), (4, 40.0), (8, 40.2), (16, 40.4), (32, 40.3))
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "level", "per_min"),
+    [
+        pytest.param(PLATEAU, {}, 2, 2400, id="its beginning"),
+        pytest.param(PLATEAU, {"target_per_min": 2410}, 3, 2412, id="where the target is reached"),
+        pytest.param(PLATEAU, {"target_per_min": 5000}, 2, 2400, id="a target that is never reached"),
+        pytest.param(PLATEAU[:3], {}, 2, 2400, id="none yet"),
+        pytest.param(((4, 40.0), (5, 49.0), (6, 57.0), (7, 64.0)), {}, 3, 3840, id="it bends"),
+        pytest.param(((50, 500.0), (51, 509.0)), {}, 1, 30540, id="rising by a little"),
+        pytest.param(((16, 40.4), (8, 40.3), (4, 40.2)), {}, 2, 2412, id="users that fall"),
+        pytest.param(((4, 40.0), (8, 46.0), (16, 46.2)), {}, 1, 2760, id="not before it"),
+    ],
+)
+def test_on_a_plateau_the_best_rate_is_its_beginning(
+    levels: tuple[tuple[int, float], ...], options: dict[str, Any], level: int, per_min: float
+) -> None:
+    """More users bring no more there, but wait longer: only the beginning's latency belongs to the rate."""
+    full = best_rate(rising(*levels), **options)
+    assert full is not None
+    assert (full.level, full.estimated) == (level, False)
+    assert full.per_min == pytest.approx(per_min, rel=0.02)
+
+
+def test_an_estimate_is_of_a_plateau_s_beginning_too() -> None:
+    short = best_rate(rising(*PLATEAU, level_s=10), rate_window_s=600.0)
+    assert short is not None
+    assert (short.per_min, short.level, short.estimated) == (2400, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("best", "reached", "sure"),
+    [
+        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), None, 280),
+        (BestRate(300, 0, 60, 0, False, 280.0, 320.0), 310, 310),
+        (BestRate(300, 0, 60, 0, False), None, 300),
+        (BestRate(2, 0, 60, 0, False, 0.0, 5.0), None, 1),
+    ],
+    ids=["the lower end", "one instance served the target", "an earlier version's", "at least one"],
+)
+def test_a_fleet_is_sized_by_what_one_instance_is_sure_to_serve(best, reached, sure) -> None:
+    assert sure_per_min(best, reached) == sure

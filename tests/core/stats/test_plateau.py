@@ -65,3 +65,15 @@ def test_stop_knee_search_and_report_agree(servers: int, single: float, beyond: 
     assert told is not None
     assert found.users == told.users == curve[start][0]
     assert knee is None or abs(knee - found.users) <= len(beyond)
+
+
+def test_the_highest_of_a_noisy_plateau_is_not_where_it_begins() -> None:
+    """A batching server: from 16 users on throughput stands still, and luck made 48 the highest."""
+    users = [1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0]
+    per_s = [23.0, 42.0, 71.0, 111.0, 154.0, 153.0, 155.0, 171.0]
+    levels, errors = list(zip(users, per_s, strict=True)), [3.0] * 8
+    assert plateau_start(levels) == 4, "the gain of 48 users is below a tenth of theirs"
+    assert plateau_start([(n, x) for n, x in levels if n <= 16] + [(18.0, 166.0), (24.0, 157.0)]) == 5
+    assert plateau_start([(n, x) for n, x in levels if n <= 16] + [(18.0, 166.0), (24.0, 157.0)], [5.0] * 7) == 4
+    rates = [LevelRate(n, x, e, 19, n / x, 0.0, round(30 * x)) for (n, x), e in zip(levels, errors, strict=True)]
+    assert knee_users(rates) == 16.0

@@ -57,3 +57,11 @@ def test_no_size(width, height):
 
 def test_no_users():
     assert "#" not in draw(TrafficCurve((Step(0.0, 0),), 10.0), 10, 5)
+
+
+@pytest.mark.parametrize(
+    ("now_s", "marks"), [(0.0, "::::::"), (45.0, "###:::"), (46.0, "####::"), (90.0, "######"), (None, "######")]
+)
+def test_what_is_ahead_is_drawn_otherwise(now_s, marks):
+    curve = TrafficCurve((Step(0.0, 3),), 90.0)
+    assert draw(curve, 6, 1, now_s).splitlines()[1] == f"    3 |{marks}"

@@ -84,4 +84,4 @@ def test_end_of_file_before_the_plan_ends_it_too() -> None:
     with _child() as child:
         assert child.stdin is not None
         child.stdin.close()
-        assert child.wait(20) == 70
+        assert child.wait(90) == 70

@@ -16,20 +16,23 @@ __all__ = ["ErrorBudget", "TargetDown", "kinds_of", "own_reason"]
 
 # Credentials do not get better by being tried again; descriptors and ports may be given back.
 OWN_LIMIT_S = {Reason.CREDENTIALS: 3.0, Reason.LOCAL_LIMIT: 10.0}
-ALPHA = 0.001  # per rolling minute: an hour at the very budget stops by luck in about one run of a hundred
+ALPHA = 0.01  # of a run
+ALPHA_WINDOW = 0.001  # of a rolling window, however short the run
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
-    """max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`.
+    """max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`. run_s: planned length.
 
     One failure among the first ten requests is 10 %, and says nothing about a budget of 1 %. So the budget counts as
-    exceeded when the evidence does (`loadtest.core.stats.evidence`), at a probability ALPHA of being wrong; a budget of
-    0 is exceeded by the first failure. Failures are not corrected for bursts: a burst of failures is an outage.
+    exceeded when the evidence does (`loadtest.core.stats.evidence`). Of the probability of being wrong, 1 % a run,
+    every `window_s` of it gets its part, 0.1 % at most; a budget of 0 is exceeded by the first failure. Failures are
+    not corrected for bursts: a burst of failures is an outage.
     """
 
     max_ratio: float
     window_s: float = 60.0
+    run_s: float = 600.0
 
     def check(self, windows: Sequence[Window]) -> Decision | None:
         """windows: the latest ones, at least `window_s` of them if the run is that old."""
@@ -37,7 +40,8 @@ class ErrorBudget:
         completed, failed = _answered(recent)
         if not failed or self.max_ratio >= 1:
             return None
-        if self.max_ratio > 0 and log_over(completed, failed, self.max_ratio) < -math.log(ALPHA):
+        alpha = min(ALPHA_WINDOW, ALPHA * self.window_s / self.run_s)
+        if self.max_ratio > 0 and log_over(completed, failed, self.max_ratio) < -math.log(alpha):
             return None
         return Decision(
             Reason.ERRORS,
@@ -118,8 +122,7 @@ def own_reason(windows: Sequence[Window]) -> Reason | None:
 
 def _answered(windows: Sequence[Window]) -> tuple[int, int]:
     """(completed, failed) of what the endpoint had to do with."""
-    own = sum(window.counts.own for window in windows)
-    return sum(w.completed for w in windows) - own, sum(w.failed for w in windows) - own
+    return sum(w.counts.judged for w in windows), sum(w.failed - w.counts.own for w in windows)
 
 
 def kinds_of(windows: Sequence[Window]) -> dict[str, int]:

@@ -29,6 +29,13 @@ def test_error_budget(make_windows, ratio, ok, failed, stops) -> None:
         assert decision.evidence["kinds"] == {"server_error": decision.evidence["failed"]}
 
 
+def test_the_error_of_a_long_run_is_spent_over_it(make_windows) -> None:
+    """What would be luck once in a thousand minutes is no surprise in five hours."""
+    windows = make_windows([100] * 10, failed=[3] * 6 + [2] * 4)
+    assert ErrorBudget(0.01, run_s=600).check(windows) is not None
+    assert ErrorBudget(0.01, run_s=36_000).check(windows) is None
+
+
 def test_error_budget_progress(make_windows) -> None:
     assert ErrorBudget(0.1).progress(make_windows([95], failed=[5])) == pytest.approx(0.5)
     assert ErrorBudget(0.1).progress(make_windows([5], failed=[95])) == 1.0

@@ -7,7 +7,8 @@ import pytest
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.stop.flat import FlatRule
-from loadtest.core.stats.rates import LevelRate
+from loadtest.core.stats.rates import LevelRate, level_spread
+from loadtest.core.stats.student import student
 
 
 def rates(per_s: list[float], users: list[float] | None = None, error: float = 0.2, **members) -> list[LevelRate]:
@@ -34,6 +35,8 @@ PLATEAU = [50.0, 100.0, 150.0, 200.0, 200.0, 200.0]
         pytest.param(rates(PLATEAU, error=5.0), None, id="too noisy to tell"),
         pytest.param(rates(PLATEAU + [200.0] * 8, error=5.0), "flat", id="noisy, but eight more levels"),
         pytest.param(rates([50, 100, 150, 200, 190, 170]), "falling", id="past its peak"),
+        pytest.param(rates([50, 100, 150, 200, 170]), None, id="one level is no fall"),
+        pytest.param(rates([50, 95, 155, 195, 258, 245, 240]), None, id="levels of a rise that differ as much"),
         pytest.param(rates([50, 100, 150, 200, 198, 196], error=2.0), "flat", id="a fall within the noise is flat"),
         pytest.param(rates([200.0]), None, id="constant users have one level"),
         pytest.param(rates([]), None, id="nothing yet"),
@@ -90,3 +93,52 @@ def test_noise_alone_is_rarely_flat() -> None:
         levels = rates(list(true + rng.normal(0, 3.0, len(true))), error=3.0)
         found += FlatRule().find(levels) is not None
     assert found <= 6
+
+
+@pytest.mark.parametrize(
+    ("freedom", "expected"), [(2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (30, 2.042), (1e9, 1.960)]
+)
+def test_students_t(freedom, expected) -> None:
+    assert student(1.959963984540054, freedom) == pytest.approx(expected, rel=0.012)
+
+
+def test_what_levels_differ_by_is_seen_in_the_rise() -> None:
+    rng = np.random.default_rng(3)
+    found = [
+        level_spread(rates([50.0 * n * (1 + 0.05 * rng.standard_normal()) for n in range(1, 41)])) for _ in range(30)
+    ]
+    assert 0.04 < np.mean([spread for spread, _ in found]) < 0.06
+    assert min(freedom for _, freedom in found) >= 30
+    assert level_spread(rates([50, 100, 120, 124, 128, 131]))[0] == 0, "a rise that bends is no noise"
+    assert level_spread(rates([50, 100])) == (0.0, 0)
+
+
+def test_the_error_is_spent_over_the_run() -> None:
+    """A fall of 7 % at a standard error of 1.5 %: enough in a rise of five levels, one chance of many in one of forty."""
+    short = [50.0, 100.0, 150.0, 140.0, 139.0]
+    assert FlatRule().find(rates(short, error=1.5)) is not None
+    long = [150.0 * n / 38 for n in range(1, 39)] + [140.0, 139.0]
+    plateau = FlatRule().find(rates(long, error=1.5))
+    assert plateau is None or plateau.kind != "falling"
+
+
+@pytest.mark.parametrize(
+    ("levels", "gain"),
+    [
+        (rates([50, 100, 150]), 1.0),
+        (rates([50, 100, 100, 100]), 0.0),
+        (rates([50, 100, 125, 150]), 0.5),
+        (rates([50, 100, 90, 80]), -0.2),
+        (rates([50, 100]), None),
+        (rates([]), None),
+        (rates([0.0, 0.0, 0.0]), None),
+        (rates([50, 100, 150], users=[3.0, 2.0, 1.0]), None),
+    ],
+)
+def test_what_the_last_users_bring(levels, gain) -> None:
+    assert FlatRule().gain(levels) == (gain if gain is None else pytest.approx(gain))
+
+
+def test_where_it_is_flat_the_gain_says_so_too() -> None:
+    assert FlatRule().find(rates(PLATEAU)) is not None
+    assert FlatRule().gain(rates(PLATEAU)) == 0.0

@@ -3,102 +3,67 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from windows import changed
 
-from loadtest.core.judge.stop.latency import GROSS_RULE, SEQUENCE_RULE, LatencyRule
-from loadtest.core.measure.counts import Counts
-from loadtest.core.measure.record import BATCH
+from loadtest.core.judge.stop.latency import LatencyRule, assumption
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
-from loadtest.core.stats.burst import tally_of
-
-
-def _counts(windows: Sequence[Window]) -> list[Counts]:
-    return [window.counts for window in windows]
-
+from loadtest.core.stats.run_evidence import COLD, GROSS, LEVEL, Judgement
 
 P95 = LatencyRule(LatencyThreshold(0.95, 100))
 P99 = LatencyRule(LatencyThreshold(0.99, 100))
 
 
-@pytest.mark.parametrize(
-    ("rule", "n", "over", "count", "answer", "why"),
-    [
-        pytest.param(P95, 50, 20, 3, "not met", GROSS_RULE, id="40 % over, three windows"),
-        pytest.param(P95, 50, 20, 2, "undecided", "too few samples", id="two windows are too few"),
-        pytest.param(P95, 50, 50, 3, "not met", GROSS_RULE, id="all over"),
-        pytest.param(P95, 20, 20, 5, "undecided", "too few samples", id="100 requests in five windows"),
-        pytest.param(P95, 20, 20, 6, "not met", GROSS_RULE, id="slow endpoint: a stretch is two windows"),
-        pytest.param(P95, 1, 1, 89, "undecided", "too few samples", id="89 requests"),
-        pytest.param(P95, 1, 1, 90, "not met", GROSS_RULE, id="90 requests in 90 s"),
-        pytest.param(P95, 50, 9, 9, "undecided", "too few samples", id="18 % is not gross, and 450 are few"),
-        pytest.param(P95, 50, 9, 10, "not met", SEQUENCE_RULE, id="18 %, 500 requests"),
-        pytest.param(P95, 50, 0, 60, "met", SEQUENCE_RULE, id="none over"),
-        pytest.param(P95, 50, 1, 60, "met", SEQUENCE_RULE, id="2 %"),
-        pytest.param(P99, 50, 1, 60, "not met", SEQUENCE_RULE, id="2 % is not met for a P99"),
-        pytest.param(P99, 50, 5, 10, "not met", GROSS_RULE, id="10 % is gross for a P99"),
-        pytest.param(P95, 60, 3, 300, "undecided", "too close", id="at the limit, however many"),
-        pytest.param(P95, 0, 0, 10, "undecided", "no requests", id="no data, no verdict"),
-    ],
-)
-def test_verdicts(make_windows, rule, n, over, count, answer, why) -> None:
-    windows = make_windows([n] * count, over=[over] * count)
-    judgement = rule.judge(tally_of(_counts(windows)), _counts(windows))
-    assert judgement.answer == answer
-    assert judgement.rule.startswith(why)
-    if judgement.answer == "not met":
-        evidence = rule.evidence(judgement)
-        assert evidence["over"] / evidence["n"] == evidence["over_share"]
-        assert evidence["share_low"] > 0.8 * evidence["allowed_share"]
-        assert evidence["rule"] == why
-
-
-def test_failures_are_over(make_windows) -> None:
-    windows = make_windows([30] * 3, failed=[20] * 3, over=[20] * 3)
-    assert P95.judge(tally_of(_counts(windows)), _counts(windows)).answer == "not met"
-
-
-def test_one_good_stretch_ends_a_gross_breach(make_windows) -> None:
-    assert P95.judge(tally_of([]), _counts(make_windows([50] * 3, over=[50, 50, 4]))).answer == "undecided"
-
-
-def stops_after(flags: np.ndarray, make_windows, rule: LatencyRule = P95, per_window: int = 50) -> int | None:
-    """After how many requests a run that is looked at every window stops; None: never."""
-    parts = flags[: len(flags) // per_window * per_window].reshape(-1, per_window)
-    windows = []
-    for i, part in enumerate(parts):
-        sizes = tuple((BATCH, int(batch.sum())) for batch in part.reshape(-1, BATCH))
-        windows += make_windows([per_window], over=[int(part.sum())], first=i)
-        windows[-1] = changed(windows[-1], over_batches=sizes)
-        # The counts must be there first: most windows of a healthy run need no more than them.
-        if rule.judge(tally_of(_counts(windows)), _counts(windows[-3:])).answer == "not met":
-            return (i + 1) * per_window
+def stops_after(windows: Sequence[Window], rule: LatencyRule = P95, run_s: float = 120) -> tuple[str, int] | None:
+    """(rule, after how many windows) a run of one level is stopped; None: never."""
+    run = rule.evidence_over([run_s])
+    for i, each in enumerate(windows, 1):
+        counts = each.counts
+        found = run.observe(each.start_s, each.end_s, counts.completed, counts.over, counts.over_batches, 0)
+        if found is not None:
+            return found.rule, i
     return None
 
 
-def in_bursts(rng: np.random.Generator, share: float, burst: int, n: int) -> np.ndarray:
-    start = int(rng.integers(burst))
-    return np.repeat(rng.random(n // burst + 2) < share, burst)[start : start + n]
-
-
 @pytest.mark.parametrize(
-    ("share", "burst", "requests", "runs", "stops"),
+    ("rule", "n", "over", "run_s", "expected"),
     [
-        # The bounds are the claims, widened to what 1 in 10,000 samples of so few runs would show.
-        pytest.param(0.04, 1, 1500, 30, (0, 3), id="healthy, independent"),
-        pytest.param(0.04, 10, 1500, 30, (0, 3), id="healthy, bursts of 10"),
-        pytest.param(0.04, 20, 1500, 30, (0, 3), id="healthy, bursts of 20"),
-        pytest.param(0.40, 1, 250, 60, (56, 60), id="gross breach, within 5 s"),
-        pytest.param(0.20, 1, 1000, 40, (37, 40), id="20 % over, within 1,000"),
-        pytest.param(0.10, 10, 4000, 20, (13, 20), id="10 % over in bursts of 10, within 4,000"),
+        pytest.param(P95, 50, 20, 120, (GROSS, 5), id="40 % over"),
+        pytest.param(P95, 50, 20, 24, (GROSS, 3), id="40 % over in a run of 24 s: three windows at least"),
+        pytest.param(P95, 50, 50, 120, (COLD, 11), id="all over: a cold start takes 10 s at most"),
+        pytest.param(P95, 10, 5, 120, (GROSS, 5), id="slow endpoint, half over"),
+        pytest.param(P95, 50, 10, 120, (LEVEL, 20), id="20 %"),
+        pytest.param(P95, 50, 4, 300, (LEVEL, 21), id="8 %"),
+        pytest.param(P99, 50, 1, 300, (LEVEL, 34), id="2 % is not met for a P99"),
+        pytest.param(P95, 50, 1, 120, None, id="2 %"),
+        pytest.param(P95, 60, 3, 300, None, id="at the limit, however many"),
+        pytest.param(P95, 0, 0, 120, None, id="no data, no verdict"),
     ],
 )
-def test_false_stops_and_power(make_windows, share, burst, requests, runs, stops) -> None:
-    rng = np.random.default_rng([7, burst, requests])
-    found = sum(stops_after(in_bursts(rng, share, burst, requests), make_windows) is not None for _ in range(runs))
-    assert stops[0] <= found <= stops[1]
+def test_when_a_level_is_broken(make_windows, rule, n, over, run_s, expected) -> None:
+    windows = make_windows([n] * run_s, over=[over] * run_s, batch=5)
+    found = stops_after(windows, rule, run_s)
+    assert (found and found[0]) == (expected and expected[0])
+    if found and expected:
+        assert found[1] == pytest.approx(expected[1], abs=3)
+
+
+def test_the_facts_of_a_breach(make_windows) -> None:
+    run = P95.evidence_over([120])
+    for each in make_windows([50] * 5, over=[20] * 5):
+        found = run.observe(each.start_s, each.end_s, 50, 20, each.counts.over_batches, 0)
+    assert found is not None
+    facts = P95.evidence(found)
+    assert (facts["n"], facts["over"], facts["over_share"], facts["rule"], facts["from_s"]) == (250, 100, 0.4, GROSS, 0)
+    assert facts["share_low"] > facts["allowed_share"]
+
+
+def test_failures_are_over(make_windows) -> None:
+    assert stops_after(make_windows([30] * 9, failed=[20] * 9, over=[20] * 9)) == (GROSS, 5)
+
+
+def test_one_good_window_ends_a_gross_breach(make_windows) -> None:
+    assert stops_after(make_windows([50] * 9, over=[20, 20, 20, 20, 0, 20, 20, 20, 20])) is None
 
 
 @pytest.mark.parametrize(
@@ -124,22 +89,32 @@ def test_ranks_are_those_of_the_binomial_and_widen_with_bursts() -> None:
     assert P95.ranks(1, 1) == (1, None)
 
 
-@pytest.mark.parametrize(("n", "over"), [(0, 0), (50, 0), (400, 24), (400, 60), (1000, 42)])
+@pytest.mark.parametrize(("n", "over"), [(0, 0), (50, 0), (400, 24), (60, 9), (1000, 42)])
 def test_the_estimate_of_more_requests_does_decide(make_windows, n, over) -> None:
-    tally = tally_of(_counts(make_windows([n], over=[over])))
-    more = P95.more_requests(tally)
+    more = P95.more_requests(Judgement("undecided", "", n, over, float(n)))
     if not n:
         assert more is None
         return
     assert more is not None
-    count = -(-(n + more) // 50)
-    windows = make_windows([50] * count, over=_evenly(over / n * 50, count))
-    assert P95.judge(tally_of(_counts(windows)), ()).answer != "undecided"
+    count = -(-(n + more) // 50) + 1
+    run = P95.evidence_over([count])
+    found = None
+    for each in make_windows([50] * count, over=_evenly(over / n * 50, count)):
+        counts = each.counts
+        found = found or run.observe(each.start_s, each.end_s, 50, counts.over, counts.over_batches, 0)
+    assert found is not None or run.standing(0).answer == "met"
 
 
 def _evenly(each: float, count: int) -> list[int]:
     return [round(each * (i + 1)) - round(each * i) for i in range(count)]
 
 
-def test_no_estimate_at_the_limit(make_windows) -> None:
-    assert P95.more_requests(tally_of(_counts(make_windows([1000], over=[50])))) is None
+def test_no_estimate_at_the_limit() -> None:
+    assert P95.more_requests(Judgement("undecided", "", 1000, 50, 1000.0)) is None
+
+
+def test_what_is_assumed_is_said_where_it_matters() -> None:
+    assert assumption(P95, 120, Judgement("not met", GROSS, 1000, 60, 1000.0)) == ""
+    said = assumption(P95, 120, Judgement("undecided", "", 1000, 60, 100.0))
+    assert said == "spells of 5 s on average are assumed, this run holds 24 of them"
+    assert "spells of 1 s" in assumption(P95, 24, Judgement("undecided", "", 1000, 60, 100.0))

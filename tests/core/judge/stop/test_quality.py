@@ -11,7 +11,7 @@ from places import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["latency", "knee", "flat"])
+@pytest.mark.parametrize("part", ["latency", "knee", "flat", "whole"])
 def test_the_benchmark_keeps_its_claims(part) -> None:
     command = [sys.executable, "-m", "benchmarks.stop_quality", "--only", part, "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)

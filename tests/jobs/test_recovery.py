@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobkit import NOWHERE, HandEngine, awaited, ended, job_request, steps_of
+from jobkit import NOWHERE, HandEngine, Heard, awaited, ended, job_request, steps_of
 from places import KIT
 
 from loadtest.jobs.events import NoEvents
@@ -19,7 +19,7 @@ from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.jobrun import JobContext
 from loadtest.jobs.launch import Launcher
 from loadtest.jobs.models import ModelFacts
-from loadtest.jobs.rows import JobRow
+from loadtest.jobs.rows import JobRow, StepRow
 from loadtest.jobs.service import JobService
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
@@ -127,3 +127,23 @@ def test_a_disk_that_is_full_fails_the_job_and_not_the_launcher(engine: HandEngi
         launcher.close()
         store.close()
     assert NOWHERE in {plan.target.ref for plan in iter(engine.started.queue)}
+
+
+def test_what_a_lost_virtual_job_told_lies_before_its_end(services: Callable[..., JobService], tmp_path: Path) -> None:
+    """Its time was ahead of the clock when the process was killed."""
+    store = JobStore(tmp_path)
+    now_s = store.now_s()
+    request = job_request("job-1")
+    store.add(JobRow("job-1", "arn", request, "aws", ModelFacts(), now_s, now_s))
+    store.move("job-1", Status.IN_PROGRESS)
+    ahead_s = round(now_s + 9000, 3)
+    store.put_steps("job-1", [StepRow(0, "l", "e", "r", status=Status.IN_PROGRESS, started_s=ahead_s)], ahead_s)
+    store.close()
+    heard = Heard()
+    service = services(state=tmp_path, events=heard)
+    job = ended(service, "job-1")
+    assert job["Status"] == "FAILED"
+    assert job["CompletionTime"] == job["LastModifiedTime"] == ahead_s
+    (step,) = steps_of(service, "job-1")
+    assert step["InferenceBenchmark"]["InvocationEndTime"] == ahead_s
+    assert [time_s for _, _, time_s in heard.lines] == [ahead_s]

@@ -127,7 +127,27 @@ def test_completion_times_can_be_virtual() -> None:
     store.move("a", Status.COMPLETED, completed_s=9000.25)
     job = store.get("a")
     assert job is not None
-    assert (job.completed_s, job.modified_s) == (9000.25, 50.0)
+    assert (job.completed_s, job.modified_s) == (9000.25, 9000.25)
+    store.close()
+
+
+def test_no_time_of_a_job_goes_back() -> None:
+    now = [5000.0]
+    store = JobStore(clock=lambda: now[0])
+    store.add(row("a", created_s=5000.0))
+    store.move("a", Status.IN_PROGRESS)
+    store.put_steps("a", [StepRow(0, "l", "e", "r", started_s=5100.0)], 5100.0)
+    now[0] = 40.0
+    for act in (
+        lambda: store.put_steps("a", [StepRow(0, "l", "e", "r", started_s=5100.0)]),
+        lambda: store.move("a", Status.STOPPING),
+        lambda: store.move("a", Status.STOPPED, completed_s=60.0),
+    ):
+        act()
+        job = store.get("a")
+        assert job is not None
+        assert job.modified_s == 5100.0
+    assert job.completed_s == 5100.0
     store.close()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from jobkit import DATA, HandEngine, Heard, awaited, described, ended, job_request, steps_of
+from jobkit import DATA, NOWHERE, HandEngine, Heard, awaited, described, ended, job_request, steps_of
 
 from loadtest.core.judge.decision import Reason
 from loadtest.errors import EngineError
@@ -16,6 +19,18 @@ from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.service import ApiError, JobService
 
 Services = Callable[..., JobService]
+PAYLOAD_ERROR = "PayloadError when calling the InvokeEndpoint operation"
+
+
+def packed(**files: bytes) -> bytes:
+    """A .tar.gz of these files."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, body in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            tar.addfile(member, io.BytesIO(body))
+    return archive.getvalue()
 
 
 def create(service: JobService, *args: Any, **changes: Any) -> str:
@@ -312,9 +327,9 @@ def test_tests_over_the_limit_are_named_and_not_run(services: Services, engine: 
     assert [step["Status"] for step in steps] == ["COMPLETED", "COMPLETED", "STOPPED"]
     assert "MaxNumberOfTests, 2" in steps[2]["InferenceBenchmark"]["FailureReason"]
     environments = [step["InferenceBenchmark"]["ModelConfiguration"]["EnvironmentParameters"] for step in steps]
-    assert environments == [
-        [{"Key": "OMP_NUM_THREADS", "ValueType": "string", "Value": value}] for value in ("1", "2", "4")
-    ]
+    assert environments == [[], [], [{"Key": "OMP_NUM_THREADS", "ValueType": "string", "Value": "4"}]]
+    note = f"Note: not applied: OMP_NUM_THREADS=1, because {NOWHERE} of the fleet file stands in for this endpoint"
+    assert steps[0]["InferenceBenchmark"]["FailureReason"] == note
 
 
 def test_an_existing_endpoint_is_tested_besides_the_configurations(services: Services, engine: HandEngine) -> None:
@@ -367,7 +382,9 @@ def test_tags(services: Services) -> None:
     assert service.owns(arn)
     assert service.owns(arn + "x")
     assert refusal(service.list_tags, {"ResourceArn": arn + "x"}).code == "ResourceNotFound"
-    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("us-east-1", "eu-west-1"), ""):
+    elsewhere = arn.replace("us-east-1", "eu-west-1")  # one server is one region
+    assert service.list_tags({"ResourceArn": elsewhere}) == service.list_tags({"ResourceArn": arn})
+    for other in ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/job-1", arn.replace("123456789012", "1" * 12), ""):
         assert not service.owns(other)
         assert refusal(service.list_tags, {"ResourceArn": other}).code == "ValidationException"
 
@@ -390,10 +407,11 @@ def test_what_the_model_says_is_kept_with_the_job(services: Services, engine: Ha
         return ModelFacts(domain="OTHER", sample_payload_url=url, content_types=("text/csv",))
 
     fetched: list[str] = []
+    archive = packed(a=b"{}")
 
     def payload(url: str) -> bytes:
         fetched.append(url)
-        return b"archive"
+        return archive
 
     service = services(model_reader=reader, payload_reader=payload)
     create(service)
@@ -401,7 +419,7 @@ def test_what_the_model_says_is_kept_with_the_job(services: Services, engine: Ha
     assert plan.payload.content_type == "text/csv"
     assert plan.payload.path is not None
     with open(plan.payload.path, "rb") as file:
-        assert file.read() == b"archive"
+        assert file.read() == archive
     engine.release()
     ended(service, "job-1")
     assert asked == ["arn:aws:sagemaker:us-east-1:123456789012:model-package/m/1"]
@@ -432,8 +450,34 @@ def test_an_unreadable_payload_fails_the_job(services: Services) -> None:
     create(service)
     job = ended(service, "job-1")
     assert job["Status"] == "FAILED"
-    assert job["FailureReason"] == "PayloadError: s3://b/p.tar.gz is not there"
+    assert job["FailureReason"] == f"{PAYLOAD_ERROR}: s3://b/p.tar.gz is not there"
     assert [step["Status"] for step in steps_of(service, "job-1")] == ["FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("archive", "rule"),
+    [
+        (b"not an archive", "no archive or a damaged one"),
+        (b"", "truncated"),
+        (packed(), "has no file with content"),
+        (packed(a=b""), "has no file with content"),
+        (packed(a=b"{}")[:-20], "truncated"),
+    ],
+)
+def test_a_bad_archive_fails_the_job_by_the_documented_reason(services: Services, archive: bytes, rule: str) -> None:
+    facts = ModelFacts(domain="OTHER", sample_payload_url="s3://b/p.tar.gz?X-Amz-Signature=5ec7e7")
+    heard = Heard()
+    service = services(payload_reader=lambda url: archive, model_reader=lambda reference: facts, events=heard)
+    create(service)
+    job = ended(service, "job-1")
+    assert job["Status"] == "FAILED"
+    (step,) = steps_of(service, "job-1")
+    for told in (job["FailureReason"], step["InferenceBenchmark"]["FailureReason"], str(heard.lines)):
+        assert PAYLOAD_ERROR in told
+        assert rule in told
+        assert "s3://b/p.tar.gz" in told
+        assert tempfile.gettempdir() not in told
+        assert "5ec7e7" not in told
 
 
 def test_events_go_to_the_streams_that_aws_names(services: Services, engine: HandEngine) -> None:
@@ -456,7 +500,12 @@ def test_events_go_to_the_streams_that_aws_names(services: Services, engine: Han
     assert sum(p.values[0] for p in heard.points if p.name == "ClientInvocations") == 700
     latencies = [p for p in heard.points if p.name == "ClientLatency"]
     assert sum(n for p in latencies for n in p.counts) == 700
-    assert all(p.time_s % 60 == 0 for p in heard.points)
+    whole = [p.time_s for p in heard.points if p.time_s % 60]
+    assert set(whole) <= {min(p.time_s for p in heard.points)}, "all but the first minute are whole ones"
+    times = [time_s for stream, _, time_s in heard.lines if stream == "job-1/execution"]
+    assert times == sorted(times)
+    assert job["CreationTime"] <= times[0] <= times[-1] <= job["CompletionTime"] == job["LastModifiedTime"]
+    assert all(job["CreationTime"] <= p.time_s < job["LastModifiedTime"] for p in heard.points)
 
 
 def test_real_requests_are_accepted_and_broken_ones_refused(services: Services) -> None:

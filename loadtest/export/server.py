@@ -1,0 +1,112 @@
+"""Where Prometheus scrapes a run: a web server on threads of its own, which no open connection keeps alive."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server
+
+from loadtest.errors import Problem, SpecError
+from loadtest.export.prometheus import Source, application_of
+from loadtest.loopback import is_loopback
+from loadtest.wire.access import Access
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["ScrapeServer"]
+
+CONNECTIONS = 50
+IDLE_S = 30  # until a connection on which nothing moves is closed
+CLOSE_S = 1.0
+
+
+class ScrapeServer:
+    """Listens from the start, serves after `start`. Raises SpecError if the address cannot be had."""
+
+    def __init__(self, source: Source, host: str, port: int) -> None:
+        self._socket = _listen(host, port)
+        self.host, self.port = self._socket.getsockname()[:2]
+        logging.getLogger("waitress").setLevel(logging.ERROR)  # a busy moment is no news for a terminal
+        self._server: Any = create_server(
+            _guarded(application_of(source), host),
+            sockets=[self._socket],
+            threads=2,
+            connection_limit=CONNECTIONS,
+            channel_timeout=IDLE_S,
+            cleanup_interval=5,
+            asyncore_use_poll=True,  # select ends at descriptor 1,024
+            max_request_body_size=1024,
+            ident="loadtest",
+            clear_untrusted_proxy_headers=True,
+        )
+        self._thread = threading.Thread(target=self._server.run, name="loadtest-prometheus", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """What to give to a scraper: `http://127.0.0.1:9464/metrics`."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/metrics"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more scrapes; whoever is still connected is not waited for."""
+        server = self._server
+
+        def close_sockets() -> None:
+            # waitress's loop ends when nothing is left in its map of sockets.
+            server.asyncore.close_all(server._map, ignore_all=True)
+
+        if self._thread.is_alive():
+            server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
+            self._thread.join(CLOSE_S)
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=0)
+        close_sockets()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    sock: socket.socket | None = None
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        sock = socket.socket(family, kind)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(CONNECTIONS)
+    except OSError as problem:
+        if sock is not None:
+            sock.close()
+        where = f"{host}:{port}"
+        rule = f"cannot be listened on: {problem.strerror or problem}"
+        raise SpecError([Problem("--prometheus", where, rule, "give another, or port 0 for a free one")]) from None
+    return sock
+
+
+def _guarded(application: WSGIApplication, host: str) -> WSGIApplication:
+    """`application` for everybody but the web pages of others (`wire.access`).
+
+    Whoever listens on more than loopback does so for scrapers that call this machine by names that are not known here.
+    """
+    access = Access(host, hosts=() if is_loopback(host) else ("*",))
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        http11 = environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        refused = access.refusal(headers, method=environ["REQUEST_METHOD"], http11=http11)
+        if refused is None:
+            return application(environ, start_response)
+        status = "400 Bad Request" if refused.status == 400 else "403 Forbidden"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"Metrics are for scrapers that call this server by its own address, not for web pages\n"]
+
+    return guarded

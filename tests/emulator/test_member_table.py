@@ -1,0 +1,35 @@
+"""docs/emulator.md says of every member of a job request what is checked and what it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from botocore.model import ListShape, Shape, StructureShape
+
+from loadtest.emulator.model import operation
+
+PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
+ROW = re.compile(r"^\| `([A-Z][A-Za-z0-9.\[\]]*)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+
+
+def members(shape: Shape | None, path: str = "") -> Iterator[str]:
+    """Every member below a shape, in the model's order: `Tags[].Key`."""
+    if isinstance(shape, ListShape):
+        yield from members(shape.member, f"{path}[]")
+    elif isinstance(shape, StructureShape):
+        for name, member in shape.members.items():
+            inner = f"{path}.{name}" if path else name
+            yield inner
+            yield from members(member, inner)
+
+
+def test_the_table_has_every_member_of_a_request_once_and_no_other() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    section = page.partition("## What each member of a job does")[2].partition("\n## ")[0]
+    rows = ROW.findall(section)
+    known = list(members(operation("CreateInferenceRecommendationsJob").input_shape))
+    assert [name for name, _, _ in rows] == known
+    assert all(checked.strip() and effect.strip() for _, checked, effect in rows)
+    assert section.count("\n| `") == len(rows), "every row has three columns"
