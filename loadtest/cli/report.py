@@ -46,7 +46,7 @@ def command(folders: tuple[Path, ...], as_json: bool, no_report: bool, html: Pat
             result, path, missing = _result(folder)
         results.append(result)
         if not no_report:
-            with busy(console, f"writing the page of {folder}", plain=as_json):
+            with busy(console, f"making {REPORT}", plain=as_json):
                 missing |= write_page(path / REPORT, [result], _say)
         if as_json:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}))

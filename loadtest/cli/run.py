@@ -137,12 +137,13 @@ def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         return result
 
     waiting = partial(busy, console, plain=quiet or plain)
-    with Exports(exports_of(given)) as exports, live_page(web_of(given), plan, spec.name or "load test") as page:
+    address = web_of(given)
+    with Exports(exports_of(given)) as exports, live_page(address, plan, spec.name or "load test") as page:
         for url in [] if given["quiet"] else exports.urls:
             console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
         result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, waiting)
         if not given["no_report"] and path.is_dir():
-            with waiting("writing the report"):
+            with waiting(f"making {REPORT}"):
                 missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
         missing |= more_files(result, path, given)
         if page is not None:
@@ -245,9 +246,9 @@ def _drive(
             listen=listen,
             **labels,
         )
-        view.status = lambda: run.status
         if page is not None:
             page.started(run.stop)
+        view.status = lambda: run.status
         return attended(run, on_news)
 
 

@@ -83,7 +83,7 @@ class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
     additions: by operation of SageMaker, what is added to the neighbour's answer. made: by operation, the answer about
-    endpoints that the neighbour does not know. pages: what is under /ui.
+    endpoints that the neighbour does not know; pages: what is under /ui.
     """
 
     def __init__(

@@ -243,7 +243,7 @@ def open_service(
         body is sent. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
         the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
         the job, in virtual time too.
-        watcher: who looks on while tests run; None: nobody.
+    watcher: who looks on while tests run; None: nobody.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):

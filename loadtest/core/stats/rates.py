@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.student import Z_975, student
+from loadtest.core.stats.student import student
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
@@ -26,6 +26,7 @@ __all__ = ["LevelRate", "RateHistory", "level_rates", "level_spread", "mean_rate
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+Z_975 = 1.959963984540054
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
 ENOUGH_WINDOWS = 3
