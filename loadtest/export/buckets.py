@@ -8,13 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from loadtest.core.measure.histogram import Float64s, Histogram, Int64s
 
 __all__ = ["BOUNDS_S", "Exponential", "explicit", "exponential"]
 
-Float64s = NDArray[np.float64]
 
 # The stable semantic convention's, down to where fast models answer and up to the 60 s that SageMaker gives a model and
 # the 70 s that its clients should wait.
