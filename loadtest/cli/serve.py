@@ -70,6 +70,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     is_flag=True,
     help="Refuse models and packages that do not exist; sample payloads must be there with --engine sim too.",
 )
+@click.option(
+    "--allow-local-payloads",
+    is_flag=True,
+    help="Take SamplePayloadUrls of this machine: their objects are read from S3 as all others.",
+)
 def command(
     host: str,
     port: int,
@@ -85,6 +90,7 @@ def command(
     allow_origins: tuple[str, ...],
     allow_hosts: tuple[str, ...],
     strict_resources: bool,
+    allow_local_payloads: bool,
 ) -> None:
     """Answer AWS's clients here: recommendation jobs are emulated and run, moto answers the rest of AWS.
 
@@ -110,6 +116,7 @@ def command(
         allow_origins=allow_origins,
         allow_hosts=allow_hosts,
         strict_resources=strict_resources,
+        allow_local_payloads=allow_local_payloads,
     )
     if not is_loopback(host):
         click.secho(

@@ -28,8 +28,9 @@ _AWAY = (502, 503, 504)  # not 500: that is how moto fails at some things that i
 class ModelCatalogue:
     """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
 
-    def __init__(self, clients: InsideClients) -> None:
+    def __init__(self, clients: InsideClients, *, allow_local_payloads: bool = False) -> None:
         self._clients = clients
+        self._allow_local = allow_local_payloads
 
     def model(self, reference: str, /) -> ModelFacts | None:
         """Facts of a model package version (by ARN) or of a model (by name); None: there is no such thing.
@@ -65,8 +66,10 @@ class ModelCatalogue:
         if found is None:
             raise SpecError([Problem("SamplePayloadUrl", url, "names no object in S3", "write s3://BUCKET/KEY")])
         host = urlsplit(url).hostname or ""
-        if urlsplit(url).scheme != "s3" and (is_own(host) or is_link_local(host)):
-            raise SpecError([Problem("SamplePayloadUrl", url, "names this machine or its network, not S3")])
+        is_local = urlsplit(url).scheme != "s3" and (is_own(host) or is_link_local(host))
+        if is_local and not self._allow_local:
+            rule = "names this machine or its network, not S3"
+            raise SpecError([Problem("SamplePayloadUrl", url, rule, "start serve with --allow-local-payloads")])
         try:
             answer = self._clients.client("s3").get_object(Bucket=found[0], Key=found[1])
             content: bytes = answer["Body"].read()

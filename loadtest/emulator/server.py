@@ -60,6 +60,7 @@ class EmulatorOptions:
     engine: "live" sends real traffic, "sim" runs in virtual time. upstream: URL of who answers what is not emulated;
     None: moto in this process if it is installed. fleet_file, prices_file: replace the built-in ones.
     quota: jobs that may be active at once; None: any number. allow_origins, allow_hosts: see `wire.access.Access`.
+    allow_local_payloads: SamplePayloadUrls may name this machine.
     strict_resources: models, packages and sample payloads that do not exist are refused, or fail the job.
     """
 
@@ -76,6 +77,7 @@ class EmulatorOptions:
     account: str = "123456789012"
     allow_origins: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
+    allow_local_payloads: bool = False
     strict_resources: bool = False
 
 
@@ -232,7 +234,9 @@ def _service(
     endpoints: Endpoints,
     watcher: Onlooker,
 ) -> JobService:
-    catalogue = ModelCatalogue(clients) if clients is not None else None
+    catalogue = (
+        ModelCatalogue(clients, allow_local_payloads=options.allow_local_payloads) if clients is not None else None
+    )
     return open_service(
         state=options.state,
         engine=options.engine,
