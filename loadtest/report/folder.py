@@ -37,7 +37,7 @@ from loadtest.report.percentiles import distribution
 from loadtest.report.place import PARTIAL, free, publish, reserve, run_name, sync_folder
 from loadtest.report.requests_csv import REQUESTS, RequestRows, rows_are_lost
 from loadtest.report.summary import summary_of
-from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows
+from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows, window_line
 
 try:
     import fcntl
@@ -123,7 +123,7 @@ class RunFolder:
         """Append one window; it is with the operating system when this returns."""
         if not self._begun:
             self.start(None)
-        self._append("windows.jsonl", _line(window))
+        self._append("windows.jsonl", window_line(window))
         self._append("latency.hlog", log_line(window, self._levels))
         if self._requests is not None:
             self._append(REQUESTS, self._requests.rows(window))
@@ -203,7 +203,7 @@ class RunFolder:
     def _files(self, result: RunResult) -> dict[str, Callable[[], None]]:
         """What the end writes, by file: what only it knows, and the streams that are not whole."""
         streams: dict[str, Callable[[], None]] = {
-            "windows.jsonl": lambda: self._write("windows.jsonl", "".join(map(_line, result.windows))),
+            "windows.jsonl": lambda: self._write("windows.jsonl", "".join(map(window_line, result.windows))),
             "latency.hlog": lambda: self._write("latency.hlog", self._hdr_log(result)),
             "schedule.csv": lambda: self._write("schedule.csv", SCHEDULE_HEAD + schedule_rows(result.changes)),
             "run.log": lambda: self._write("run.log", "".join(self._log)),
@@ -280,12 +280,6 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-
-
-def _line(window: Window) -> str:
-    values = window.to_dict()
-    values.pop("requests", None)  # their file is another
-    return json.dumps(plain(values), separators=(",", ":")) + "\n"
 
 
 def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at: float) -> Path:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.schedule import UserChange
+from loadtest.core.measure.window import Window
+from loadtest.core.plain import plain
 
-__all__ = ["SCHEDULE_HEAD", "levels_csv", "read_schedule", "schedule_rows"]
+__all__ = ["SCHEDULE_HEAD", "levels_csv", "read_schedule", "schedule_rows", "window_line"]
 
 SCHEDULE_HEAD = "user,action,planned_s,actual_s,lag_ms\n"
 ACTIONS: Mapping[str, Literal["start", "stop"]] = {"start": "start", "stop": "stop"}
@@ -78,3 +81,10 @@ def levels_csv(levels: Sequence[LevelResult]) -> str:
     rows = (level.to_dict() for level in levels)
     writer.writerows([row[column] for column in LEVEL_COLUMNS] for row in rows)
     return out.getvalue()
+
+
+def window_line(window: Window) -> str:
+    """One line of windows.jsonl."""
+    values = window.to_dict()
+    values.pop("requests", None)  # their file is another
+    return json.dumps(plain(values), separators=(",", ":")) + "\n"

@@ -21,13 +21,13 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.result import RunResult, build_result
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
 from loadtest.engine.messages import JOIN_S, failure_text, heard_failure
 from loadtest.engine.parent.asked import Asked
+from loadtest.engine.parent.elsewhere import check_elsewhere
 from loadtest.engine.parent.environment import environment
 from loadtest.engine.parent.process import GeneratorProcess
 from loadtest.engine.parent.processes import MOCK_ENV, RunProcesses
-from loadtest.errors import EngineError, LoadtestError, Problem, SpecError
+from loadtest.errors import EngineError, LoadtestError
 from loadtest.targets.open import check_target_ref
 
 __all__ = ["MOCK_ENV", "Progress", "Run", "Status", "start"]
@@ -70,13 +70,7 @@ def start(
     """
     check_target_ref(plan.target)
     if listen is not None:
-        check_token({**os.environ, **(env or {})}.get(TOKEN_VARIABLE, ""), listen[0], "--listen")
-    if listen is not None and plan.target.is_mock:
-        advice = "start `loadtest mock --host ...` and give its address: --target http://HOST:PORT/invocations"
-        raise SpecError([Problem("--listen", plan.target.ref, "workers elsewhere do not reach this target", advice)])
-    if listen is not None and plan.payload.is_remote:
-        rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
-        raise SpecError([Problem("--listen", str(plan.payload.path), rule, "fetch it on each and give --payload")])
+        check_elsewhere(plan, listen[0], {**os.environ, **(env or {})})
     return Run(plan, on_window, on_changes, on_news, on_ready, labels, env or {}, listen)
 
 
