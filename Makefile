@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-slow test-moto test-sdk test-lowest lint docs bench release-check clean
+.PHONY: install demo test test-live test-slow test-moto test-sdk test-lowest lint docs bench release-check clean
 
 install: $(VENV)/.installed
 
@@ -17,7 +17,11 @@ demo: install
 	$(BIN)/loadtest run $(SCENARIO)
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" -n 4 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not live" -n 4 --dist worksteal
+
+# Whole runs in several processes, pages in a browser (chromium and chromedriver), terminals: minutes.
+test-live: install
+	$(BIN)/python -m pytest -m "live and not slow" -n 4 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
@@ -27,7 +31,7 @@ MOTO := $(shell sed -n 's/.*moto\[server\]>=\([0-9.]*\).*/\1/p' pyproject.toml)
 test-moto: install
 	test -d .cache/moto-$(MOTO)/moto || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--target .cache/moto-$(MOTO) moto==$(MOTO)
-	PYTHONPATH=$(CURDIR)/.cache/moto-$(MOTO) $(BIN)/python -m pytest -m "not slow" tests/emulator
+	PYTHONPATH=$(CURDIR)/.cache/moto-$(MOTO) $(BIN)/python -m pytest -m "not slow and not live" tests/emulator
 
 # The SageMaker Python SDKs want other packages than we do: each gets an environment of its own. SDK 3 and the
 # sagemaker-core that it brings take 1 GB.
@@ -47,12 +51,12 @@ test-lowest:
 	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.cache/lowest/bin/uv pip install --quiet --python .cache/lowest/bin/python --resolution lowest-direct \
 		--editable '.[emulator]' 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120'
-	.cache/lowest/bin/python -m pytest -m "not slow" -n 4 --dist worksteal
+	.cache/lowest/bin/python -m pytest -m "not slow and not live" -n 4 --dist worksteal
 
 # All of a release but the upload, which is: twine upload dist/*
 release-check: install
 	$(BIN)/python tools/release.py
-	$(MAKE) lint test docs test-slow test-lowest
+	$(MAKE) lint test test-live docs test-slow test-lowest
 	test -x .cache/release/bin/python || $(PYTHON) -m venv .cache/release
 	.cache/release/bin/python -m pip install --quiet --disable-pip-version-check build twine
 	rm -rf dist

@@ -24,6 +24,8 @@ LOCUSTFILE = """
 from locust import task
 from loadtest.locustfile import JobShape, SageMakerUser
 
+pytestmark = pytest.mark.live
+
 class Caller(SageMakerUser):
     @task
     def call(self):

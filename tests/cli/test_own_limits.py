@@ -23,6 +23,8 @@ from loadtest.mock.process import MockProcess
 from loadtest.targets.boto_errors import classify_exception
 from loadtest.targets.http.dial import socket_failure
 
+pytestmark = pytest.mark.live
+
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecutionRole"
 
 

@@ -31,6 +31,7 @@ def test_stairs_as_json(invoke, jobs):
             "rate_window_s": 60.0,
             "max_error_ratio": None,
             "seed": 1,
+            "log_requests": 0.0,
         },
         "warnings": [],
     }

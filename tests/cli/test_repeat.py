@@ -11,6 +11,8 @@ import loadtest
 from loadtest.core.compare.comparison import ALPHA
 from loadtest.core.compare.looks import FIRST_LOOK, alpha_at
 
+pytestmark = pytest.mark.live
+
 SLOW, FAST = "mock:servers=4,service_ms=24", "mock:servers=4,service_ms=8"
 
 

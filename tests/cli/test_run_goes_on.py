@@ -18,6 +18,8 @@ import pytest
 from loadtest.core.judge.decision import Reason
 from loadtest.report.recovery import read_run
 
+pytestmark = pytest.mark.live
+
 FILES = {"summary.json", "describe.json", "levels.csv", "latency.hgrm", "job.json", "config.json", "run.log"}
 FILES |= {"windows.jsonl", "junit.xml", "latency.hlog", "schedule.csv", "report.html"}
 LIMIT_S = 120

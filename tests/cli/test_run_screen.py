@@ -21,6 +21,8 @@ from pathlib import Path
 import pyte
 import pytest
 
+pytestmark = pytest.mark.live
+
 LIMIT_S = 120
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m")
 
@@ -146,9 +148,12 @@ def test_it_follows_the_terminals_size(job: Callable[[int], Path], tmp_path: Pat
             terminal.resize(columns, rows)
             # Whole again at the new size: what was drawn for the old one is overwritten within a second.
             width = columns - 2 if columns < 120 else 110
-            lines = terminal.until(lambda lines, w=words, n=width: has(w)(lines) and len(lines[0]) >= n)
+            lines = terminal.until(
+                lambda lines, w=words, n=width: (
+                    has(w)(lines) and len(lines[0]) >= n and sum("trust" in line for line in lines) == 1
+                )
+            )
             assert lines[0].startswith("short")
-            assert sum("trust" in line for line in lines) == 1
         os.killpg(terminal.process.pid, signal.SIGINT)
         terminal.until(has("stopping: requests in flight"))
         after = terminal.end()

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from places import JOBS, ROOT
 
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
+
+pytestmark = pytest.mark.live
 
 
 def _free_port() -> int:

@@ -15,6 +15,8 @@ from loadtest.emulator.lanes import lane_of
 from loadtest.emulator.server import EmulatorServer
 from loadtest.testing import recommender
 
+pytestmark = pytest.mark.live
+
 WINDOWS = "return Number(document.documentElement.dataset.windows || 0)"
 
 

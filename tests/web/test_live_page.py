@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from browser import LIMIT_S, Browser, browser
 
+pytestmark = pytest.mark.live
+
 JOB = {
     "JobName": "live",
     "JobType": "Advanced",

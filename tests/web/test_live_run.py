@@ -19,6 +19,8 @@ from loadtest.report.html.live import JOINED, RECENT, LiveRun
 from loadtest.web.broadcast import WAITING, Broadcast
 from loadtest.web.live import LivePage
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def plan() -> Plan:

@@ -23,7 +23,7 @@ from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
 from loadtest.engine.parent.spawn import Run, start
 from loadtest.errors import EngineError, SpecError
 
-pytestmark = pytest.mark.usefixtures("no_orphans")
+pytestmark = [pytest.mark.usefixtures("no_orphans"), pytest.mark.live]
 EVERYTHING_ALLOWED = EVERYTHING.environment()
 OTHER = str(Path(__file__).with_name("other_version.py"))
 

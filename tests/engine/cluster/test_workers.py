@@ -27,7 +27,7 @@ from loadtest.engine.parent.process import TERM_S
 from loadtest.engine.parent.spawn import Run, start
 from loadtest.errors import TargetError
 
-pytestmark = pytest.mark.usefixtures("no_orphans")
+pytestmark = [pytest.mark.usefixtures("no_orphans"), pytest.mark.live]
 PLAN = plan_of((0.0, 1), end_s=10.0)
 
 

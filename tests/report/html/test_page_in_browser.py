@@ -16,6 +16,8 @@ from loadtest.core.judge.verdict import Trust
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.result import RunResult
 
+pytestmark = pytest.mark.live
+
 Shown = Callable[..., dict[str, Any]]
 KINDS = ("closed", "open", "streamed", "workers", "confirmed", "confirmed/confirm")
 FIGURES = "return [...document.querySelectorAll('[data-figure]')].map(e => [e.dataset.figure, e.dataset.value, e.textContent])"
