@@ -129,10 +129,10 @@ def test_a_bucket_of_any_region_holds_the_payload(server: EmulatorServer, region
     url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "p.tar.gz"})
     with urlopen(url, timeout=30) as answer:
         assert answer.read()[:2] == b"\x1f\x8b"
-    from loadtest.emulator.catalogue import Catalogue
+    from loadtest.emulator.catalogue import ModelCatalogue
     from loadtest.emulator.clients import InsideClients
 
-    assert Catalogue(InsideClients(server._neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
+    assert ModelCatalogue(InsideClients(server._neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
 
 
 def scoped(**environ: str) -> dict[str, Any]:
