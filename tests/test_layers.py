@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines
 
 
-def _imports(source: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+@cache
+def _imports(source: str) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    return tuple(_found_imports(source))
+
+
+def _found_imports(source: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
     """(module, names taken from it, at module level) of every import; TYPE_CHECKING blocks import nothing."""
     tree = ast.parse(source)
     typing_only = {

@@ -20,11 +20,11 @@ import pytest
 from loadtest.endpoint.latency import MockSettings
 from loadtest.mock.process import MockProcess
 
+pytestmark = pytest.mark.live
+
 LOCUSTFILE = """
 from locust import task
 from loadtest.locustfile import JobShape, SageMakerUser
-
-pytestmark = pytest.mark.live
 
 class Caller(SageMakerUser):
     @task

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import socket
+import ssl
 
 __all__ = ["local_failure"]
 
@@ -19,4 +21,6 @@ _WORDS = {
 
 def local_failure(problem: OSError) -> str | None:
     """What this machine lacks, as the detail of a `Kind.LOCAL`; None: it is not this machine that failed."""
+    if isinstance(problem, (ssl.SSLError, socket.gaierror)):
+        return None  # their numbers are not the system's
     return None if problem.errno is None else _WORDS.get(problem.errno)

@@ -64,7 +64,7 @@ def test_every_kind_of_failure_is_there_from_the_start() -> None:
     assert {point.value for point in points} == {0}
     assert [point.labels["error_type"] for point in points] == [
         *("", "throttled", "model_error", "client_error", "server_error", "timeout", "connection", "malformed"),
-        *("cut", "exception"),
+        *("cut", "exception", "local", "credentials"),
     ]
 
 

@@ -233,6 +233,7 @@ def test_broken_answers_and_connections_agree_but_for_the_table(told: Told) -> N
         "throttled",
         "model_error",
         "client_error",
+        "credentials",
         "server_error",
         "timeout",
         "connection",

@@ -186,6 +186,6 @@ def test_a_request_that_was_to_leave_on_a_closed_connection_fails(driver: Any, s
 def test_expired_credentials_make_no_busy_loop(drive: Any, serve: Any) -> None:
     server = serve(keep_alive)
     rows = drive("sagemaker", "e", invokes=5, env=KEYS, options={"endpoint_url": server.url}, expired=True)
-    assert [(row.kind, row.status, row.detail) for row in rows] == [("client_error", 0, "credentials")] * 5
+    assert [(row.kind, row.status, row.detail) for row in rows] == [("credentials", 0, "expired")] * 5
     assert rows[-1].sent_ns - rows[0].sent_ns >= 30_000_000
     assert server.connections == 0
