@@ -163,7 +163,5 @@ def _sentence(comparison: Comparison) -> str:
 def _confidence(comparison: Comparison) -> str:
     a, b = comparison.runs
     runs = f"{plural(a, 'run')} against {b}" if (a, b) != (1, 1) else "one run against one"
-    return (
-        f"All {len(comparison.rows)} rows together are wrong about a better or worse in at most "
-        f"{100 * comparison.alpha:g} % of comparisons of equal endpoints ({runs})."
-    )
+    error = f"{100 * comparison.alpha:g} %"
+    return f"One error probability of {error} is shared by all {len(comparison.rows)} rows ({runs})."

@@ -22,6 +22,13 @@ def test_what_is_said(finish) -> None:
     ]
 
 
+def test_a_spell_of_the_generator_s_making_is_not_held_against_the_endpoint(finish) -> None:
+    result = replace(finish(), slow=SLOW)
+    lines = [line.plain for line in slow_lines(replace(result, trust=replace(result.trust, client_limited=True)))]
+    assert not any("not met" in line for line in lines)
+    assert "nothing is said of the endpoint" in lines[-1]
+
+
 def test_nothing_is_said_where_they_came_alone(finish) -> None:
     alone = replace(SLOW, spells=1, spell_over=20, cold_starts=())
     assert list(slow_lines(replace(finish(), slow=alone))) == []

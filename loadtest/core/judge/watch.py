@@ -123,13 +123,15 @@ class LatencyWatch:
 
     def progress(self) -> Mapping[str, Any]:
         """The level's share over the limit and what can be said about it."""
-        judgement = None if self.opinion is None else self.opinion.judgement
+        opinion = self.opinion
+        # What is withheld is no verdict: the generator set the pace.
+        said = "undecided" if opinion is None or opinion.withheld else opinion.judgement.answer
         n, over = self.run.timeline.counts(self._from(), len(self.run.timeline))
         return {
             "over_share": over / n if n else 0.0,
             "allowed_share": self._rule.allowed,
             "requests": int(n),
-            "verdict": "undecided" if judgement is None else judgement.answer,
+            "verdict": said,
         }
 
     @property
