@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from requests_made import stairs_request
 
 ROOT = Path(__file__).parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -22,19 +23,8 @@ TARGET = "mock:servers=4,service_ms=5"
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    stairs = {"DurationInSeconds": 2, "NumberOfSteps": 2, "UsersPerStep": 1}
-    request = {
-        "JobName": "ci",
-        "JobType": "Advanced",
-        "RoleArn": "arn:aws:iam::123456789012:role/Recommender",
-        "InputConfig": {
-            "ModelName": "m",
-            "TrafficPattern": {"TrafficType": "STAIRS", "Stairs": stairs},
-            "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
-        },
-        "StoppingConditions": {"FlatInvocations": "Continue"},
-        "Loadtest": {"options": {"window_s": 0.25, "drain_s": 5}},
-    }
+    request = stairs_request("ci", users=1, steps=2, seconds=2)
+    request["Loadtest"] = {"options": {"window_s": 0.25, "drain_s": 5}}
     path = tmp_path / "job.json"
     path.write_text(json.dumps(request))
     return path

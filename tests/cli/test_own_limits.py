@@ -16,37 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests_made import stairs_request
 
 from loadtest.core.measure.outcome import Kind
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
 from loadtest.targets.boto_errors import classify_exception
-from loadtest.targets.http.dial import socket_failure
+from loadtest.targets.http.dial import lookup_failure, socket_failure
 
 pytestmark = pytest.mark.live
 
-ROLE = "arn:aws:iam::123456789012:role/SageMakerExecutionRole"
-
 
 def job(path: Path, users: int, seconds: int) -> Path:
-    request = {
-        "JobName": "own",
-        "JobType": "Advanced",
-        "RoleArn": ROLE,
-        "InputConfig": {
-            "ModelName": "m",
-            "TrafficPattern": {
-                "TrafficType": "STAIRS",
-                "Stairs": {"DurationInSeconds": seconds, "NumberOfSteps": 1, "UsersPerStep": users},
-            },
-            "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
-        },
-        "StoppingConditions": {
-            "FlatInvocations": "Continue",
-            "ModelLatencyThresholds": [{"Percentile": "P95", "ValueInMilliseconds": 10000}],
-        },
-        "Loadtest": {"options": {"window_s": 0.5, "drain_s": 5}},
-    }
+    limit = {"Percentile": "P95", "ValueInMilliseconds": 10000}
+    request = stairs_request("own", users=users, steps=1, seconds=seconds, ModelLatencyThresholds=[limit])
+    request["Loadtest"] = {"options": {"window_s": 0.5, "drain_s": 5}}
     path.write_text(json.dumps(request))
     return path
 
@@ -153,11 +137,9 @@ def test_a_token_that_expires_in_the_run_ends_it_by_its_own_name(scheme: str, ex
 
 
 def test_a_name_that_cannot_be_asked_for_is_no_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from loadtest.targets.http import dial
-
     def none_left(*_: object) -> socket.socket:
         raise OSError(errno.EMFILE, "too many")
 
-    assert dial._lookup_failure().kind is Kind.CONNECTION
-    monkeypatch.setattr(dial._socket, "socket", none_left)
-    assert dial._lookup_failure().kind is Kind.LOCAL
+    assert lookup_failure().kind is Kind.CONNECTION
+    monkeypatch.setattr("_socket.socket", none_left)
+    assert lookup_failure().kind is Kind.LOCAL

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from requests_made import stairs_request
 
 import loadtest
 from loadtest.core.compare.comparison import ALPHA
@@ -18,19 +19,8 @@ SLOW, FAST = "mock:servers=4,service_ms=24", "mock:servers=4,service_ms=8"
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    stairs = {"DurationInSeconds": 3, "NumberOfSteps": 2, "UsersPerStep": 2}
-    request = {
-        "JobName": "repeated",
-        "JobType": "Advanced",
-        "RoleArn": "arn:aws:iam::123456789012:role/Recommender",
-        "InputConfig": {
-            "ModelName": "m",
-            "TrafficPattern": {"TrafficType": "STAIRS", "Stairs": stairs},
-            "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
-        },
-        "StoppingConditions": {"FlatInvocations": "Continue"},
-        "Loadtest": {"target": SLOW, "options": {"window_s": 0.1, "drain_s": 5}},
-    }
+    request = stairs_request("repeated", users=2, steps=2, seconds=3)
+    request["Loadtest"] = {"target": SLOW, "options": {"window_s": 0.1, "drain_s": 5}}
     path = tmp_path / "job.json"
     path.write_text(json.dumps(request))
     return path

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from requests_made import stairs_request
 
 
 class Receiver:
@@ -80,24 +81,11 @@ def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
     """Two levels of 1 s on a mock whose model fails on a tenth of the requests."""
-    stairs = {"DurationInSeconds": 2, "NumberOfSteps": 2, "UsersPerStep": 1}
-    request = {
-        "JobName": "exported",
-        "JobType": "Advanced",
-        "RoleArn": "arn:aws:iam::123456789012:role/Recommender",
-        "InputConfig": {
-            "ModelName": "m",
-            "TrafficPattern": {"TrafficType": "STAIRS", "Stairs": stairs},
-            "EndpointConfigurations": [{"InstanceType": "ml.c5.xlarge"}],
-        },
-        "StoppingConditions": {
-            "FlatInvocations": "Continue",
-            "ModelLatencyThresholds": [{"Percentile": "P95", "ValueInMilliseconds": 500}],
-        },
-        "Loadtest": {
-            "target": "mock:servers=4,service_ms=10,error_ratio=0.1",
-            "options": {"window_s": 0.25, "drain_s": 5},
-        },
+    limit = {"Percentile": "P95", "ValueInMilliseconds": 500}
+    request = stairs_request("exported", users=1, steps=2, seconds=2, ModelLatencyThresholds=[limit])
+    request["Loadtest"] = {
+        "target": "mock:servers=4,service_ms=10,error_ratio=0.1",
+        "options": {"window_s": 0.25, "drain_s": 5},
     }
     path = tmp_path / "exported.json"
     path.write_text(json.dumps(request))

@@ -20,7 +20,7 @@ from loadtest.targets.http.tls import TlsStream, tls_failure
 from loadtest.targets.local import local_failure
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Failed", "dial", "socket_failure"]
+__all__ = ["Failed", "dial", "lookup_failure", "socket_failure"]
 
 _READ, _WRITE = 1, 2
 _READ_BYTES = 64 * 1024
@@ -110,11 +110,14 @@ def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
             found: list[tuple[Any, ...]] = gevent_socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
             return found
     except (OSError, UnicodeError, _Late):
-        raise _lookup_failure() from None
+        raise lookup_failure() from None
 
 
-def _lookup_failure() -> Failed:
-    """A resolver without a descriptor to ask with says the same as one that has heard that there is no such name."""
+def lookup_failure() -> Failed:
+    """Why a name was not resolved, by what can be opened now.
+
+    A resolver without a descriptor to ask with says the same as one that has heard that there is no such name.
+    """
     try:
         _socket.socket().close()
     except OSError as problem:
