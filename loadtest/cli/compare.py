@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from loadtest.cli import EXIT_NOT_WRITTEN
+from loadtest.cli.pages import write_comparison
 from loadtest.core.compare.comparison import ALPHA, MARGIN, compare
 from loadtest.core.compare.doubts import doubts_of, plan_differences
 from loadtest.core.result.result import RunResult
@@ -54,6 +56,7 @@ REQUEST_SHARE = _Share(whole=True)
 @click.option("--all", "everything", is_flag=True, help="Show every row of every level.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option("--markdown", is_flag=True, help="Print a table for a pull request instead of text.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts of both sides.")
 def command(
     sides: tuple[str, ...],
     margin: float,
@@ -62,6 +65,7 @@ def command(
     everything: bool,
     as_json: bool,
     markdown: bool,
+    html: Path | None,
 ) -> None:
     """Compare run folders: A is the baseline, every other is held against it.
 
@@ -69,7 +73,7 @@ def command(
     """
     if as_json and markdown:
         raise SpecError([Problem("--markdown", "", "--json is given too", "give one of them")])
-    compared = compared_sides(sides, margin=margin, force=force)
+    compared, runs = compared_sides(sides, margin=margin, force=force)
     if as_json:
         click.echo(json.dumps(comparison_json(compared), indent=2))
     elif markdown:
@@ -78,12 +82,25 @@ def command(
         console = Console()
         for each in compared:
             console.print(comparison_text(each, everything=everything), highlight=False)
+    if html is not None:
+        _write(html, compared, runs)
     if fail_on and any(each.comparison.answer == "worse" for each in compared):
         raise SystemExit(EXIT_WORSE)
 
 
-def compared_sides(sides: Sequence[str], *, margin: float = MARGIN, force: bool = False) -> list[Compared]:
-    """One comparison for each side after the first; a side is a folder or several, joined by commas.
+def _write(html: Path, compared: Sequence[Compared], runs: Mapping[str, RunResult]) -> None:
+    """The page; exits if it cannot be written, after everything else was said."""
+    for name, reason in write_comparison(html, compared, runs, lambda text: click.echo(text, err=True)).items():
+        click.echo(f"{html.parent / name} could not be written: {reason}", err=True)
+        raise SystemExit(EXIT_NOT_WRITTEN)
+
+
+def compared_sides(
+    sides: Sequence[str], *, margin: float = MARGIN, force: bool = False
+) -> tuple[list[Compared], dict[str, RunResult]]:
+    """One comparison for each side after the first, and every run by the name of its folder.
+
+    A side is a folder or several, joined by commas.
 
     Raises SpecError with every folder that cannot be read or is given twice, and for different plans without `force`.
     """
@@ -103,7 +120,7 @@ def compared_sides(sides: Sequence[str], *, margin: float = MARGIN, force: bool 
         comparison = compare(results[0], candidate, margin=margin, alpha=ALPHA / others)
         doubts = [*(f"different plans: {each}" for each in differences), *doubts_of(results[0], candidate)]
         found.append(Compared(folders[0], folder, comparison, tuple(doubts)))
-    return found
+    return found, runs
 
 
 def _folders(side: str) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
-"""What a verb does about `report.html`: written where it can be, never the reason that something else fails."""
+"""What a verb does about `report.html` and `compare.html`: written if they can be, and no reason that a run fails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from loadtest.core.result.result import RunResult
+from loadtest.report.comparison import Compared
 
-__all__ = ["REPORT", "write_page"]
+__all__ = ["COMPARISON", "REPORT", "write_comparison", "write_page"]
 
 REPORT = "report.html"
+COMPARISON = "compare.html"
 
 
 def write_page(
@@ -19,11 +21,33 @@ def write_page(
 
     The measurement is safe by now, so nothing that goes wrong with its picture is raised.
     """
-    # Only here: a run starts without templates and charts.
-    from loadtest.report.html.render import write_report
 
+    def write() -> str:
+        # Only here: a run starts without templates and charts.
+        from loadtest.report.html.render import write_report
+
+        return write_report(path, results, created_at)
+
+    return _written(path, write, say)
+
+
+def write_comparison(
+    path: Path, compared: Sequence[Compared], runs: Mapping[str, RunResult], say: Callable[[str], object]
+) -> dict[str, str]:
+    """The same of a comparison's page. runs: by the names of their folders."""
+
+    def write() -> str:
+        from loadtest.report.html.render import write_page
+        from loadtest.report.html.versus import versus_page
+
+        return write_page(path, versus_page(compared, runs))
+
+    return _written(path, write, say)
+
+
+def _written(path: Path, write: Callable[[], str], say: Callable[[str], object]) -> dict[str, str]:
     try:
-        if why := write_report(path, results, created_at):
+        if why := write():
             say(f"{path.name} has tables only: {why}")
     except OSError as problem:
         return {path.name: problem.strerror or str(problem)}

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 
 from loadtest.cli.compare import EXIT_WORSE, MARGIN_SHARE
+from loadtest.cli.pages import COMPARISON, write_comparison
 from loadtest.core.compare.comparison import MARGIN, compare
 from loadtest.core.compare.doubts import doubts_of
 from loadtest.core.compare.looks import alpha_at
@@ -118,6 +119,9 @@ def run_repeats(plan: Plan, repeats: Repeats, given: Mapping[str, Any], name: st
                 break
     if compared is not None:
         _show(folder, compared, given["as_json"])
+        if not given["no_report"]:
+            runs = {path: run for side in paths for path, run in zip(paths[side], results[side], strict=True)}
+            _page(folder, compared, runs)
         if given["gate"] and not worst and compared.comparison.answer == "worse":
             return EXIT_WORSE
     return worst
@@ -141,6 +145,15 @@ def _show(folder: Path, compared: Compared, as_json: bool) -> None:
         click.echo(found)
     else:
         Console().print(comparison_text(compared), highlight=False)
+
+
+def _page(folder: Path, compared: Compared, runs: Mapping[str, RunResult]) -> None:
+    for name, reason in write_comparison(folder / COMPARISON, [compared], runs, _say).items():
+        _say(f"{folder / name} could not be written: {reason}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _new(folder: Path) -> None:

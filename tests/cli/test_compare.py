@@ -72,6 +72,16 @@ def test_markdown_is_a_table(compare) -> None:
     assert any("**worse**" in row for row in rows)
 
 
+def test_a_page_is_written_and_what_cannot_be_written_is_told(compare, folders: Path, tmp_path: Path) -> None:
+    done = compare("a1,a2", "b1", "--html", tmp_path / "compare.html", "--fail-on", "worse")
+    assert done.exit_code == 4, "the answer is the exit code all the same"
+    assert "b1 against a1 and 1 more" in (tmp_path / "compare.html").read_text()
+    lost = compare("a1", "b1", "--html", tmp_path / "nowhere" / "compare.html")
+    assert lost.exit_code == 5
+    assert "WORSE" in lost.stdout
+    assert "compare.html could not be written" in lost.stderr
+
+
 def test_every_row_on_request(compare) -> None:
     short, everything = compare("a1", "b1").stdout, compare("a1", "b1", "--all").stdout
     assert "error share, 2 users" in everything

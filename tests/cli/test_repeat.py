@@ -40,6 +40,7 @@ def test_two_sides_in_turn(execute, job: Path, tmp_path: Path) -> None:
     (entry,) = json.loads((folder / "comparison.json").read_text())["comparisons"]
     assert entry["answer"] == "worse"
     assert "| throughput |" in (folder / "comparison.md").read_text()
+    assert "b1 against" in (folder / "compare.html").read_text()
 
 
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:
