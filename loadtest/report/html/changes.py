@@ -51,7 +51,7 @@ def whole_changes(comparison: Comparison, table: Table) -> Chart | None:
     drawn = _drawn(comparison, [row for row in comparison.rows if row.level is None])
     if not drawn.rows:
         return None
-    y = {"field": "figure", "type": "nominal", "title": None, "sort": None}
+    y = {"field": "figure", "type": "nominal", "title": None, "sort": [row_name(row) for row in drawn.rows]}
     x = {"type": "quantitative", "title": "change of the candidate, %", "scale": {"zero": True}}
     layers = [
         _margin(comparison, "x"),

@@ -24,6 +24,7 @@ PRINT: Mapping[str, str] = {
     "ink": "#1c2430",
     "axis": "#5b6675",
     "grid": "#e3e7ec",
+    "good": "#00694e",
     "bad": "#c22b10",
     "warn": "#8a5a00",
     "shade": "#f6e3d3",
