@@ -87,8 +87,8 @@ class Capacity:
 
     finding, evidence: a key of FINDINGS, and the figures that speak for it. by: what loads are: users, or requests a
     second.
-    load: the estimate; None unless `found`. low, high: the interval that holds the capacity with `confidence`; None: not
-    known on that side. Users are whole: `low` and `high` are the smallest and the largest number that may be it.
+    load: the estimate; None unless `found`. low, high: the interval that holds the capacity with `confidence`; None:
+    not known on that side. Users are whole: `low` and `high` are the smallest and the largest number that may be it.
     per_min, per_min_low, per_min_high: successful invocations a minute at them.
     shown_met, shown_broken: the highest load that was held and shown to meet the objective, and the lowest shown to
     break it, each by itself.

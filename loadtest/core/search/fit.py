@@ -1,8 +1,8 @@
 """Where does the share over a limit cross what is allowed? A line through the logits near it, and Fieller's interval.
 
 Near the capacity the logit of the share over a limit is a straight line in the logarithm of the load to a good
-approximation: a = logit(share), x = log(load), a = A + B x. All windows near the crossing are one sample of it, which is
-worth more than the two levels that an interval's ends would be tested at. The crossing's interval is the set of loads
+approximation: a = logit(share), x = log(load), a = A + B x. All windows near the crossing are one sample of it, worth
+more than the two levels that an interval's ends would be tested at. The crossing's interval is the set of loads
 whose band holds the allowed share (Fieller 1954), which is right for a ratio, and unbounded where B is not known to be
 above 0. Windows of one visit are not independent: they are joined to blocks, and the variance is that between the
 blocks' scores (Liang, Zeger 1986: the sandwich), with Student's t for their number. No clock, no I/O.

@@ -1,8 +1,9 @@
 """What was seen at one load, in all visits together, and whether that shows it to meet or to break a limit.
 
 A level's test is the mixture martingale of `core/stats/evidence.py` on the effective number of requests: it may be
-looked at after every window. Requests over a limit that come together count once (`core/stats/clusters.py`'s design
-effect on windows). The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No clock, no I/O.
+looked at after every window. Requests over a limit that come together count once (the design effect of windows, and of
+2, 4, ... of them joined). The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No
+clock, no I/O.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Level:
         return -max(0.0, log_under(n, over, criterion.allowed))
 
     def answer(self, i: int, criterion: Criterion, alpha: float) -> int:
-        """1: it meets the limit, -1: it breaks it, 0: that is not shown, with an error of this level's part of alpha."""
+        """1: it meets the limit, -1: it breaks it, 0: not shown, with an error of this level's part of alpha."""
         needed = -math.log(alpha) + math.log(self.number * (self.number + 1))
         found = self.evidence(i, criterion)
         return 0 if abs(found) < needed else -1 if found > 0 else 1

@@ -9,14 +9,14 @@
               below and above it in turn, where they say most about it and the line is not asked beyond its points.
     end       when the interval is as narrow as was asked for, or the time is over.
 
-The interval holds the capacity by two ways, which share the error: a fifth is spent by the levels' own tests (`level.py`,
-which decide alone where no line can be drawn: fixed service times), the rest by the crossing. It is looked at when the
-evidence has grown by a quarter, ten times at most: a boundary of constant height for ten looks (Pocock 1977: 2.56 in
-place of 1.96 for 95 %) holds for all of them. Several objectives share it again (Bonferroni).
+The interval holds the capacity by two ways, which share the error: a fifth is spent by the levels' own tests
+(`level.py`, which decide alone where no line can be drawn: fixed service times), the rest by the crossing. It is looked
+at when the evidence has grown by two fifths, ten times at most: a boundary of constant height for ten looks (Pocock
+1977: 2.56 in place of 1.96 for 95 %) holds for all of them. Several objectives share it again (Bonferroni).
 
-After each move windows are left out until one began two mean latencies, and one whole window, after it; a visit above the
-capacity, whose queue has to drain, is followed by as long as the first windows' mean latency goes on falling by more than
-a tenth. What is left out is counted in `requests` and `time_s` all the same.
+After each move windows are left out until one began two mean latencies, and one whole window, after it, and then, up to
+the third, as long as the mean latency goes on falling by more than a tenth: a queue that still drains. What is left out
+is counted in `requests` and `time_s` all the same.
 
 Sources: Pocock, Biometrika 64 (1977); Fieller, JRSS B 16 (1954); Liang, Zeger, Biometrika 73 (1986); Chow, Robbins,
 Ann. Math. Stat. 36 (1965), intervals of fixed width; Shivam et al., USENIX ATC 2008, the peak rate as what is sought;
@@ -42,6 +42,7 @@ __all__ = ["Search"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 POCOCK = 2.555 / 1.960  # ten looks
+LOOK_GROWTH, LOOK_VISITS = 1.4, 10  # of the evidence between two looks; visits near the capacity before the first
 QUICK = 20  # requests of a level that may be left
 NEAR = 1.35  # loads so far from the crossing are on its line
 BRACKET = 1.15
@@ -81,8 +82,8 @@ class Search:
             return self._finished
         self._requests += reading.n
         self._time_s = reading.end_s
-        load = self._load if self._is_new(reading) else self._before
-        self._spent[load] = self._spent.get(load, 0.0) + reading.end_s - reading.start_s
+        held = self._load if self._is_new(reading) else self._before
+        self._spent[held] = self._spent.get(held, 0.0) + reading.end_s - reading.start_s
         if not self._is_new(reading):
             return None
         self._limited.append(reading.limited)
@@ -204,7 +205,7 @@ class Search:
     def _shares_between(self) -> bool:
         """A line can be drawn: the two loads are not all and nothing."""
         low, high = self._levels[self._low], self._levels[self._high]
-        return any(0 < low.over(i) and high.over(i) < high.n for i in range(len(self._criteria))) or (
+        return any(low.over(i) > 0 and high.over(i) < high.n for i in range(len(self._criteria))) or (
             self._high - self._low <= 0.5 * self._settings.within * self._low
         )
 
@@ -213,8 +214,8 @@ class Search:
             return None
         middle = self._estimate() or math.sqrt(self._low * self._high)
         if self._settings.by == "users":
-            below = min(math.floor(middle), max(1, round(middle * (1 - SPREAD))))
-            above = max(below + 1, round(middle * (1 + SPREAD)))
+            below = float(min(math.floor(middle), max(1, round(middle * (1 - SPREAD)))))
+            above = float(max(below + 1, round(middle * (1 + SPREAD))))
         else:
             # A grid: loads of one visit are met again, and their windows add up.
             grid = max(SPREAD * self._low, 1e-9)
@@ -250,14 +251,15 @@ class Search:
 
     def _interval(self) -> tuple[float, float | None]:
         met, broken = self._shown()
-        low, high = met or 0.0, broken if broken is not None else math.inf
+        low: float = met or 0.0
+        high: float = broken if broken is not None else math.inf
         known = [each for each in self._crossings if each is not None]
         if known:
             low = max(low, min(each.low for each in known))
             high = min(high, min(each.high for each in known))
         if self._settings.by == "users":
             # The capacity is a whole number: below a load that breaks it, and not below one that meets it.
-            whole = math.floor(high) if high < math.inf else high
+            whole = float(math.floor(high)) if high < math.inf else high
             high = whole - 1 if high == broken else whole
             low = float(math.floor(low))
         high = min(high, self._settings.max_load) if broken is not None else high
@@ -275,12 +277,12 @@ class Search:
         return high - low <= wanted
 
     def _look(self) -> None:
-        """Draw the lines anew, if there is a quarter more to draw them from."""
+        """Draw the lines anew, if there is two fifths more to draw them from."""
         if self._low == 0 or self._high == math.inf or self._looks >= 10:
             return
         near = [x for x in self._levels.values() if self._low / NEAR <= x.load <= self._high * NEAR]
         n = float(sum(level.n for level in near))
-        if n < 1.25 * self._looked or self._visit < 3:
+        if n < LOOK_GROWTH * self._looked or len({visit for level in near for visit in level.visits}) < LOOK_VISITS:
             return
         found = tuple(self._cross(i, near) for i in range(len(self._criteria)))
         if any(each is not None for each in found):
