@@ -42,7 +42,7 @@ def searched(seed: int, law: str = "exponential", slower_per_s: float = 0.0, set
         sum_s = 0.0
         while flights[0][0] < k + 1:
             done_s, sent_s = heapq.heappop(flights)
-            n, over, sum_s = n + 1, over + (done_s - sent_s > 0.1 + 1e-12), sum_s + done_s - sent_s
+            n, over, sum_s = n + 1, over + (done_s - sent_s > 0.1 + 1e-6), sum_s + done_s - sent_s
             if leaving:
                 leaving -= 1
             else:
@@ -64,13 +64,13 @@ def test_intervals_hold_the_capacity():
 
 def test_a_fixed_service_time_is_found_by_the_levels_tests_alone():
     capacity = searched(1, "fixed")
-    assert (capacity.finding, capacity.low, capacity.high) == ("found", 20.0, 20.0)
-    assert (capacity.shown_met, capacity.shown_broken) == (20.0, 21.0)
+    assert (capacity.finding, capacity.low, capacity.high) == ("found", 21.0, 22.0)  # of 22, half take 100 ms
+    assert (capacity.shown_met, capacity.shown_broken) == (21.0, 23.0)
 
 
 def test_a_drifting_endpoint_gets_no_number():
     found = [searched(seed, slower_per_s=0.004) for seed in range(4)]
-    assert all(each.finding != "found" and each.load is None for each in found)
+    assert all(each.finding == "drifting" and each.load is None for each in found)
 
 
 def test_a_search_ends_at_the_highest_load():
@@ -86,5 +86,5 @@ def test_the_same_windows_give_the_same_answer_and_it_survives_json():
 
 
 def test_every_wrong_setting_is_told_at_once():
-    with pytest.raises(ValueError, match="objective.*budget"):
+    with pytest.raises(ValueError, match=r"objective.*budget"):
         SearchSettings(budget_s=0)
