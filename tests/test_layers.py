@@ -31,6 +31,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
+    "serving": ({"errors"}, set()),
     "core": ({"errors"}, NUMBERS),
     "core.request": ({"errors", "core"}, set()),
     "core.traffic": ({"errors", "core", "core.request"}, {"numpy"}),
@@ -62,15 +63,15 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
     "emulator": (
-        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "web", "wire", *CORE},
+        {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "serving", "web", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
     ),
     "export": (
-        {"errors", "loopback", "version", "wire", *CORE},
+        {"errors", "loopback", "serving", "version", "wire", *CORE},
         {"numpy", "opentelemetry", "prometheus_client", "waitress"},
     ),
     "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
-    "web": ({"errors", "report", "wire", *CORE}, {"waitress"}),
+    "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "doctor": (
         {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
