@@ -101,6 +101,22 @@ class Plan:
         """When traffic ends at the latest."""
         return self.curve.end_s if self.limit_s is None else min(self.curve.end_s, self.limit_s)
 
+    @property
+    def peak(self) -> int:
+        """The most users, or requests in flight, at any time; of a search, the most that it may come to."""
+        if self.search is None or self.arrivals is not None:
+            return self.curve.peak
+        return max(self.curve.peak, round(self.search.max_load))
+
+    def moved(self, at_s: float, load: float) -> Plan:
+        """With the load `load` from `at_s` on, after what was held before: the curve of a search grows by such steps.
+
+        A move that would fall on the traffic's end, or after it, does not happen.
+        """
+        if at_s >= self.end_s:
+            return self
+        return replace(self, curve=replace(self.curve, steps=(*self.curve.steps, Step(at_s, round(load)))))
+
     def to_dict(self) -> dict[str, Any]:
         values = asdict(self)
         if self.search is None:
