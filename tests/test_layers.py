@@ -75,6 +75,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
+    "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
         {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
         {"botocore"},
@@ -83,7 +84,18 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
-            *("errors", "loopback", "signals", "version", "api", "calibration", "doctor", "emulator", "engine"),
+            *(
+                "errors",
+                "loopback",
+                "signals",
+                "version",
+                "api",
+                "capacity_api",
+                "calibration",
+                "doctor",
+                "emulator",
+                "engine",
+            ),
             *(
                 "engine.cluster",
                 "engine.parent",
