@@ -20,6 +20,7 @@ from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
+from loadtest.jobs.provision import Provider
 from loadtest.jobs.rows import JobRow, StepRow
 from loadtest.jobs.samples import PayloadReader, sample_payload
 from loadtest.jobs.search import default_tests
@@ -41,7 +42,7 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
-    no bodies, so it need not have any."""
+    no bodies, so it need not have any. provider: of endpoints; None: the fleet."""
 
     store: JobStore
     fleet: Fleet
@@ -50,6 +51,7 @@ class JobContext:
     payload_reader: PayloadReader | None = None
     reads_payloads: bool = True
     watcher: Onlooker = NoOnlooker()
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class JobRun:
                 load=load_of(spec, fleet),
                 payload=payload,
                 fleet=fleet,
+                provider=around.provider or fleet,
                 engine=around.engine,
                 time=self._time,
                 signal=self._signal,

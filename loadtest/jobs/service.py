@@ -26,6 +26,7 @@ from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
 from loadtest.jobs.models import ModelReader, facts_of
 from loadtest.jobs.paging import open_token, seal_token
+from loadtest.jobs.provision import Provider
 from loadtest.jobs.resources import check_resources
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.scaling import scaling_configuration
@@ -233,6 +234,7 @@ def open_service(
     strict_resources: bool = False,
     events: EventSink | None = None,
     watcher: Onlooker | None = None,
+    provider: Provider | None = None,
 ) -> JobService:
     """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
 
@@ -243,7 +245,7 @@ def open_service(
         body is sent. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
         the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
         the job, in virtual time too.
-    watcher: who looks on while tests run; None: nobody.
+    watcher: who looks on while tests run; None: nobody. provider: of the tested endpoints; None: the fleet.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):
@@ -258,6 +260,7 @@ def open_service(
         payload_reader=payload_reader,
         reads_payloads=strict_resources or not engine.virtual,
         watcher=NoOnlooker() if watcher is None else watcher,
+        provider=provider,
     )
     launcher = Launcher(surroundings)
     arns = JobArns(region, account)
