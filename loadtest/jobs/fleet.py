@@ -69,8 +69,11 @@ class Fleet:
     ) -> Fleet:
         """With the built-in files, or the given ones in their place. Raises SpecError."""
         catalogue = Catalogue.built_in()
-        prices = Prices.built_in(catalogue) if prices_file is None else Prices.load(prices_file)
-        return cls(FleetFile.load(fleet_file), catalogue, prices, live, directory)
+        prices = Prices.known(catalogue) if prices_file is None else Prices.load(prices_file)
+        file = FleetFile.load(fleet_file)
+        own = {name: each.usd_per_hour for name, each in file.instances.items() if each.usd_per_hour is not None}
+        prices = replace(prices, per_hour_usd={**prices.per_hour_usd, **own})
+        return cls(file, catalogue, prices, live, directory)
 
     def existing(self, name: str) -> Subject | None:
         """The endpoint of that name: what the directory knows of it, under what the fleet file says; None: neither

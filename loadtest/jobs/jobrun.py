@@ -42,7 +42,7 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
-    no bodies, so it need not have any. provider: of endpoints; None: the fleet."""
+    no bodies, so it need not have any. provider: of endpoints; None: the fleet. payload: a file of bodies in place of the job's."""
 
     store: JobStore
     fleet: Fleet
@@ -52,6 +52,7 @@ class JobContext:
     reads_payloads: bool = True
     watcher: Onlooker = NoOnlooker()
     provider: Provider | None = None
+    payload: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class JobRun:
         with ExitStack() as stack:
             try:
                 reader = self._around.payload_reader if self._around.reads_payloads else None
-                payload = sample_payload(job.facts, reader, stack)
+                payload = sample_payload(job.facts, reader, stack, self._around.payload)
             except Exception as problem:
                 ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
                 _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)

@@ -149,8 +149,9 @@ class RunFolder:
             self.start(result.started_at)
         self._log_end(result)
         late_start = self._config["started_at"] != result.started_at
-        # Where the requests went, too, is known by now.
-        self._config |= {"started_at": result.started_at, "environment": plain(result.environment)}
+        # Where the requests went, too, and what that was, is known by now.
+        known = {"environment": plain(result.environment), "info": plain(result.info or self._config["info"])}
+        self._config |= {"started_at": result.started_at, **known}
         self._find_stale(late_start)
         self.close()
         self.missing = {}
