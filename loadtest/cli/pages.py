@@ -16,7 +16,8 @@ REPORT = "report.html"
 def write_page(
     path: Path, results: Sequence[RunResult], say: Callable[[str], object], created_at: float = 0.0, **job: Any
 ) -> dict[str, str]:
-    """Write the page of `results`: {} or {file: why it could not be written}. say: told if it has no charts. job: as for `page_of`.
+    """Write the page of `results`: {} or {file: why it could not be written}. say: told if it has no charts.
+    job: as for `page_of`.
 
     The measurement is safe by now, so nothing that goes wrong with its picture is raised.
     """

@@ -34,7 +34,7 @@ _GIB_PER_VCPU = {"c": 2.0, "m": 4.0, "r": 8.0}
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One type. usd_per_hour: list price, None: not known; price_source says where it was read, price_date when. accelerator: "" if there is none."""
+    """One type. usd_per_hour: list price, None: not known. accelerator: "" if there is none."""
 
     name: str
     vcpu: int

@@ -42,7 +42,8 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
-    no bodies, so it need not have any. provider: of endpoints; None: the fleet. payload: a file of bodies in place of the job's."""
+    no bodies, so it need not have any. provider: of endpoints; None: the fleet.
+    payload: a file of bodies in place of the job's."""
 
     store: JobStore
     fleet: Fleet

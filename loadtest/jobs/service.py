@@ -250,8 +250,9 @@ def open_service(
         anything else that can run a plan.
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
     payload_reader: see `PayloadReader`; None: a built-in body is sent. payload: a file of bodies in place of the
-        job's; None: there is none. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
-        the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
+        job's; None: there is none. model_reader: what is known of a model. directory: the endpoints that exist; None:
+        only those of the fleet file.
+        strict_resources: models, packages and sample payloads that do not exist are refused, or fail
         the job, in virtual time too.
     watcher: who looks on while tests run; None: nobody. provider: of the tested endpoints; None: the fleet.
     named_only: makes the provider of the fleet.

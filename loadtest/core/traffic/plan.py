@@ -60,7 +60,7 @@ class TargetRef:
 class PayloadSource:
     """Where request bodies come from.
 
-    path: a file, a folder or an archive, or `s3://BUCKET/KEY` or an https address, an archive that whoever runs the plan fetches;
+    path: a file, a folder or an archive, or the s3:// or https:// address of one, which whoever runs the plan fetches;
         None: one built-in JSON body.
     """
 
