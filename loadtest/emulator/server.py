@@ -7,7 +7,6 @@ unpatched: traffic runs in the engine's child processes.
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import uuid
 from collections.abc import Mapping
@@ -35,10 +34,10 @@ from loadtest.emulator.made import made_endpoints
 from loadtest.emulator.moto_cloudwatch import teach_moto
 from loadtest.emulator.one_region import OneRegion
 from loadtest.emulator.ui import Ui
-from loadtest.errors import EngineError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
 from loadtest.jobs.watching import Onlooker
+from loadtest.serving import end_serving, listening
 from loadtest.wire.access import Access
 
 __all__ = ["EmulatorOptions", "EmulatorServer"]
@@ -136,7 +135,7 @@ class EmulatorServer:
 
     def _open(self, options: EmulatorOptions) -> None:
         closing = self._closing
-        sock = _listen(options.host, options.port)
+        sock = listening(options.host, options.port)
         closing.callback(sock.close)
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
@@ -194,29 +193,7 @@ class EmulatorServer:
         return events
 
     def _stop_serving(self) -> None:
-        server = self._server
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=_LAST_REQUESTS_S)
-
-        def close_sockets() -> None:
-            # waitress's loop ends when nothing is left in its map of sockets.
-            server.asyncore.close_all(server._map, ignore_all=True)
-
-        if self._thread is not None and self._thread.is_alive():
-            server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
-            self._thread.join(_LAST_REQUESTS_S)
-        close_sockets()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except OSError as problem:
-        sock.close()
-        raise EngineError(f"cannot listen on {host} port {port}: {problem.strerror or problem}") from problem
-    return sock
+        end_serving(self._server, self._thread, requests_s=_LAST_REQUESTS_S, loop_s=_LAST_REQUESTS_S)
 
 
 def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:

@@ -13,6 +13,7 @@ from waitress.server import create_server
 from loadtest.errors import Problem, SpecError
 from loadtest.export.prometheus import Source, application_of
 from loadtest.loopback import is_loopback
+from loadtest.serving import end_serving
 from loadtest.wire.access import Access
 
 if TYPE_CHECKING:
@@ -56,17 +57,7 @@ class ScrapeServer:
 
     def close(self) -> None:
         """Take no more scrapes; whoever is still connected is not waited for."""
-        server = self._server
-
-        def close_sockets() -> None:
-            # waitress's loop ends when nothing is left in its map of sockets.
-            server.asyncore.close_all(server._map, ignore_all=True)
-
-        if self._thread.is_alive():
-            server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
-            self._thread.join(CLOSE_S)
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=0)
-        close_sockets()
+        end_serving(self._server, self._thread, requests_s=0, loop_s=CLOSE_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -89,6 +89,7 @@ class PayloadCache:
                 chunks = iter(lambda: answer.read(_CHUNK_BYTES), b"")
                 return _store(place, shown, chunks, size, answer.headers.get("ETag") or "")
         except HTTPError as problem:
+            problem.close()  # it is the answer, too
             if problem.code == 304 and tag:
                 return place
             raise TargetError(f"{shown} cannot be read: HTTP {problem.code}; give --payload instead") from None

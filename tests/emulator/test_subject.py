@@ -169,6 +169,7 @@ def test_existing_endpoints_that_aws_does_not_test(profile: str, sagemaker: Any,
     )
 
 
+@pytest.mark.live
 def test_both_engines_take_the_same_endpoint_from_the_same_place(leisurely: Path) -> None:
     with recommender(engine="live", profile="relaxed", fleet_file=leisurely) as live:
         sagemaker, runtime = connect(live.url), connect(live.url, "sagemaker-runtime")
@@ -341,6 +342,7 @@ def test_what_a_stand_in_does_not_take_is_told(tmp_path: Path) -> None:
         assert any(without in line for line in _lines(server, "told", model))
 
 
+@pytest.mark.live
 def test_a_running_test_s_endpoint_can_be_described(leisurely: Path) -> None:
     with recommender(engine="live", profile="relaxed", fleet_file=leisurely) as live:
         sagemaker = connect(live.url)

@@ -40,6 +40,7 @@ def _accounted(result: RunResult) -> int:
     return result.totals.completed + result.totals.sends.dropped
 
 
+@pytest.mark.live
 def test_a_freeze_shows_in_the_response_latency_as_theory_says() -> None:
     settings = MockSettings(servers=64, service_ms=20, freeze_at_s=2, freeze_s=1)
     # A median, since a P95 would end the run at the freeze.

@@ -1,0 +1,42 @@
+"""How a WSGI server of ours comes to its address and how it ends: the same for pages, metrics and the emulator."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+from loadtest.errors import EngineError
+
+__all__ = ["end_serving", "listening"]
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; port 0: to a free one. Raises EngineError with the reason if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as problem:
+        sock.close()
+        raise EngineError(f"cannot listen on {host} port {port}: {problem.strerror or problem}") from problem
+    return sock
+
+
+def end_serving(server: Any, thread: threading.Thread | None, *, requests_s: float, loop_s: float) -> None:
+    """Take no more requests, cancel those that wait, close every connection. May be called twice.
+
+    server: waitress's. thread: what its loop runs in; None: the caller's own. requests_s: how long those that run may
+    take to their end. loop_s: how long the loop may.
+    """
+    server.task_dispatcher.shutdown(cancel_pending=True, timeout=requests_s)
+
+    def close_sockets() -> None:
+        # waitress's loop ends when nothing is left in its map of sockets.
+        server.asyncore.close_all(server._map, ignore_all=True)
+
+    if thread is not None and thread.is_alive():
+        server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
+        thread.join(loop_s)
+    close_sockets()

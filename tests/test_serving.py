@@ -1,0 +1,40 @@
+"""How every web server of ours comes and goes: an address that is taken, and an end that no connection delays."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+from waitress.server import create_server
+
+from loadtest.errors import EngineError
+from loadtest.serving import end_serving, listening
+
+
+def test_an_address_that_is_taken_is_told() -> None:
+    with listening("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(EngineError, match=f"cannot listen on 127.0.0.1 port {port}: "):
+            listening("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_an_open_connection_is_closed_and_the_end_may_come_twice(threaded: bool) -> None:
+    sock = listening("127.0.0.1", 0)
+    server = create_server(lambda environ, start: [], sockets=[sock])
+    thread = threading.Thread(target=server.run, daemon=True) if threaded else None
+    if thread is not None:
+        thread.start()
+    with socket.create_connection(sock.getsockname()[:2]) as client:
+        for _ in range(2):
+            end_serving(server, thread, requests_s=1, loop_s=60)
+        assert thread is None or not thread.is_alive()
+        client.settimeout(60)
+        try:
+            assert client.recv(1) == b""
+        except ConnectionResetError:
+            assert not threaded  # it was never taken from the queue
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(server.effective_port)))
