@@ -19,6 +19,7 @@ PACKAGE, TESTS = ROOT / "loadtest", ROOT / "tests"
 # is a module or a folder of loadtest; those of core, engine and targets have rooms of their own. docs/architecture.md
 # draws the same table.
 CORE = {"core", "core.request", "core.traffic", "core.measure", "core.stats", "core.judge", "core.result"}
+CORE |= {"core.search"}
 COMPARED = {"core.compare"}
 NUMBERS = {"numpy", "hdrh"}
 SOCKETS = {"gevent", "greenlet"}
@@ -37,6 +38,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "core.traffic": ({"errors", "core", "core.request"}, {"numpy"}),
     "core.measure": ({"core", "core.request", "core.traffic"}, NUMBERS),
     "core.stats": ({"core", "core.request", "core.traffic", "core.measure"}, NUMBERS),
+    "core.search": ({"core", "core.request", "core.traffic", "core.measure", "core.stats"}, NUMBERS),
     "core.judge": ({"errors", *CORE} - {"core.result"}, NUMBERS),
     "core.result": ({"errors", *CORE}, NUMBERS),
     "core.compare": ({"errors", *CORE}, NUMBERS),

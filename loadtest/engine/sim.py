@@ -7,6 +7,7 @@ No clock, no sockets; a run with the same plan and server gives the same windows
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
@@ -41,12 +42,16 @@ INSTANT_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class VirtualRun:
-    """windows: all, those of the draining included. stopped_at_s: when the stop came. changes: the users' schedule."""
+    """windows: all, those of the draining included. stopped_at_s: when the stop came. changes: the users' schedule.
+
+    plan: as it was given, or, of a search, with the loads that it chose.
+    """
 
     windows: tuple[Window, ...]
     stop: Stop
     stopped_at_s: float
     changes: tuple[UserChange, ...]
+    plan: Plan
 
 
 def simulate(
@@ -109,6 +114,7 @@ class _Simulation:
         self._on_window = on_window
         self._levels = plan_levels(plan)
         self._controller = Controller(plan)
+        self._ahead = deque(plan.curve.changes())
         self._recorder = recorder_of(plan)
         # (done_s, user, sent_s, answer) of every request in flight
         self._flights: list[tuple[float, int, float, Answer]] = []
@@ -129,21 +135,26 @@ class _Simulation:
 
     def run(self) -> VirtualRun:
         window_s, end_s = self._plan.options.window_s, self._plan.end_s
-        changes = iter([*self._plan.curve.changes(), (float("inf"), 0)])
-        change_s, change = next(changes)
         while self._stop is None:
             window_end_s = (self._index + 1) * window_s
-            now_s = min(window_end_s, change_s, end_s)
+            now_s = min(window_end_s, end_s, self._ahead[0][0] if self._ahead else end_s)
             self._fly_until(now_s)
             if now_s == window_end_s:
                 self._close_window(now_s, window_end_s)
             if now_s in (window_end_s, end_s):
                 self._decide(now_s)
-            if now_s == change_s and self._stop is None:
-                self._change(change, now_s)
-                change_s, change = next(changes)
+            while self._ahead and self._ahead[0][0] <= now_s and self._stop is None:
+                self._change(self._ahead.popleft()[1], now_s)
         self._drain()
-        return VirtualRun(tuple(self._windows), self._stop, self._stopped_at_s, tuple(self._user_changes))
+        changes = tuple(self._user_changes)
+        return VirtualRun(tuple(self._windows), self._stop, self._stopped_at_s, changes, self._plan)
+
+    def _follow(self, plan: Plan) -> None:
+        """Go on with a curve that has grown."""
+        if plan is not self._plan:
+            known = len(self._plan.curve.steps)
+            self._ahead.extend([*plan.curve.changes()][known:])
+            self._plan, self._levels = plan, plan_levels(plan)
 
     def _fly_until(self, until_s: float) -> None:
         """Finish every request that is done before `until_s`; users that stay send their next one at once."""
@@ -211,6 +222,7 @@ class _Simulation:
         self._start_s, self._active_area_s, self._spawned = now_s, 0.0, 0
         self._windows.append(window)
         self._controller.observe(window)
+        self._follow(self._controller.plan)
         self._on_window(window)
 
     def _decide(self, now_s: float) -> None:

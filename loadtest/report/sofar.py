@@ -11,7 +11,7 @@ from typing import Any
 
 from loadtest.core.judge.trust import TrustWatch
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.levels import level_named, plan_levels
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
@@ -111,7 +111,9 @@ class RunSoFar:
         if window.level is not None:
             latency = self.progress.get("latency")
             verdict = str(latency.get("verdict", "")) if isinstance(latency, Mapping) else ""
-            level = self._levels.setdefault(window.level, LevelSoFar(self._plans[window.level]))
+            plan = level_named(self._plans, window)
+            assert plan is not None
+            level = self._levels.setdefault(window.level, LevelSoFar(plan))
             level.add(window, verdict)
 
 

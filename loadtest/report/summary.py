@@ -45,6 +45,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "confirmation": result.confirmation and plain(asdict(result.confirmation)),
         "workers": [asdict(worker) for worker in result.workers],
         "slow": result.slow and plain(result.slow.to_dict()),
+        "capacity": result.capacity and result.capacity.to_dict(),
         "thresholds": [plain(asdict(verdict)) for verdict in result.thresholds],
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from loadtest.core.judge.course import sailed
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.slow import SlowRequests, slow_requests
 from loadtest.core.judge.stop.final import final_stop
@@ -26,8 +27,9 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.plain import plain
 from loadtest.core.result.confirmation import Confirmation
-from loadtest.core.result.metrics import BestRate, best_rate, model_latency_ms
+from loadtest.core.result.metrics import BestRate, best_rate, capacity_rate, model_latency_ms
 from loadtest.core.result.thresholds import Threshold, ThresholdVerdict, judge_thresholds
+from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result"]
@@ -69,6 +71,7 @@ class RunResult:
     confirmation: whether the best rate held as an open workload; None: that was not asked.
     thresholds: what was asked besides the job's own threshold, judged; (): nothing.
     workers: the generator processes of a distributed run; (): it had one, this machine's.
+    capacity: what a search found; `plan` then has the loads that it held; None: the load was planned.
     """
 
     plan: Plan
@@ -97,6 +100,7 @@ class RunResult:
     confirmation: Confirmation | None = None
     workers: tuple[Worker, ...] = ()
     thresholds: tuple[ThresholdVerdict, ...] = ()
+    capacity: Capacity | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -152,6 +156,7 @@ class RunResult:
             "confirmation": self.confirmation and plain(asdict(self.confirmation)),
             "workers": [asdict(worker) for worker in self.workers],
             "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
+            "capacity": self.capacity and self.capacity.to_dict(),
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -188,6 +193,7 @@ class RunResult:
             confirmation=Confirmation.from_dict(values["confirmation"]) if values.get("confirmation") else None,
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
             thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
+            capacity=Capacity.from_dict(values["capacity"]) if values.get("capacity") else None,
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
@@ -222,14 +228,21 @@ def build_result(
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
+    course = None
+    if plan.search is not None:
+        course = sailed(replace(plan, curve=replace(plan.curve, steps=plan.curve.steps[:1])), ordered, stopped_at_s)
+        plan = course.plan
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
     traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
-    watch = replayed(plan, ordered)
-    by_level = verdicts(plan, ordered, watch)
+    # A search goes beyond the threshold on purpose, and has tests of its own: it has no verdict.
+    judged = plan if course is None else replace(plan, stop=replace(plan.stop, latency=None))
+    watch = replayed(judged, ordered)
+    by_level = verdicts(judged, ordered, watch)
     totals = totals_of(ordered, client, model)
     lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    best = _best(plan, traffic, by_level)
+    capacity = None if course is None else course.capacity()
+    best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, traffic)
     return RunResult(
         plan=plan,
         reason=stop.reason,
@@ -242,7 +255,7 @@ def build_result(
         trust=assess(plan, ordered, workers),
         best=best,
         verdicts=by_level,
-        overall=overall(plan, ordered, by_level, watch),
+        overall=overall(judged, ordered, by_level, watch),
         slow=None if watch is None else slow_requests(plan, ordered, watch),
         job=None if job is None else plain(job),
         label=label,
@@ -256,6 +269,7 @@ def build_result(
         log_tail=tuple(log_tail),
         confirmation=confirmation,
         workers=tuple(workers),
+        capacity=capacity,
     )
 
 

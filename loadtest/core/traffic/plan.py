@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyClock, LatencyThreshold, RunOptions, StopConditions
 from loadtest.core.traffic.arrivals import Arrivals, most_in_flight
 from loadtest.core.traffic.curve import Step, TrafficCurve
@@ -81,6 +82,8 @@ class Plan:
         None: the curve's end is the end. workers: generator processes.
     arrivals: requests are sent at their own times (an open workload), and the curve is the limit of requests in flight;
         None: the curve's users send one after another (a closed one). `open_plan` makes the former of the latter.
+    search: the load is not planned: a search moves it, from the curve's first step on, until its end at the latest;
+        None: the curve, or the arrivals, are all there is.
     """
 
     curve: TrafficCurve
@@ -91,14 +94,34 @@ class Plan:
     limit_s: float | None = None
     workers: int = 1
     arrivals: Arrivals | None = None
+    search: SearchSettings | None = None
 
     @property
     def end_s(self) -> float:
         """When traffic ends at the latest."""
         return self.curve.end_s if self.limit_s is None else min(self.curve.end_s, self.limit_s)
 
+    @property
+    def peak(self) -> int:
+        """The most users, or requests in flight, at any time; of a search, the most that it may come to."""
+        if self.search is None or self.arrivals is not None:
+            return self.curve.peak
+        return max(self.curve.peak, round(self.search.max_load))
+
+    def moved(self, at_s: float, load: float) -> Plan:
+        """With the load `load` from `at_s` on, after what was held before: the curve of a search grows by such steps.
+
+        A move that would fall on the traffic's end, or after it, does not happen.
+        """
+        if at_s >= self.end_s:
+            return self
+        return replace(self, curve=replace(self.curve, steps=(*self.curve.steps, Step(at_s, round(load)))))
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        if self.search is None:
+            del values["search"]  # a plan without a search is the plan, and has the digest, that it always had
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
@@ -114,6 +137,7 @@ class Plan:
             limit_s=values["limit_s"],
             workers=values["workers"],
             arrivals=Arrivals(**values["arrivals"]) if values.get("arrivals") else None,
+            search=SearchSettings.from_dict(values["search"]) if values.get("search") else None,
         )
 
     def shown(self) -> dict[str, Any]:

@@ -205,10 +205,14 @@ class _Master:
         if self._phase is not Phase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
-            self._post.send("curve", asdict(part), member.client_id)
+            whole = {} if self._plan.search is None else {"moves": asdict(self._plan.curve)["steps"]}
+            self._post.send("curve", {**asdict(part), **whole}, member.client_id)
 
     def _observe(self, window: Window) -> None:
         self._controller.observe(window)
+        if self._controller.plan is not self._plan:
+            self._plan = self._controller.plan
+            self._replan()
         self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
 
     # Messages

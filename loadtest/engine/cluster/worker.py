@@ -6,7 +6,7 @@ It talks through Locust's own worker runner (ZeroMQ), with messages of ours, sea
                         loadtest_proof  it knows the token (engine/cluster/handshake.py)
                         loadtest_clock  a clock question: answered with this host's time
                         loadtest_start  when to begin, in this host's time
-                        loadtest_curve  another part of the curve: a worker was lost
+                        loadtest_curve  another part of the curve: a worker was lost, or a search moves on
                         loadtest_stop, loadtest_cut
                         loadtest_quit   end: the run is over; with the reason, if it is not
     worker -> master    loadtest_hello  it listens; its version
@@ -162,7 +162,12 @@ class _Worker:
             self._begun.set()
         elif kind == "loadtest_curve":
             steps = tuple(Step(step["at_s"], step["users"]) for step in data["steps"])
-            self._generator.replan(TrafficCurve(steps, data["end_s"]))
+            part = TrafficCurve(steps, data["end_s"])
+            if self._plan is not None and "moves" in data:
+                self._plan = _with_moves(self._plan, data["moves"])
+                self._generator.move(self._plan, part)
+            else:
+                self._generator.replan(part)
         elif kind == "loadtest_stop" and not self._released:
             self._released = True
             self._generator.release()
@@ -183,7 +188,7 @@ class _Worker:
         try:
             plan = self._plan = Plan.from_dict(data["plan"])
             self._choice.check(plan)
-            target = open_target(plan.target, peak_users=plan.curve.peak)
+            target = open_target(plan.target, peak_users=plan.peak)
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
             self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))
@@ -228,6 +233,13 @@ class _Worker:
     def _check_master(self) -> None:
         if time.monotonic() - self._heard_s > MASTER_SILENCE_S:
             raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
+
+
+def _with_moves(plan: Plan, moves: list[dict[str, float]]) -> Plan:
+    """The whole run's plan with the steps that a search has added to it."""
+    for move in moves[len(plan.curve.steps) :]:
+        plan = plan.moved(move["at_s"], move["users"])
+    return plan
 
 
 def _told_to_end(link: Link) -> bool:
