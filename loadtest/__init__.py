@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loadtest.core.result.result import RunResult
     from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+    from loadtest.recommendation.job import Recommendation, recommend
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "PayloadSource": "loadtest.core.traffic.plan",
     "Plan": "loadtest.core.traffic.plan",
     "Problem": "loadtest.errors",
+    "Recommendation": "loadtest.recommendation.job",
     "Run": "loadtest.engine.parent.spawn",
     "RunOptions": "loadtest.core.request.spec",
     "RunResult": "loadtest.core.result.result",
@@ -41,6 +43,7 @@ _HOMES = {
     "load": "loadtest.api",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
+    "recommend": "loadtest.recommendation.job",
     "run": "loadtest.api",
     "simulate": "loadtest.api",
     "start": "loadtest.api",
@@ -56,6 +59,7 @@ __all__ = [
     "PayloadSource",
     "Plan",
     "Problem",
+    "Recommendation",
     "Run",
     "RunOptions",
     "RunResult",
@@ -68,6 +72,7 @@ __all__ = [
     "load",
     "parse",
     "plan",
+    "recommend",
     "run",
     "simulate",
     "start",

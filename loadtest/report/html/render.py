@@ -40,12 +40,14 @@ LIVE_TILES = (
 )
 
 
-def write_report(path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0) -> str:
+def write_report(
+    path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0, **job: Any
+) -> str:
     """Write the page of `results` in place of an earlier one, whole or not at all.
 
-    "", or why it has no charts and what helps. Raises OSError.
+    "", or why it has no charts and what helps. job: as for `page_of`. Raises OSError.
     """
-    html, why = render(page_of(results, created_at))
+    html, why = render(page_of(results, created_at, **job))
     target = Path(path)
     temporary = target.with_name(f".{target.name}")
     try:
