@@ -108,6 +108,12 @@ class RunSoFar:
         if not window.users:
             return
         self.track.add(window)
+        while self.plan.search is not None and window.level is not None and window.level >= len(self._plans):
+            # A search has moved on. Windows that are no whole ones tell of no level: one of these may be missing.
+            self.plan = self.plan.moved(window.index * self.plan.options.window_s, window.users)
+            self._plans = plan_levels(self.plan)
+            if self.plan.curve.steps[-1].at_s >= window.start_s - 1e-3:
+                break
         if window.level is not None:
             latency = self.progress.get("latency")
             verdict = str(latency.get("verdict", "")) if isinstance(latency, Mapping) else ""

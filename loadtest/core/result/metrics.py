@@ -101,17 +101,21 @@ def best_rate(
 def capacity_rate(found: Capacity, windows: Sequence[Window]) -> BestRate | None:
     """The rate at the capacity that a search found, with its interval; None: it found none.
 
-    Its stretch is the longest visit of the highest load that was shown to meet the objective.
+    Its stretch is the longest visit of that load, or else of the highest that was shown to meet the objective.
     """
-    if found.per_min is None or found.shown_met is None:
+    if found.per_min is None or found.load is None:
         return None
     visits = (list(visit) for _, visit in groupby(windows, lambda w: w.level))
-    held = [visit for visit in visits if visit[0].level is not None and visit[0].users == round(found.shown_met)]
+    levels = [visit for visit in visits if visit[0].level is not None]
+    wanted = [round(load) for load in (found.load, found.shown_met) if load is not None]
+    held = next((same for users in wanted if (same := [v for v in levels if v[0].users == users])), [])
     if not held:
         return None
     longest = max(held, key=lambda visit: visit[-1].end_s - visit[0].start_s)
     start_s, end_s, level = longest[0].start_s, longest[-1].end_s, longest[-1].level
-    return BestRate(found.per_min, start_s, end_s, level, False, found.per_min_low, found.per_min_high)
+    ends = [rate for rate in (found.per_min_low, found.per_min_high) if rate is not None]
+    low, high = (min(ends), max(ends)) if len(ends) == 2 else (None, None)
+    return BestRate(found.per_min, start_s, end_s, level, False, low, high)
 
 
 def _chosen(rates: Sequence[float], users: Sequence[float], target_per_min: int | None) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import ceil
 from typing import Any
 
 from loadtest.core.request.search import SearchSettings
@@ -17,7 +18,7 @@ from loadtest.errors import Problem, SpecError
 PRIVATE_OPTIONS = ("custom_attributes", "inference_id", "session_id")
 NOT_KEPT = "(given, not kept)"
 
-__all__ = ["SCHEMES", "PayloadSource", "Plan", "TargetRef", "open_plan"]
+__all__ = ["SCHEMES", "PayloadSource", "Plan", "TargetRef", "open_plan", "search_plan"]
 
 SCHEMES = ("mock", "sagemaker", "boto3", "http", "https", "null")  # of the built-in targets; any other is a plug-in's
 
@@ -108,6 +109,11 @@ class Plan:
             return self.curve.peak
         return max(self.curve.peak, round(self.search.max_load))
 
+    @property
+    def unmoved(self) -> Plan:
+        """A search's plan as it was before its first move."""
+        return replace(self, curve=replace(self.curve, steps=self.curve.steps[:1]))
+
     def moved(self, at_s: float, load: float) -> Plan:
         """With the load `load` from `at_s` on, after what was held before: the curve of a search grows by such steps.
 
@@ -153,6 +159,20 @@ class Plan:
         """Hex SHA-256 of the plan's canonical JSON: two processes with the same digest run the same test."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def search_plan(plan: Plan, search: SearchSettings) -> Plan:
+    """`plan` with a search in place of its traffic: its objectives and its budget take the place of what ends it."""
+    first = next(iter(search.objectives), None)
+    # Windows count what is over this limit; the search itself counts by its own, in the windows' histograms.
+    latency = None if first is None else LatencyThreshold(first.percentile, ceil(first.limit_ms))
+    return replace(
+        plan,
+        curve=TrafficCurve((Step(0.0, round(search.start)),), search.budget_s),
+        stop=StopConditions(latency=latency, flat_stops=False),
+        limit_s=None,
+        search=search,
+    )
 
 
 def open_plan(plan: Plan, arrivals: Arrivals, in_flight_limit: int | None = None) -> Plan:
