@@ -1,4 +1,4 @@
-"""What a search found, in words. Nothing is concluded here that is not in the result."""
+"""What a search found, as the lines that every report begins with."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from rich.padding import Padding
 from rich.text import Text
 
-from loadtest.core.judge.decision import REASONS, Reason
-from loadtest.core.request.search import By
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
-from loadtest.core.search.capacity import FINDINGS, Capacity
+from loadtest.core.search.capacity import Capacity
+from loadtest.report.capacity_words import (
+    capacity_answer,
+    interval_words_of,
+    load_word,
+    load_words,
+    rate_words_of,
+    unit_of,
+)
 from loadtest.report.words import duration, evidence_words, number, percent, plural
 
-__all__ = ["capacity_answer", "capacity_lines", "load_words", "rate_words_of"]
+__all__ = ["capacity_lines"]
 
 FOUND, UNDECIDED = "bold green", "bold yellow"
 
@@ -33,42 +40,16 @@ def capacity_lines(result: RunResult) -> Iterator[Text | Padding]:
         yield Padding(Text(line), (0, 0, 0, 2), expand=False)
 
 
-def capacity_answer(result: RunResult) -> str:
-    """The finding in a sentence; "" if nothing was searched."""
-    found = result.capacity
-    if found is None:
-        return ""
-    if found.finding == "searching" and result.reason is Reason.USER:
-        return "stopped on request before the interval was as narrow as was asked for"
-    return f"{found.finding}: {FINDINGS[found.finding]}"
-
-
-def load_words(found: Capacity) -> str:
-    """12 users (11 .. 13, 95 %) - 210 requests/s (204 .. 215, 95 %)."""
-    if found.load is None:
-        return ""
-    return f"{_load(found.load, found.by)} ({_interval(found)})"
-
-
-def rate_words_of(found: Capacity) -> str:
-    """12,000 invocations/min (11,500 .. 12,400)."""
-    if found.per_min is None:
-        return ""
-    low, high = found.per_min_low, found.per_min_high
-    around = "" if low is None or high is None else f" ({number(min(low, high))} .. {number(max(low, high))})"
-    return f"{number(found.per_min)} invocations/min{around}"
-
-
 def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
     if found.load is None and (found.low is not None or found.high is not None):
-        yield f"known so far: {_interval(found)} {_unit(found.by)}"
+        yield f"known so far: {interval_words_of(found)} {unit_of(found.by)}"
     shown = [
-        f"shown to {what} at {_load(load, found.by)}"
+        f"shown to {what} at {load_word(load, found.by)}"
         for what, load in (("meet", found.shown_met), ("break", found.shown_broken))
         if load is not None
     ]
     if found.knee_users is not None:
-        shown.append(f"throughput levels out at {_load(round(found.knee_users), found.by)}")
+        shown.append(f"throughput levels out at {load_word(round(found.knee_users), found.by)}")
     if shown:
         yield "; ".join(shown)
     yield from _margins(found)
@@ -86,7 +67,7 @@ def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
 def _margins(found: Capacity) -> Iterator[str]:
     for margin in found.margins:
         binds = ", which binds" if margin.name == found.binding and len(found.margins) > 1 else ""
-        facts = [] if margin.load is None else [f"alone up to {_load(margin.load, found.by)}"]
+        facts = [] if margin.load is None else [f"alone up to {load_word(margin.load, found.by)}"]
         if margin.share is not None and margin.allowed is not None:
             facts.append(f"{percent(margin.share)} over it at the capacity, {percent(margin.allowed)} may be")
         yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"
@@ -102,17 +83,3 @@ def _target(found: Capacity, target: float) -> str:
     else:
         answer = "undecided"
     return f"MaxInvocations {number(target)}/min: {answer}"
-
-
-def _interval(found: Capacity) -> str:
-    low = "0" if found.low is None else number(found.low)
-    high = "?" if found.high is None else number(found.high)
-    return f"{low} .. {high}, {percent(found.confidence)}"
-
-
-def _load(load: float, by: By) -> str:
-    return plural(round(load), "user") if by == "users" else f"{number(load)} requests/s"
-
-
-def _unit(by: By) -> str:
-    return "users" if by == "users" else "requests/s"

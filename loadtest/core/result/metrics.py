@@ -26,6 +26,7 @@ from loadtest.core.search.capacity import Capacity
 from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.stats.rates import mean_rate
 from loadtest.core.stats.student import student
+from loadtest.core.traffic.plan import Plan
 
 __all__ = [
     "BestRate",
@@ -98,7 +99,7 @@ def best_rate(
     return BestRate(per_min, best[0].start_s, best[-1].end_s, best[-1].level, estimated, low, high, peak)
 
 
-def capacity_rate(found: Capacity, windows: Sequence[Window]) -> BestRate | None:
+def capacity_rate(found: Capacity, plan: Plan, windows: Sequence[Window]) -> BestRate | None:
     """The rate at the capacity that a search found, with its interval; None: it found none.
 
     Its stretch is the longest visit of that load, or else of the highest that was shown to meet the objective.
@@ -106,9 +107,13 @@ def capacity_rate(found: Capacity, windows: Sequence[Window]) -> BestRate | None
     if found.per_min is None or found.load is None:
         return None
     visits = (list(visit) for _, visit in groupby(windows, lambda w: w.level))
-    levels = [visit for visit in visits if visit[0].level is not None]
-    wanted = [round(load) for load in (found.load, found.shown_met) if load is not None]
-    held = next((same for users in wanted if (same := [v for v in levels if v[0].users == users])), [])
+    loads = [0.0 if plan.search is None else plan.search.start, *(load for _, load in plan.moves)]
+    by_load: dict[float, list[list[Window]]] = {}
+    for visit in visits:
+        if visit[0].level is not None:
+            by_load.setdefault(loads[visit[0].level], []).append(visit)
+    wanted = (found.load, found.shown_met, max((x for x in by_load if x <= found.load), default=None))
+    held = next((by_load[load] for load in wanted if load in by_load), [])
     if not held:
         return None
     longest = max(held, key=lambda visit: visit[-1].end_s - visit[0].start_s)

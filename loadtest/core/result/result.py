@@ -211,31 +211,26 @@ def build_result(
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
-    course = None if plan.search is None else sailed(plan, ordered, stopped_at_s)
-    plan = plan if course is None else course.plan
+    plan, capacity = _searched(plan, ordered, stop.reason, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
     traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
-    judged = _judged(plan)
-    watch = replayed(judged, ordered)
-    by_level = verdicts(judged, ordered, watch)
-    totals = totals_of(ordered, client, model)
-    lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    capacity = None if course is None else found_by(course, stop.reason)
-    best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, traffic)
+    watch = replayed(plan, ordered)
+    by_level = verdicts(plan, ordered, watch)
+    best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return RunResult(
         plan=plan,
         reason=stop.reason,
         evidence=plain(stop.evidence),
         windows=ordered,
         levels=levels,
-        totals=replace(totals, lost_workers=lost),
+        totals=_totals(ordered, client, model, workers),
         latency=latency_of(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
         trust=assess(plan, ordered, workers),
         best=best,
         verdicts=by_level,
-        overall=overall(judged, ordered, by_level, watch),
+        overall=overall(plan, ordered, by_level, watch),
         slow=None if watch is None else slow_requests(plan, ordered, watch),
         job=None if job is None else plain(job),
         label=label,
@@ -253,9 +248,20 @@ def build_result(
     )
 
 
-def _judged(plan: Plan) -> Plan:
-    """With the threshold that has a verdict: a search goes beyond its own on purpose, and has tests of its own."""
-    return plan if plan.search is None else replace(plan, stop=replace(plan.stop, latency=None))
+def _searched(
+    plan: Plan, windows: Sequence[Window], reason: Reason, stopped_at_s: float | None
+) -> tuple[Plan, Capacity | None]:
+    """(the plan with the loads that its search held, what that found); None: it has no search."""
+    if plan.search is None:
+        return plan, None
+    course = sailed(plan, windows, stopped_at_s)
+    return course.plan, found_by(course, reason)
+
+
+def _totals(windows: Sequence[Window], client: Histogram, model: Histogram, workers: Sequence[Worker]) -> Totals:
+    totals = totals_of(windows, client, model)
+    lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
+    return replace(totals, lost_workers=lost)
 
 
 def _best(plan: Plan, traffic: Sequence[Window], by_level: Sequence[LatencyVerdict]) -> BestRate | None:

@@ -198,18 +198,16 @@ class _Master:
         return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 
     def _replan(self) -> None:
-        living = self._roster.living
+        living, self._plan = self._roster.living, self._controller.plan
         if self._phase is not Phase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
-            whole = {} if self._plan.search is None else {"moves": asdict(self._plan.curve)["steps"]}
-            self._post.send("curve", {**asdict(part), **whole}, member.client_id)
+            self._post.send("curve", {**asdict(part), "moves": self._plan.moves}, member.client_id)
 
     def _observe(self, windows: Iterable[Window]) -> None:
         for window in windows:
             self._controller.observe(window)
             if self._controller.plan is not self._plan:
-                self._plan = self._controller.plan
                 self._replan()
             self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
 
