@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 import loadtest.api as api
-from loadtest.cli.run import plan_of
 from loadtest.cli.run import command as run_command
+from loadtest.cli.run import plan_of
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.window import Window
