@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from loadtest.core.result.result import RunResult
     from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+    from loadtest.recommendation.job import Recommendation, recommend
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
@@ -31,6 +32,7 @@ _HOMES = {
     "PayloadSource": "loadtest.core.traffic.plan",
     "Plan": "loadtest.core.traffic.plan",
     "Problem": "loadtest.errors",
+    "Recommendation": "loadtest.recommendation.job",
     "Run": "loadtest.engine.parent.spawn",
     "RunOptions": "loadtest.core.request.spec",
     "RunResult": "loadtest.core.result.result",
@@ -43,6 +45,7 @@ _HOMES = {
     "load": "loadtest.api",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
+    "recommend": "loadtest.recommendation.job",
     "run": "loadtest.api",
     "simulate": "loadtest.api",
     "start": "loadtest.api",
@@ -58,6 +61,7 @@ __all__ = [
     "PayloadSource",
     "Plan",
     "Problem",
+    "Recommendation",
     "Run",
     "RunOptions",
     "RunResult",
@@ -71,6 +75,7 @@ __all__ = [
     "load",
     "parse",
     "plan",
+    "recommend",
     "run",
     "simulate",
     "start",

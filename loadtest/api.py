@@ -18,7 +18,7 @@ from typing import Any
 from loadtest.core.measure.window import Window
 from loadtest.core.request.findings import shown
 from loadtest.core.request.parse import parse_job
-from loadtest.core.request.s3 import s3_object
+from loadtest.core.request.s3 import is_web_object, s3_object
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.core.result.result import RunResult
@@ -115,6 +115,9 @@ class ReadJob:
         """
         path = given or self.scenario.payload_path
         if path is None and self.spec.sample_payload_url is not None and target.sends_payload:
+            if is_web_object(self.spec.sample_payload_url):
+                kind = content_type or self.scenario.content_type or self.spec.content_type or DEFAULT_CONTENT_TYPE
+                return PayloadSource(self.spec.sample_payload_url, kind)
             found = s3_object(self.spec.sample_payload_url)
             if found is None:
                 rule, advice = "names no object in S3", "write s3://BUCKET/KEY, or download it and give --payload"

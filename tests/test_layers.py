@@ -46,7 +46,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
-    "payload": ({"errors", "targets", *CORE}, {"numpy", *AWS}),
+    "payload": ({"errors", "cache", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
@@ -63,7 +63,10 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
     "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
-    "jobs": ({"errors", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE}, {"yaml"}),
+    "jobs": (
+        {"errors", "cache", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE},
+        {"yaml", *AWS},
+    ),
     "emulator": (
         {"errors", "loopback", "version", "endpoint", "jobs", "mock", "report", "serving", "web", "wire", *CORE},
         {"moto", "waitress", "werkzeug", "urllib3", *AWS},
@@ -74,6 +77,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
+    "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
@@ -100,6 +104,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
                 "engine.cluster",
                 "engine.parent",
                 "export",
+                "jobs",
+                "recommendation",
                 "jobfile",
                 "mock",
                 "report",
@@ -132,7 +138,8 @@ ONLY_IN: Mapping[str, set[str]] = {
     "prometheus_client": {"export/prometheus.py"},
     "boto3": {
         "targets/boto.py",
-        "payload/s3.py",
+        "payload/remote.py",
+        "jobs/pricing.py",
         "emulator/inside.py",
         "emulator/clients.py",
         "emulator/cloudwatch.py",

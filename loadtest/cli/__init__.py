@@ -37,6 +37,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "demo": Verb("loadtest.cli.demo", "Load a mock endpoint for half a minute, to see what comes of it."),
         "init": Verb("loadtest.cli.init", "Write a commented job file, from answers or flags."),
         "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
+        "recommend": Verb("loadtest.cli.recommend", "Run all tests of a job and rank them by cost."),
+        "prices": Verb("loadtest.cli.prices", "Show what instances cost, and update it."),
         "capacity": Verb("loadtest.cli.capacity", "Find the largest load that an endpoint takes, with an interval."),
         "report": Verb("loadtest.cli.report", "Show a run folder's result again, and complete an unfinished one."),
         "compare": Verb("loadtest.cli.compare", "Compare runs: better, worse, the same, or undecided."),

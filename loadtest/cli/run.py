@@ -277,7 +277,10 @@ def _holds_something(path: Path) -> bool:
 
 def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
     """What the traffic went to, and what the job asked for that one target cannot stand for."""
-    info: dict[str, Any] = {"target": plan.target.ref, "payload": plan.payload.path or "one small JSON document"}
+    info: dict[str, Any] = {
+        "target": plan.target.ref,
+        "payload": plan.shown()["payload"]["path"] or "one small JSON document",
+    }
     if plan.target.scheme in ("sagemaker", "boto3"):
         info["endpoint_name"] = plan.target.rest
     made_up = placeholders(spec.request)

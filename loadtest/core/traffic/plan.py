@@ -62,7 +62,7 @@ class TargetRef:
 class PayloadSource:
     """Where request bodies come from.
 
-    path: a file, a folder or an archive, or `s3://BUCKET/KEY`, an archive that whoever runs the plan fetches;
+    path: a file, a folder or an archive, or the s3:// or https:// address of one, which whoever runs the plan fetches;
         None: one built-in JSON body.
     """
 
@@ -72,7 +72,7 @@ class PayloadSource:
     @property
     def is_remote(self) -> bool:
         """It has to be fetched."""
-        return self.path is not None and self.path.startswith("s3://")
+        return self.path is not None and self.path.startswith(("s3://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,8 @@ class Plan:
         """`to_dict` for files that people share: without the headers that may say who or what a request is for."""
         values = self.to_dict()
         options = values["target"]["options"]
+        if self.payload.path is not None and self.payload.path.startswith("https://"):
+            values["payload"]["path"] = self.payload.path.partition("?")[0]  # there may be a signature in it
         options |= {name: NOT_KEPT for name in PRIVATE_OPTIONS if options.get(name) is not None}
         return values
 

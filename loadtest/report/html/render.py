@@ -26,8 +26,9 @@ from loadtest.report.html.library import NoLibrary, script
 from loadtest.report.html.live import live_charts
 from loadtest.report.html.page import Page, page_of
 from loadtest.report.html.palette import color
+from loadtest.version import VERSION
 
-__all__ = ["render", "render_jobs", "render_live", "write_report"]
+__all__ = ["render", "render_jobs", "render_live", "write_page", "write_report"]
 
 LIVE_TILES = (
     ("at", "Time", ""),
@@ -40,12 +41,22 @@ LIVE_TILES = (
 )
 
 
-def write_report(path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0) -> str:
+def write_report(
+    path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0, **job: Any
+) -> str:
     """Write the page of `results` in place of an earlier one, whole or not at all.
+
+    "", or why it has no charts and what helps. job: as for `page_of`. Raises OSError.
+    """
+    return write_page(path, page_of(results, created_at, **job))
+
+
+def write_page(path: str | os.PathLike[str], page: Page) -> str:
+    """Write `page` in place of an earlier file, whole or not at all.
 
     "", or why it has no charts and what helps. Raises OSError.
     """
-    html, why = render(page_of(results, created_at))
+    html, why = render(page)
     target = Path(path)
     temporary = target.with_name(f".{target.name}")
     try:
@@ -63,6 +74,9 @@ def render(page: Page) -> tuple[str, str]:
     ours = _inline(_asset("page.js"))
     html = _template("page.html").render(
         page=page,
+        title=page.title,
+        kind=page.kind,
+        version=VERSION,
         policy=_policy(library, ours),
         style=_asset("page.css"),
         library=library,
@@ -84,6 +98,8 @@ def render_jobs(
     ours = _inline(_asset("jobs.js"))
     return _template("jobs.html").render(
         title=title,
+        kind="",
+        version=VERSION,
         policy=_policy(ours, more="connect-src 'self'"),
         style=_asset("page.css"),
         script=ours,
@@ -104,6 +120,8 @@ def render_live(plan: Plan, title: str, *, stop: bool = True) -> tuple[str, str]
     charts = live_charts(plan)
     html = _template("live.html").render(
         title=title,
+        kind="live",
+        version=VERSION,
         policy=_policy(library, ours, more="connect-src 'self'"),
         style=_asset("page.css"),
         stop=stop,
