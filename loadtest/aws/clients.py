@@ -21,6 +21,7 @@ __all__ = ["UNANSWERED", "Clients", "aws_words", "code_of", "is_absent", "is_for
 # What a call may raise besides TargetError.
 UNANSWERED = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, *REFUSED)
 
+_NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
 
@@ -43,6 +44,8 @@ class Clients:
         try:
             chain = botocore.session.Session(profile=options.get("profile"))
             self._session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
+            if self._session.region_name is None:
+                raise TargetError(_NO_REGION)
             credentials = self._session.get_credentials()
             if credentials is not None:
                 credentials.get_frozen_credentials()
@@ -55,10 +58,10 @@ class Clients:
 
     @property
     def region(self) -> str:
-        return str(self.client("sagemaker").meta.region_name)
+        return str(self._session.region_name)
 
     def client(self, service: str = "sagemaker") -> Any:
-        """The client of a service. Raises TargetError without a region."""
+        """The client of a service. Raises TargetError for an address that is none."""
         with self._lock:
             if service not in self._made:
                 config = Config(
@@ -71,11 +74,6 @@ class Clients:
                     self._made[service] = self._session.client(
                         service, endpoint_url=url, config=config, verify=self._options.get("ca_file")
                     )
-                except botocore.exceptions.NoRegionError:
-                    raise TargetError(
-                        "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, "
-                        "or name one in the profile"
-                    ) from None
                 except (botocore.exceptions.BotoCoreError, ValueError) as problem:
                     raise TargetError(f"boto3 cannot make a client: {problem}") from problem
             return self._made[service]

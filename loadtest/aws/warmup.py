@@ -10,6 +10,7 @@ import botocore.exceptions
 
 from loadtest.aws.clients import UNANSWERED, Clients, aws_words, code_of, is_forbidden, is_unknown_sender
 from loadtest.errors import TargetError
+from loadtest.jobs.arn import partition_of
 from loadtest.targets.resolve import PARAMETERS
 
 __all__ = ["warm_up"]
@@ -65,7 +66,7 @@ def warm_up(clients: Clients, name: str, body: bytes, content_type: str, options
 def _end_if_hopeless(clients: Clients, name: str, problem: Exception, words: str) -> None:
     if is_forbidden(problem):
         action = "sagemaker:InvokeEndpoint"
-        where = f"arn:*:sagemaker:{clients.region}:*:endpoint/{name.lower()}"
+        where = f"arn:{partition_of(clients.region)}:sagemaker:{clients.region}:*:endpoint/{name}"
         raise TargetError(f"AWS does not permit {action} on {where}: {words}") from problem
     if is_unknown_sender(problem):
         raise TargetError(f"AWS does not take the credentials: {words}") from problem
