@@ -19,11 +19,12 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.findings import shown
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.s3 import is_web_object, s3_object
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
-from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan, search_plan
 from loadtest.engine import sim
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
@@ -152,10 +153,14 @@ def plan_job(
     workers: int = 1,
     arrivals: Arrivals | None = None,
     in_flight_limit: int | None = None,
+    search: SearchSettings | None = None,
 ) -> Plan:
-    """The load test of a job that was read; the one place where its target and its payload are chosen. See `plan`."""
+    """The load test of a job that was read; the one place where its target and its payload are chosen. See `plan`.
+
+    search: it chooses the load in place of the job's traffic.
+    """
     spec = job.spec
-    if spec.traffic is None and arrivals is None:
+    if spec.traffic is None and arrivals is None and search is None:
         raise SpecError(
             [
                 Problem(
@@ -181,6 +186,8 @@ def plan_job(
         limit_s=spec.duration_s,
         workers=workers,
     )
+    if search is not None:
+        return search_plan(made, search)
     return made if arrivals is None else open_plan(made, arrivals, in_flight_limit)
 
 

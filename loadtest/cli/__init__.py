@@ -39,6 +39,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "run": Verb("loadtest.cli.run", "Run a job's load tests and write a run folder."),
         "recommend": Verb("loadtest.cli.recommend", "Run all tests of a job and rank them by cost."),
         "prices": Verb("loadtest.cli.prices", "Show what instances cost, and update it."),
+        "capacity": Verb("loadtest.cli.capacity", "Find the largest load that an endpoint takes, with an interval."),
         "report": Verb("loadtest.cli.report", "Show a run folder's result again, and complete an unfinished one."),
         "compare": Verb("loadtest.cli.compare", "Compare runs: better, worse, the same, or undecided."),
         "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),

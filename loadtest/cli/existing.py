@@ -15,20 +15,22 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.report.existing import endpoint_words
 from loadtest.report.words import duration, number, plural
 
-__all__ = ["Existing", "dry_run", "existing_flags", "looked_at"]
+__all__ = ["Existing", "dry_run", "dry_run_flag", "inspect_flag", "looked_at"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PRICED_MS = (10, 100, 1000)  # latencies that a closed loop's requests are estimated for
 
 
-def existing_flags(command: Command) -> Command:
-    """Decorator: adds --dry-run and --no-inspect."""
-    command = click.option(
-        "--no-inspect", is_flag=True, help="Do not ask AWS what the endpoint is, and send no warm-up request."
-    )(command)
-    return click.option(
-        "--dry-run", is_flag=True, help="Show users, requests, hours and price of the run, and send no invocation."
-    )(command)
+def inspect_flag(command: Command) -> Command:
+    """Decorator: adds --no-inspect."""
+    text = "Do not ask AWS what the endpoint is, and send no warm-up request."
+    return click.option("--no-inspect", is_flag=True, help=text)(command)
+
+
+def dry_run_flag(command: Command) -> Command:
+    """Decorator: adds --dry-run."""
+    text = "Show users, requests, hours and price of the run, and send no invocation."
+    return click.option("--dry-run", is_flag=True, help=text)(command)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
 from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
-from loadtest.cli.existing import dry_run, existing_flags, looked_at
+from loadtest.cli.existing import dry_run, dry_run_flag, inspect_flag, looked_at
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.facts import labels_about
 from loadtest.cli.file_flags import file_flags
@@ -35,6 +35,7 @@ from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
@@ -52,7 +53,7 @@ from loadtest.report.terminal import LiveView, summary
 if TYPE_CHECKING:
     from loadtest.web.live import LivePage
 
-__all__ = ["command"]
+__all__ = ["command", "plan_of", "run_plan"]
 
 DEFAULT_DIR = "runs"
 Drive = Callable[[Plan, RunFolder], RunResult]
@@ -97,7 +98,8 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @open_loop_flags
 @worker_flags
 @export_flags
-@existing_flags
+@dry_run_flag
+@inspect_flag
 @target_flags
 def command(file: str | None, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario.
@@ -106,18 +108,18 @@ def command(file: str | None, profile: str, **given: Any) -> None:
     """
     given["thresholds"] = thresholds_of(given["thresholds"])
     job = job_of(file, cast(Profile, profile), given)
-    plan = _plan(job, given)
+    plan = plan_of(job, given)
     if given["dry_run"]:
         click.echo("\n".join(dry_run(plan, given)))
         raise SystemExit(0)
     repeats = repeats_of(given, plan.target)
     if repeats is None:
-        raise SystemExit(_run_plan(plan, job, given))
+        raise SystemExit(run_plan(plan, job, given))
     # Each is a run like any other, in a folder of its own.
-    raise SystemExit(run_repeats(plan, repeats, given, job.spec.name, lambda p, g: _run_plan(p, job, g)))
+    raise SystemExit(run_repeats(plan, repeats, given, job.spec.name, lambda p, g: run_plan(p, job, g)))
 
 
-def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
+def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     """Run it, print what came of it, return the exit code."""
     spec = job.spec
     as_json, quiet, plain = given["as_json"], given["quiet"] or given["as_json"], given["plain"]
@@ -171,7 +173,7 @@ def _run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     return code or (EXIT_NOT_WRITTEN if missing else 0)
 
 
-def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
+def plan_of(job: api.ReadJob, given: Mapping[str, Any], search: SearchSettings | None = None) -> Plan:
     """The plan of the file, with what the command line says instead."""
     if given["target"] and given["endpoint_name"]:
         problem = Problem("--endpoint-name", given["endpoint_name"], "--target is given too", "give one of them")
@@ -192,6 +194,7 @@ def _plan(job: api.ReadJob, given: Mapping[str, Any]) -> Plan:
         workers=workers_of(given),
         arrivals=arrivals_of(given, options.seed),
         in_flight_limit=given["max_in_flight"],
+        search=search,
     )
 
 

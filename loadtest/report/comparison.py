@@ -15,7 +15,19 @@ from loadtest.core.compare.comparison import POINTS, Comparison, Row
 from loadtest.core.plain import plain
 from loadtest.report.words import milliseconds, number, percent, plural
 
-__all__ = ["COMPARISON_VERSION", "Compared", "comparison_json", "comparison_markdown", "comparison_text"]
+__all__ = [
+    "COMPARISON_VERSION",
+    "Compared",
+    "answer_words",
+    "change_words",
+    "comparison_json",
+    "comparison_markdown",
+    "comparison_text",
+    "confidence_sentence",
+    "count_sentence",
+    "row_cells",
+    "row_name",
+]
 
 COMPARISON_VERSION = 1  # rises when a member changes its meaning or goes
 STYLES = {"better": "bold green", "worse": "bold red", "same": "green", "undecided": "yellow"}
@@ -58,18 +70,18 @@ def comparison_text(compared: Compared, *, everything: bool = False) -> Renderab
         table.add_column(head, justify="left" if place in (0, 5) else "right", no_wrap=place != 5)
     shown = _shown(comparison.rows, everything)
     for row in shown:
-        table.add_row(_name(row), *_cells(row), Text(_answer(row, comparison), style=STYLES[row.answer]))
+        table.add_row(row_name(row), *row_cells(row), Text(answer_words(row, comparison), style=STYLES[row.answer]))
     parts: list[RenderableType] = [
         Text(f"Baseline   {', '.join(compared.baseline)}", overflow="fold"),
         Text(f"Candidate  {', '.join(compared.candidate)}", overflow="fold"),
-        Text.assemble((comparison.answer.upper(), STYLES[comparison.answer]), f"  {_sentence(comparison)}"),
+        Text.assemble((comparison.answer.upper(), STYLES[comparison.answer]), f"  {count_sentence(comparison)}"),
         Text(),
         table,
     ]
     if left := len(comparison.rows) - len(shown):
         parts.append(Text(f"{plural(left, 'row')} of levels not shown: undecided, or the same (--all shows them)"))
-    parts += [Text(f"{_name(row)}: {row.why}") for row in shown if row.why]
-    parts += [Text(_confidence(comparison)), *(Text(f"! {doubt}", style="yellow") for doubt in compared.doubts)]
+    parts += [Text(f"{row_name(row)}: {row.why}") for row in shown if row.why]
+    parts += [Text(confidence_sentence(comparison)), *(Text(f"! {doubt}", style="yellow") for doubt in compared.doubts)]
     return Group(*parts)
 
 
@@ -83,18 +95,18 @@ def _markdown(compared: Compared) -> Iterator[str]:
     yield f"### Load test: {MARKS.get(comparison.answer, comparison.answer)}"
     yield ""
     baseline, candidate = (_cell(", ".join(side)) for side in (compared.baseline, compared.candidate))
-    yield f"{candidate} against {baseline}. {_sentence(comparison)}"
+    yield f"{candidate} against {baseline}. {count_sentence(comparison)}"
     yield ""
     yield "| | baseline | candidate | change | interval | |"
     yield "|---|---:|---:|---:|---:|---|"
     for row in _shown(comparison.rows, everything=False):
-        answer = MARKS.get(row.answer, _answer(row, comparison))
-        yield f"| {_name(row)} | {' | '.join(_cells(row))} | {_cell(answer)} |"
+        answer = MARKS.get(row.answer, answer_words(row, comparison))
+        yield f"| {row_name(row)} | {' | '.join(row_cells(row))} | {_cell(answer)} |"
     yield ""
-    yield _confidence(comparison)
+    yield confidence_sentence(comparison)
     for row in _shown(comparison.rows, everything=False):
         if row.why:
-            yield f"- {_name(row)}: {_cell(row.why)}"
+            yield f"- {row_name(row)}: {_cell(row.why)}"
     for doubt in compared.doubts:
         yield f"- {_cell(doubt)}"
     yield ""
@@ -109,16 +121,16 @@ def _shown(rows: Sequence[Row], everything: bool) -> list[Row]:
     return [row for row in rows if everything or row.level is None or row.answer in ("better", "worse")]
 
 
-def _name(row: Row) -> str:
+def row_name(row: Row) -> str:
     return row.metric if row.level is None else f"{row.metric}, {row.users} users"
 
 
-def _cells(row: Row) -> tuple[str, str, str, str]:
+def row_cells(row: Row) -> tuple[str, str, str, str]:
     """(baseline, candidate, difference, interval)."""
     unit = " pt" if row.unit == "share" else " %"
-    change = "-" if row.difference is None else f"{_change(row, row.difference)}{unit}"
+    change = "-" if row.difference is None else f"{change_words(row, row.difference)}{unit}"
     bounded = row.low is not None or row.high is not None
-    interval = f"{_change(row, row.low)} .. {_change(row, row.high)}{unit}" if bounded else "-"
+    interval = f"{change_words(row, row.low)} .. {change_words(row, row.high)}{unit}" if bounded else "-"
     return _value(row, row.a), _value(row, row.b), change, interval
 
 
@@ -132,7 +144,7 @@ def _value(row: Row, value: float | None) -> str:
     return f"{number(round(value, 2))}{row.unit if row.unit == '/s' else ''}"
 
 
-def _change(row: Row, change: float | None) -> str:
+def change_words(row: Row, change: float | None) -> str:
     """In per cent, or in points; "?": it has no end there."""
     if change is None:
         return "?"
@@ -140,14 +152,14 @@ def _change(row: Row, change: float | None) -> str:
     return text.replace("-0.0", "0.0").replace("+0.0", "0.0") if not float(text) else text
 
 
-def _answer(row: Row, comparison: Comparison) -> str:
+def answer_words(row: Row, comparison: Comparison) -> str:
     if row.answer == "same":
         margin = comparison.margin * (POINTS if row.unit == "share" else 1)
         return f"same within {100 * margin:g} {'pt' if row.unit == 'share' else '%'}" if row.low is not None else "same"
     return row.answer
 
 
-def _sentence(comparison: Comparison) -> str:
+def count_sentence(comparison: Comparison) -> str:
     worse, better = len(comparison.of("worse")), len(comparison.of("better"))
     count = len(comparison.rows)
     if comparison.answer == "worse":
@@ -160,7 +172,7 @@ def _sentence(comparison: Comparison) -> str:
     return "No difference is shown, nor that there is none: longer runs or repeats would tell."
 
 
-def _confidence(comparison: Comparison) -> str:
+def confidence_sentence(comparison: Comparison) -> str:
     a, b = comparison.runs
     runs = f"{plural(a, 'run')} against {b}" if (a, b) != (1, 1) else "one run against one"
     error = f"{100 * comparison.alpha:g} %"

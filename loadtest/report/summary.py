@@ -60,4 +60,5 @@ def _workload(result: RunResult) -> dict[str, Any]:
     arrivals, peak = result.plan.arrivals, result.plan.curve.peak
     if arrivals is None:
         return {"kind": "closed", "peak_users": peak}
-    return {"kind": "open", **asdict(arrivals), "in_flight_limit": peak}
+    told = {name: value for name, value in asdict(arrivals).items() if name != "steps"}
+    return {"kind": "open", **told, "in_flight_limit": peak}

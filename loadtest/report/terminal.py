@@ -23,6 +23,7 @@ from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
+from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.existing import endpoint_lines
@@ -61,7 +62,7 @@ def headline(result: RunResult) -> list[RenderableType]:
     """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
     return [
         *_failed_share(result),
-        _verdict(result),
+        *([_verdict(result)] if result.capacity is None else capacity_lines(result)),
         *_thresholds(result),
         *slow_lines(result),
         *_why(result),

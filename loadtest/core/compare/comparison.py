@@ -16,13 +16,14 @@ A row's answer, from the interval of its difference and the margin within which 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence, dependence_of
 from loadtest.core.compare.figure import Figure, dependences_of, figure_of, mean_of
 from loadtest.core.compare.limits import Held, held
+from loadtest.core.compare.matching import Side, matched
 from loadtest.core.compare.peaks import best_figure, knee_figure
 from loadtest.core.compare.pooling import Difference, difference_of, pooled
 from loadtest.core.compare.sample import LATENCIES, LevelSample, RunSample, sample_of
@@ -39,8 +40,6 @@ MOST = 100.0  # as a logarithm: no ratio
 POINTS = 0.1  # of the margin: an error share is the same within 0.2 points where a rate is within 2 %
 FAILED = (Reason.ERRORS, Reason.TARGET_DOWN)
 HIGHER_IS_BETTER = ("throughput", "best rate", "knee")
-
-Side = Sequence[RunSample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class _Pair:
 
     def __init__(self, sides: tuple[Side, ...], margin: float, alpha: float) -> None:
         self._sides, self._margin, self._alpha = sides, margin, alpha
-        self._levels = _matched(sides)
+        self._levels = matched(sides)
         streamed = all(run.streamed for side in sides for run in side)
         self._metrics = (
             "throughput",
@@ -157,7 +156,7 @@ class _Pair:
         """The threshold, at the first level where the sides part; () without the same one on both."""
         thresholds = {run.result.plan.stop.latency for side in self._sides for run in side}
         threshold = thresholds.pop()
-        levels = _matched(self._sides, begun=True)
+        levels = matched(self._sides, begun=True)
         if threshold is None or thresholds or not levels:
             return []
         allowed = round(1 - threshold.percentile, 9)
@@ -260,25 +259,3 @@ def _answer(rows: Sequence[Row]) -> RowAnswer:
 
 def _over(level: LevelSample) -> float:
     return float(level.over.sum() / level.completed.sum())
-
-
-def _matched(sides: Sequence[Side], *, begun: bool = False) -> dict[object, tuple[tuple[LevelSample, ...], ...]]:
-    """Levels that every run has, by side and run: the same place in the same curve, else the same users.
-
-    begun: also those that were cut short.
-    """
-    curves = {run.result.plan.curve for side in sides for run in side}
-    by_run = [[_keyed(run.begun if begun else run.levels, by_users=len(curves) > 1) for run in side] for side in sides]
-    first = by_run[0][0]
-    common = [key for key in first if all(key in levels for side in by_run for levels in side)]
-    return {key: tuple(tuple(levels[key] for levels in side) for side in by_run) for key in common}
-
-
-def _keyed(levels: Mapping[int, LevelSample], *, by_users: bool) -> dict[object, LevelSample]:
-    if not by_users:
-        return dict(levels.items())
-    found: dict[object, LevelSample] = {}
-    for level in levels.values():
-        users = (level.level.from_users, level.level.users)
-        found[users, sum(key[0] == users for key in found)] = level  # type: ignore[index]
-    return found

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.search.capacity import Capacity, Finished, Move
 from loadtest.core.search.search import Search
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["Course", "capacity_evidence", "progress_of", "sailed"]
+__all__ = ["Course", "capacity_evidence", "found_by", "progress_of", "sailed"]
 
 
 class Course:
-    """Of one run of `plan`, which asks for a search. plan: with the loads so far; a new one after each move."""
+    """Of one run of `plan`, which asks for a search; moves that the plan has already are made anew.
+
+    plan: with the loads so far; a new one after each move.
+    """
 
     def __init__(self, plan: Plan) -> None:
         assert plan.search is not None
         window_s = plan.options.window_s
         # Several generators must have heard of a move before its time; one is told at once.
         self._search = Search(plan.search, window_s, window_s if plan.workers > 1 else 0.0)
-        self.plan = plan
+        self.plan = plan.unmoved
 
     def observe(self, window: Window) -> Finished | None:
         """Take the next window, in order, none of the draining; what ended the search, None: it goes on."""
@@ -41,7 +46,7 @@ class Course:
 
 
 def sailed(plan: Plan, windows: Sequence[Window], stopped_at_s: float | None) -> Course:
-    """The course that `windows` have taken, those of a whole run, in order; `plan` is as it was before the first move.
+    """The course that `windows` have taken, those of a whole run, in order.
 
     stopped_at_s: when the traffic ended; None: not told.
     """
@@ -51,6 +56,12 @@ def sailed(plan: Plan, windows: Sequence[Window], stopped_at_s: float | None) ->
         if window.users and window.end_s <= ended_s + 1e-3 and course.observe(window) is not None:
             break
     return course
+
+
+def found_by(course: Course, reason: Reason) -> Capacity:
+    """What a search found that is over for `reason`: one that time ended without a last window says so, too."""
+    found = course.capacity()
+    return replace(found, finding="budget") if (found.finding, reason) == ("searching", Reason.CAPACITY) else found
 
 
 def capacity_evidence(course: Course) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def plan_levels(plan: Plan) -> tuple[Level, ...]:
         curve = TrafficCurve(tuple(Step(s.at_s, s.users) for s in curve.steps if s.at_s < plan.end_s), plan.end_s)
     if plan.search is not None:
         # Each load that was held is one, however short: an index must not change when the curve grows.
-        ends_s = [*(step.at_s for step in curve.steps[1:]), curve.end_s]
-        steps = zip(curve.steps, ends_s, strict=True)
-        return tuple(Level(i, step.at_s, end_s, step.users, step.users) for i, (step, end_s) in enumerate(steps))
+        times_s = [0.0, *(at_s for at_s, _ in plan.moves), curve.end_s]
+        users = [curve.users_at(at_s) for at_s in times_s[:-1]]
+        return tuple(Level(i, times_s[i], times_s[i + 1], n, n) for i, n in enumerate(users))
     return curve.levels(MIN_WINDOWS * plan.options.window_s)
 
 

@@ -163,11 +163,10 @@ class _Worker:
         elif kind == "loadtest_curve":
             steps = tuple(Step(step["at_s"], step["users"]) for step in data["steps"])
             part = TrafficCurve(steps, data["end_s"])
-            if self._plan is not None and "moves" in data:
-                self._plan = _with_moves(self._plan, data["moves"])
-                self._generator.move(self._plan, part)
-            else:
-                self._generator.replan(part)
+            assert self._plan is not None
+            for at_s, load in data["moves"][len(self._plan.moves) :]:
+                self._plan = self._plan.moved(at_s, load)
+            self._generator.move(self._plan, part)
         elif kind == "loadtest_stop" and not self._released:
             self._released = True
             self._generator.release()
@@ -233,13 +232,6 @@ class _Worker:
     def _check_master(self) -> None:
         if time.monotonic() - self._heard_s > MASTER_SILENCE_S:
             raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
-
-
-def _with_moves(plan: Plan, moves: list[dict[str, float]]) -> Plan:
-    """The whole run's plan with the steps that a search has added to it."""
-    for move in moves[len(plan.curve.steps) :]:
-        plan = plan.moved(move["at_s"], move["users"])
-    return plan
 
 
 def _told_to_end(link: Link) -> bool:

@@ -91,6 +91,8 @@ class Generator:
     def move(self, plan: Plan, curve: TrafficCurve) -> None:
         """Follow a curve that a search has made longer. curve: this process's part of `plan`'s."""
         self._plan, self._levels = plan, plan_levels(plan)
+        if isinstance(self._swarm, ArrivalSwarm) and plan.arrivals is not None:
+            self._swarm.arrivals = plan.arrivals
         self.replan(curve)
 
     def release(self) -> None:

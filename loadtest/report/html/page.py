@@ -26,12 +26,12 @@ from loadtest.report.words import duration, milliseconds, number, percent, plura
 from loadtest.report.workload import rate_words
 from loadtest.version import VERSION
 
-__all__ = ["Page", "Part", "Section", "page_of", "section_of"]
+__all__ = ["Page", "Part", "Section", "facts_of", "page_of", "section_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section of a test. tables: (heading, table). texts: (heading, preformatted text)."""
+    """One section of a test. tables: (heading, table). texts: (heading, preformatted text). short: title of its link."""
 
     name: str
     title: str
@@ -39,11 +39,12 @@ class Part:
     charts: Sequence[Chart] = ()
     tables: Sequence[tuple[str, Table]] = ()
     texts: Sequence[tuple[str, str]] = ()
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One load test. answer: the verdict in a word or two; tone: "good", "bad" or "open".
+    """One load test, or one candidate of a comparison. answer: in a word or two; tone: "good", "bad" or "open".
 
     head, rest: the terminal's sentences. tiles: (name, figure, what it is of). facts: (name, text).
     """
@@ -65,12 +66,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """job: what several tests of a job say together; None for one test."""
+    """job: what several tests of a job say together; None for one test. kind: of page. titles: over each section's
+    further sentences, and over its facts. source: the files that every figure of it is in.
+    """
 
     title: str
-    version: str
     sections: Sequence[Section]
     job: Part | None = None
+    kind: str = "report"
+    titles: tuple[str, str] = ("How far to trust it, and what else was seen", "What was tested")
+    source: str = "summary.json and windows.jsonl of the run's folder"
 
 
 def page_of(
@@ -86,7 +91,7 @@ def page_of(
     sections = [section_of(result, f"t{i}") for i, result in enumerate(results)]
     name = str((results[0].job or {}).get("JobName") or results[0].label or "load test")
     several = len(results) > 1 or described is not None
-    return Page(name, VERSION, sections, _job(results, created_at, described, steps) if several else None)
+    return Page(name, sections, _job(results, created_at, described, steps) if several else None)
 
 
 def _job(
@@ -115,7 +120,7 @@ def section_of(result: RunResult, key: str = "t0") -> Section:
         head=list(sentences(headline(result))),
         rest=list(sentences(closing(result))),
         tiles=_tiles(result),
-        facts=_facts(result),
+        facts=facts_of(result),
         parts=_parts(result),
     )
 
@@ -123,6 +128,8 @@ def section_of(result: RunResult, key: str = "t0") -> Section:
 def _answer(result: RunResult) -> tuple[str, str]:
     if REASONS[result.reason].exit_code == 1:
         return "failed", "bad"
+    if result.capacity is not None:
+        return ("found", "good") if result.capacity.finding == "found" else ("undecided", "open")
     if result.plan.stop.latency is None:
         return "done", "good"
     if result.overall is None:
@@ -161,7 +168,8 @@ def _tiles(result: RunResult) -> list[tuple[str, Cell, str]]:
     ]
 
 
-def _facts(result: RunResult) -> list[tuple[str, str]]:
+def facts_of(result: RunResult) -> list[tuple[str, str]]:
+    """What was tested, as (name, text)."""
     environment, plan = result.environment, result.plan
     began = "virtual time" if result.started_at is None else _date(result.started_at)
     peak = plan.curve.peak
@@ -201,12 +209,19 @@ def _parts(result: RunResult) -> list[Part]:
     versions = [("Versions", _versions(result))] if result.environment else []
     schedule = _schedule(result)
     parts = [
-        Part("users", "Throughput and latency against users", levels_note, by_users),
-        Part("time", "Over time", joined, over_time, [("What happened", events_table(events))]),
-        Part("spread", "The distribution of latency", "", spread_charts(result)),
-        Part("levels", "Levels and errors", "", (), [("Levels", levels), *errors]),
-        Part("trust", "Schedule and trust", schedule, generator, [("Trust", trust_table(result)), *workers]),
-        Part("job", "The job, and how to repeat it", "", (), versions, _texts(result)),
+        Part("users", "Throughput and latency against users", levels_note, by_users, short="Users"),
+        Part("time", "Over time", joined, over_time, [("What happened", events_table(events))], short="Time"),
+        Part("spread", "The distribution of latency", "", spread_charts(result), short="Distribution"),
+        Part("levels", "Levels and errors", "", (), [("Levels", levels), *errors], short="Levels"),
+        Part(
+            "trust",
+            "Schedule and trust",
+            schedule,
+            generator,
+            [("Trust", trust_table(result)), *workers],
+            short="Trust",
+        ),
+        Part("job", "The job, and how to repeat it", "", (), versions, _texts(result), short="The job"),
     ]
     return [part for part in parts if part.charts or part.tables or part.texts]
 

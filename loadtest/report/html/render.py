@@ -26,8 +26,9 @@ from loadtest.report.html.library import NoLibrary, script
 from loadtest.report.html.live import live_charts
 from loadtest.report.html.page import Page, page_of
 from loadtest.report.html.palette import color
+from loadtest.version import VERSION
 
-__all__ = ["render", "render_jobs", "render_live", "write_report"]
+__all__ = ["render", "render_jobs", "render_live", "write_page", "write_report"]
 
 LIVE_TILES = (
     ("at", "Time", ""),
@@ -47,7 +48,15 @@ def write_report(
 
     "", or why it has no charts and what helps. job: as for `page_of`. Raises OSError.
     """
-    html, why = render(page_of(results, created_at, **job))
+    return write_page(path, page_of(results, created_at, **job))
+
+
+def write_page(path: str | os.PathLike[str], page: Page) -> str:
+    """Write `page` in place of an earlier file, whole or not at all.
+
+    "", or why it has no charts and what helps. Raises OSError.
+    """
+    html, why = render(page)
     target = Path(path)
     temporary = target.with_name(f".{target.name}")
     try:
@@ -65,6 +74,9 @@ def render(page: Page) -> tuple[str, str]:
     ours = _inline(_asset("page.js"))
     html = _template("page.html").render(
         page=page,
+        title=page.title,
+        kind=page.kind,
+        version=VERSION,
         policy=_policy(library, ours),
         style=_asset("page.css"),
         library=library,
@@ -86,6 +98,8 @@ def render_jobs(
     ours = _inline(_asset("jobs.js"))
     return _template("jobs.html").render(
         title=title,
+        kind="",
+        version=VERSION,
         policy=_policy(ours, more="connect-src 'self'"),
         style=_asset("page.css"),
         script=ours,
@@ -106,6 +120,8 @@ def render_live(plan: Plan, title: str, *, stop: bool = True) -> tuple[str, str]
     charts = live_charts(plan)
     html = _template("live.html").render(
         title=title,
+        kind="live",
+        version=VERSION,
         policy=_policy(library, ours, more="connect-src 'self'"),
         style=_asset("page.css"),
         stop=stop,

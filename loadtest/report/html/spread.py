@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from loadtest.report.html.chart import Chart, Columns, Series, Table, cell, hove
 from loadtest.report.html.overtime import threshold_rule
 from loadtest.report.words import level_name, milliseconds
 
-__all__ = ["spread_charts"]
+__all__ = ["percentile_chart", "spread_charts"]
 
 STEP = 0.04  # of a nine
 MOST_LEVELS = 5
@@ -29,25 +29,27 @@ def spread_charts(result: RunResult) -> list[Chart]:
     whole = result.latency_histogram()
     if not whole.total:
         return []
+    limit = result.plan.stop.latency
+    limit_ms = None if limit is None else limit.limit_ms
     charts = []
     if result.plan.arrivals is None:
-        charts.append(_levels(result, whole))
+        charts.append(_levels(result, whole, limit_ms))
     else:
         response = merged(window.latencies.response.encoded for window in result.windows)
         pair = {"response (from the time it was due)": response, "service (from the time it was sent)": whole}
         lead = "Requests of an open workload do not wait for each other: what a late one cost is its response latency."
-        charts.append(_chart(result, "distribution", "Response beside service latency", lead, pair, limit=True))
+        charts.append(percentile_chart("distribution", "Response beside service latency", lead, pair, limit_ms))
     streamed = {
         "time to first part": merged(window.latencies.ttfb.encoded for window in result.windows),
         "between parts": merged(window.latencies.inter_chunk.encoded for window in result.windows),
     }
     if parts := {name: histogram for name, histogram in streamed.items() if histogram.total}:
         lead = "Streamed answers: when the first part came, and how far the parts were apart."
-        charts.append(_chart(result, "streaming", "Streamed answers", lead, parts))
+        charts.append(percentile_chart("streaming", "Streamed answers", lead, parts))
     return charts
 
 
-def _levels(result: RunResult, whole: Histogram) -> Chart:
+def _levels(result: RunResult, whole: Histogram, limit_ms: float | None) -> Chart:
     levels = [level for level in result.levels if level.latencies.client.encoded]
     chosen = levels
     if len(levels) > MOST_LEVELS:
@@ -59,12 +61,13 @@ def _levels(result: RunResult, whole: Histogram) -> Chart:
         if chosen is levels
         else (f"All successes of the run, and of {len(chosen)} of {len(levels)} levels, evenly chosen")
     )
-    return _chart(result, "distribution", "Distribution of latency", f"{lead}.", {"all": whole, **each}, limit=True)
+    return percentile_chart("distribution", "Distribution of latency", f"{lead}.", {"all": whole, **each}, limit_ms)
 
 
-def _chart(
-    result: RunResult, name: str, title: str, lead: str, histograms: dict[str, Histogram], *, limit: bool = False
+def percentile_chart(
+    name: str, title: str, lead: str, histograms: Mapping[str, Histogram], limit_ms: float | None = None
 ) -> Chart:
+    """Percentiles of each histogram, by its name; at least one has values. limit_ms: of a threshold to draw."""
     series = [Series("all", 6, False) if each == "all" else Series(each, i) for i, each in enumerate(histograms)]
     longest = max(math.log10(max(histogram.total, 2)) for histogram in histograms.values())
     nines = np.arange(0, longest + STEP, STEP).tolist()
@@ -77,9 +80,8 @@ def _chart(
     x = x_axis("nines", "percentile, each step a nine more", axis=axis)
     tips = {"percentile": ("", ""), **{each: (f"{each}, ms", ",.3~f") for each in histograms}}
     layers = [lines(name, x, "ms", series, log=True), hover(name, x, tips)]
-    threshold = result.plan.stop.latency
-    if limit and threshold is not None:
-        layers.append(threshold_rule(threshold.limit_ms))
+    if limit_ms is not None:
+        layers.append(threshold_rule(limit_ms))
     text = f"{lead} {' '.join(_words(each, histogram) for each, histogram in list(histograms.items())[:2])}"
     return Chart(name, title, text, layered(layers, 320), {name: columns}, _table(histograms), series, "nines")
 
@@ -109,7 +111,7 @@ def _words(name: str, histogram: Histogram) -> str:
     return f"{name[0].upper()}{name[1:]}: {figures} ms of {histogram.total:,}."
 
 
-def _table(histograms: dict[str, Histogram]) -> Table:
+def _table(histograms: Mapping[str, Histogram]) -> Table:
     head = ["", "n", *(f"P{100 * share:g}" for share in SHARES), "max"]
     rows = []
     for name, histogram in histograms.items():
