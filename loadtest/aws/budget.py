@@ -44,6 +44,11 @@ class Budget:
         self._thread = threading.Thread(target=self._watch, name="loadtest-budget", daemon=True)
 
     @property
+    def used_up(self) -> bool:
+        """Everything was stopped for it, and nothing more is made."""
+        return self._used_up
+
+    @property
     def spent_usd(self) -> float:
         """An estimate, so far."""
         with self._lock:

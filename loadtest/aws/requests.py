@@ -88,5 +88,5 @@ def _container(known: Mapping[str, Any], asked: Mapping[str, str]) -> dict[str, 
 
 
 def _tags(wanted: Wanted) -> list[dict[str, str]]:
-    own = [dict(tag) for tag in wanted.spec.request.get("Tags") or () if tag["Key"] != JOB_TAG]
+    own = [{"Key": key, "Value": value} for key, value in wanted.tags if key != JOB_TAG]
     return [{"Key": JOB_TAG, "Value": wanted.job_name}, *own][:MAX_TAGS]

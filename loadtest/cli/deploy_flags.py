@@ -81,9 +81,8 @@ def deployed(file: str, given: dict[str, Any], say: Callable[[str], None]) -> It
         raise SystemExit(2)
     for line in plan:
         say(line)
-    path = (
-        own["journal"] or journal_dir() / f"{spec.name}-{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**6}.jsonl"
-    )
+    number = f"{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**6}"
+    path = own["journal"] or journal_dir() / f"{spec.name}-{number}.jsonl"
     _check_journals({journal_dir(), path.parent}, own["despite_journal"])
     journal = Journal(path)
     say(f"journal: {path}")
@@ -91,6 +90,8 @@ def deployed(file: str, given: dict[str, Any], say: Callable[[str], None]) -> It
         with Budget(own["budget"]) as budget:
             provider = Deployment(clients, journal, budget, prices, role=own["role"], options=options)
             yield {"provider": provider, "directory": AccountEndpoints(clients)}
+            if budget.used_up:
+                click.echo(f"the budget of {budget.usd:g} USD was used up: the tests ended before their time", err=True)
             say(f"endpoints cost about {budget.spent_usd:.4f} USD (list prices, from creation to deletion)")
     finally:
         if not journal.close():
@@ -131,7 +132,8 @@ def _plan(spec: JobSpec, prices: Any, budget: float, region: str) -> Iterator[st
         total = None if usd is None or total is None else total + usd * (traffic_s + CREATION_S) / 3600
         yield f"  {test.label}: {'no price is known' if usd is None else f'{usd:.4g} USD an hour'}"
     if total is not None:
-        yield f"about {total:.2f} USD, if each takes {(traffic_s + CREATION_S) / 60:.0f} min; all ends at {budget:g} USD"
+        each_min = (traffic_s + CREATION_S) / 60
+        yield f"about {total:.2f} USD, if each takes {each_min:.0f} min; all ends before {budget:g} USD"
 
 
 def _check_journals(folders: set[Path], despite: bool) -> None:

@@ -16,7 +16,7 @@ from loadtest.aws.budget import Budget
 from loadtest.aws.clients import Clients
 from loadtest.aws.cost import known_prices
 from loadtest.aws.deploy import Deployment
-from loadtest.aws.journal import Journal, read_journal
+from loadtest.aws.journal import Journal, Made, read_journal
 from loadtest.aws.removal import JOB_TAG, remove, tagged
 from loadtest.jobs.service import open_service
 
@@ -186,7 +186,7 @@ def test_credentials_that_expire_in_the_middle_leave_what_the_journal_says(
     run = account(engine)
     run.service.create_inference_recommendations_job(_request())
     awaited(lambda: run.door.made("DescribeEndpoint"), bool)
-    awaited(lambda: engine.plans, bool)
+    awaited(engine.started.qsize, bool)
     door.refuse["*"] = Refusal("ExpiredTokenException", "The security token included in the request is expired", 403)
     engine.release()
     ended(run.service, "j")
@@ -239,8 +239,6 @@ def test_an_endpoint_that_is_still_being_created_is_deleted_as_soon_as_it_may_be
         door.answers.clear()
         return True
 
-    from loadtest.aws.journal import Made
-
     remove(clients, Made("endpoint", "e"), wait)
     assert waits
     assert sagemaker.list_endpoints()["Endpoints"] == []
@@ -253,10 +251,12 @@ def test_a_budget_that_is_used_up_ends_every_test_and_deletes_all(
     engine = HandEngine()
     run = account(engine)
     run.service.create_inference_recommendations_job(_request(types=TYPES))
-    awaited(lambda: len(engine.plans), lambda plans: plans == 2)
+    awaited(engine.started.qsize, lambda plans: plans == 2)
     run.budget.usd = 1e-9
     threading.Thread(target=run.budget.look).start()
-    assert ended(run.service, "j")["Status"] == "STOPPED"
+    ended(run.service, "j")
+    steps = run.service.list_inference_recommendations_job_steps({"JobName": "j"})["Steps"]
+    assert [each["Status"] for each in steps] == ["STOPPED"] * 2
     assert any("is used up" in line for _, line, _ in run.heard.lines)
     assert _there(sagemaker) == []
     assert run.journal.close()
