@@ -12,12 +12,14 @@ from loadtest.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from loadtest.api import Run, load, parse, plan, run, simulate, start
+    from loadtest.capacity_api import capacity
     from loadtest.core.measure.outcome import Kind, Outcome
     from loadtest.core.measure.window import Window
     from loadtest.core.request.spec import JobSpec, RunOptions
     from loadtest.core.result.result import RunResult
     from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
     from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+    from loadtest.recommendation.job import Recommendation, recommend
     from loadtest.targets.base import Payload, Target
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
     "PayloadSource": "loadtest.core.traffic.plan",
     "Plan": "loadtest.core.traffic.plan",
     "Problem": "loadtest.errors",
+    "Recommendation": "loadtest.recommendation.job",
     "Run": "loadtest.engine.parent.spawn",
     "RunOptions": "loadtest.core.request.spec",
     "RunResult": "loadtest.core.result.result",
@@ -38,9 +41,11 @@ _HOMES = {
     "TargetError": "loadtest.errors",
     "TargetRef": "loadtest.core.traffic.plan",
     "Window": "loadtest.core.measure.window",
+    "capacity": "loadtest.capacity_api",
     "load": "loadtest.api",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
+    "recommend": "loadtest.recommendation.job",
     "run": "loadtest.api",
     "simulate": "loadtest.api",
     "start": "loadtest.api",
@@ -56,6 +61,7 @@ __all__ = [
     "PayloadSource",
     "Plan",
     "Problem",
+    "Recommendation",
     "Run",
     "RunOptions",
     "RunResult",
@@ -65,9 +71,11 @@ __all__ = [
     "TargetRef",
     "Window",
     "__version__",
+    "capacity",
     "load",
     "parse",
     "plan",
+    "recommend",
     "run",
     "simulate",
     "start",

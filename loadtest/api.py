@@ -18,17 +18,19 @@ from typing import Any
 from loadtest.core.measure.window import Window
 from loadtest.core.request.findings import shown
 from loadtest.core.request.parse import parse_job
-from loadtest.core.request.s3 import s3_object
+from loadtest.core.request.s3 import is_web_object, s3_object
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import JobSpec, Profile, RunOptions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
-from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, open_plan, search_plan
 from loadtest.engine import sim
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.jobfile.objective import search_of
 from loadtest.report.recovery import read_run
 from loadtest.targets.reference import OPTIONS
 
@@ -77,7 +79,7 @@ def plan(
         targets by reference, and a folder that its payload may lie in.
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
-    own = _own({"target": target, "payload": payload})
+    own = own_choices({"target": target, "payload": payload})
     read = read_job(job, profile=profile, plugins=allow_plugins, payload_root=payload_root, own=own)
     return plan_job(
         read,
@@ -113,6 +115,9 @@ class ReadJob:
         """
         path = given or self.scenario.payload_path
         if path is None and self.spec.sample_payload_url is not None and target.sends_payload:
+            if is_web_object(self.spec.sample_payload_url):
+                kind = content_type or self.scenario.content_type or self.spec.content_type or DEFAULT_CONTENT_TYPE
+                return PayloadSource(self.spec.sample_payload_url, kind)
             found = s3_object(self.spec.sample_payload_url)
             if found is None:
                 rule, advice = "names no object in S3", "write s3://BUCKET/KEY, or download it and give --payload"
@@ -149,10 +154,16 @@ def plan_job(
     workers: int = 1,
     arrivals: Arrivals | None = None,
     in_flight_limit: int | None = None,
+    search: SearchSettings | None = None,
 ) -> Plan:
-    """The load test of a job that was read; the one place where its target and its payload are chosen. See `plan`."""
+    """The load test of a job that was read; the one place where its target and its payload are chosen. See `plan`.
+
+    search: it chooses the load in place of the job's traffic.
+    """
     spec = job.spec
-    if spec.traffic is None and arrivals is None:
+    if search is None and arrivals is None and job.scenario.search is not None:
+        search = search_of(spec, job.scenario)
+    if spec.traffic is None and arrivals is None and search is None:
         raise SpecError(
             [
                 Problem(
@@ -178,6 +189,8 @@ def plan_job(
         limit_s=spec.duration_s,
         workers=workers,
     )
+    if search is not None:
+        return search_plan(made, search)
     return made if arrivals is None else open_plan(made, arrivals, in_flight_limit)
 
 
@@ -226,11 +239,11 @@ def load(folder: str | os.PathLike[str]) -> RunResult:
 def _planned(job: Job, profile: Profile, choices: Mapping[str, Any]) -> tuple[ReadJob, Plan]:
     chosen = dict(choices)
     plugins, root = chosen.pop("allow_plugins", ()), chosen.pop("payload_root", "")
-    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=_own(chosen))
+    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=own_choices(chosen))
     return read, plan_job(read, **chosen)
 
 
-def _own(choices: Mapping[str, Any]) -> list[str]:
+def own_choices(choices: Mapping[str, Any]) -> list[str]:
     """What the caller chooses itself, so that a job file does not: a `TargetRef` brings its options."""
     own = [name for name in ("target", "payload") if choices.get(name) is not None]
     return [*own, *OPTIONS] if isinstance(choices.get("target"), TargetRef) else own

@@ -50,6 +50,17 @@ _INHERITED = (
     "LOADTEST_BLOCKED_LIMIT_S",
 )
 
+# What AWS credentials come from in an environment. A profile's name is none, and may say the region.
+_AWS_KEYS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_BEARER_TOKEN",
+    "AWS_CONTAINER_",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """The command of a child that runs `module` of this package, as `python -m` would."""
@@ -63,7 +74,11 @@ def search_working_folder() -> None:
         sys.path.append(os.getcwd())
 
 
-def child_environment(extra: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, str]:
-    """This process' environment and `extra`. secrets: all of it; False: what holds no keys."""
+def child_environment(
+    extra: Mapping[str, str] | None = None, *, secrets: bool = True, aws: bool = True
+) -> dict[str, str]:
+    """This process' environment and `extra`. secrets: all of it; False: what holds no keys. aws: False: no AWS keys."""
     kept = {name: value for name, value in os.environ.items() if secrets or name.upper().startswith(_INHERITED)}
+    if not aws:
+        kept = {name: value for name, value in kept.items() if not name.upper().startswith(_AWS_KEYS)}
     return {**kept, **(extra or {})}

@@ -127,6 +127,7 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.stop()
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("samples")
 def test_embedders_and_the_command_line_send_the_jobs_own_payload(tmp_path: Path) -> None:
     url = "https://samples.s3.us-east-1.amazonaws.com/in/payload.tar.gz?X-Amz-Signature=SECRET"

@@ -66,6 +66,7 @@ def test_every_expression_of_the_action_names_an_input_or_a_step() -> None:
     assert all(each["shell"] == "bash" for each in ACTION["runs"]["steps"])
 
 
+@pytest.mark.live
 def test_the_action(job: Path, tmp_path: Path) -> None:
     inputs = {"job": job.name, "target": TARGET, "thresholds": "p95<2s\n\nrate>100000/s\n"}
     done = step("Run", tmp_path, **inputs)
@@ -82,6 +83,7 @@ def test_the_action(job: Path, tmp_path: Path) -> None:
     assert (tmp_path / "summary.md").read_text().count("### Load test") == 3
 
 
+@pytest.mark.live
 def test_the_gitlab_template(job: Path, tmp_path: Path) -> None:
     variables = {**GITLAB["variables"], "LOADTEST_INSTALL": "", "LOADTEST_TARGET": TARGET}
     variables["LOADTEST_THRESHOLDS"] = "p95<2s error_rate<50%"

@@ -45,6 +45,7 @@ def _with_blocks(slow: bool) -> list[Path]:
     return [page for page in PAGES if _blocks(page, slow)]
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("page", _with_blocks(slow=False), ids=lambda page: page.name)
 def test_runnable_blocks_run(page: Path, tmp_path: Path) -> None:
     _run(page, False, tmp_path)

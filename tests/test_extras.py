@@ -48,6 +48,7 @@ def test_it_is_imported(bare: dict[str, str], name: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.live
 def test_a_run_goes_through(bare: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = _python(bare, "-m", "loadtest", "run", "scenarios/short.json", "--output-dir", str(out), "--quiet")

@@ -45,6 +45,7 @@ def request(seconds: int) -> dict[str, object]:
     return job
 
 
+@pytest.mark.live
 @pytest.mark.skipif(not LOADTEST.exists(), reason="needs the installed command")
 @pytest.mark.parametrize(
     "options",
@@ -58,6 +59,7 @@ def test_a_run_from_a_folder_full_of_traps(options: list[str], trapped: Path) ->
     run_in(trapped, options)
 
 
+@pytest.mark.live
 @pytest.mark.skipif(not LOADTEST.exists(), reason="needs the installed command")
 def test_a_plug_in_and_its_modules_are_found_among_the_traps(trapped: Path) -> None:
     run_in(trapped, ["--target", "mytarget:Mine"])

@@ -16,6 +16,7 @@ SHELL = [
 ]
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
 def test_a_python_block_runs_as_it_stands(block: str) -> None:
     done = subprocess.run(

@@ -53,6 +53,7 @@ def test_the_knee_of_quickstart_is_found_in_virtual_time() -> None:
     assert result.max_invocations_per_min == pytest.approx(4 / 0.04 * 60, rel=0.02)
 
 
+@pytest.mark.live
 def test_live_the_short_one_agrees_with_theory() -> None:
     result = loadtest.run(str(SCENARIOS / "short.json"))
     assert result.reason.value == "CURVE_END"

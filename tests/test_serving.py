@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -32,9 +33,8 @@ def test_an_open_connection_is_closed_and_the_end_may_come_twice(threaded: bool)
             end_serving(server, thread, requests_s=1, loop_s=60)
         assert thread is None or not thread.is_alive()
         client.settimeout(60)
-        try:
+        # Reset: the server had not taken it from the queue yet. It is closed all the same.
+        with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""
-        except ConnectionResetError:
-            assert not threaded  # it was never taken from the queue
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(server.effective_port)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs_aws import AWS
 from docs_cli import cli_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -26,10 +27,11 @@ FIELDS_HEAD = """\
 The members of a CreateInferenceRecommendationsJob request, from the table that checks it. Bounds in parentheses are
 errors for AWS and in `loadtest serve`; `loadtest run` (profile `relaxed`) only warns of them. "Used" means that the
 member changes what is sent or how it is judged, or for `loadtest serve` what is recommended; what a run has no use for
-is named in its result. "Stored" means that Describe returns it, no more.
+is named in its result. "Stored" means that Describe returns it, no more. The last column is what the service itself
+does, by its documents; † is not documented.
 
-| member | value | `loadtest run` | `loadtest serve` |
-|---|---|---|---|
+| member | value | `loadtest run` | `loadtest serve` | AWS |
+|---|---|---|---|---|
 """
 
 
@@ -52,7 +54,7 @@ def _rows() -> Iterator[str]:
         name = ".".join(path)
         run, serve = KEPT.get(name) or _use(path)
         need = " **required**" if required else ""
-        yield f"| `{name}`{need} | {_value(node)} | {run} | {serve} |"
+        yield f"| `{name}`{need} | {_value(node)} | {run} | {serve} | {AWS[name]} |"
 
 
 def _leaves(node: Node, path: tuple[str, ...], required: bool = False) -> Iterator[tuple[tuple[str, ...], Node, bool]]:

@@ -6,9 +6,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol, TypeVar
 
-from loadtest.core.result.result import RunResult
-from loadtest.engine.parent import spawn
 from loadtest.signals import heeded
 
 __all__ = ["attended"]
@@ -16,7 +15,20 @@ __all__ = ["attended"]
 LOOK_S = 0.2  # Python runs signal handlers between two looks
 
 
-def attended(run: spawn.Run, say: Callable[[str], None]) -> RunResult:
+_Result = TypeVar("_Result", covariant=True)
+
+
+class Ends(Protocol[_Result]):
+    """Something that goes on: a run, or a whole job."""
+
+    def stop(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def result(self, timeout_s: float | None = None, /) -> _Result: ...
+
+
+def attended(run: Ends[_Result], say: Callable[[str], None]) -> _Result:
     """The result of `run`, however long it takes. The first signal ends it in order, the second at once.
 
     say: tells the user what a signal did. Raises what `Run.result` does.
@@ -30,7 +42,7 @@ def attended(run: spawn.Run, say: Callable[[str], None]) -> RunResult:
 
 
 @contextmanager
-def _signals(run: spawn.Run, say: Callable[[str], None]) -> Iterator[None]:
+def _signals(run: Ends[object], say: Callable[[str], None]) -> Iterator[None]:
     seen = 0
 
     def handle(number: int, frame: FrameType | None) -> None:

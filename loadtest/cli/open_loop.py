@@ -120,7 +120,7 @@ def confirm_of(given: Mapping[str, Any]) -> Confirm | None:
 def replay_plan(plan: Plan, confirm: Confirm, found_per_min: float) -> Plan:
     """The replay of a share of the rate that `plan` found. Its goal and the job's time limit have had their turn."""
     arrivals = Arrivals(found_per_min / 60 * confirm.share, confirm.duration_s, confirm.law, plan.options.seed)
-    goalless = replace(plan, stop=replace(plan.stop, max_invocations_per_min=None), limit_s=None)
+    goalless = replace(plan, stop=replace(plan.stop, max_invocations_per_min=None), limit_s=None, search=None)
     return open_plan(goalless, arrivals, confirm.in_flight_limit)
 
 

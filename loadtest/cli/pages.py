@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from loadtest.core.result.result import RunResult
 from loadtest.report.comparison import Compared
@@ -15,9 +16,10 @@ COMPARISON = "compare.html"
 
 
 def write_page(
-    path: Path, results: Sequence[RunResult], say: Callable[[str], object], created_at: float = 0.0
+    path: Path, results: Sequence[RunResult], say: Callable[[str], object], created_at: float = 0.0, **job: Any
 ) -> dict[str, str]:
     """Write the page of `results`: {} or {file: why it could not be written}. say: told if it has no charts.
+    job: as for `page_of`.
 
     The measurement is safe by now, so nothing that goes wrong with its picture is raised.
     """
@@ -26,7 +28,7 @@ def write_page(
         # Only here: a run starts without templates and charts.
         from loadtest.report.html.render import write_report
 
-        return write_report(path, results, created_at)
+        return write_report(path, results, created_at, **job)
 
     return _written(path, write, say)
 

@@ -134,9 +134,7 @@ def _serve(server: EmulatorServer) -> None:
     try:
         for name, value in server.exports().items():
             click.echo(f"export {name}={value}")
-        click.echo(
-            f"# engine {server.options.engine}; what is not emulated is answered by {server.neighbour}", err=True
-        )
+        click.echo(f"# engine {server.options.engine}; what is not emulated is answered by {server.fallback}", err=True)
         server.run()
     except SystemExit:
         pass

@@ -107,6 +107,11 @@ class Endpoints:
         for mock in ended:
             mock.stop()
 
+    def mock(self, name: str, variant: str = "") -> MockProcess | None:
+        """Who serves an endpoint, or one variant of it; None: nobody does yet."""
+        with self._lock:
+            return self._mocks.get((name, variant))
+
     def close(self) -> None:
         """End every mock."""
         with self._lock:

@@ -83,13 +83,15 @@ class EmulatorOptions:
 class EmulatorServer:
     """A listening emulator. Made ready by the constructor; `run` or `start` serves, `close` ends everything in order.
 
+    service: the jobs. endpoints: those that answer here. neighbour: who answers the rest. cloudwatch: where the jobs'
+    logs and metrics go; None: nowhere.
     Raises EngineError if the address cannot be had, SpecError for a wrong fleet or price file.
     """
 
     def __init__(self, options: EmulatorOptions) -> None:
         self.options = options
         self._closing = ExitStack()
-        self._cloudwatch: CloudWatch | None = None
+        self.cloudwatch: CloudWatch | None = None
         self._thread: threading.Thread | None = None
         try:
             self._open(options)
@@ -104,14 +106,14 @@ class EmulatorServer:
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     @property
-    def neighbour(self) -> str:
+    def fallback(self) -> str:
         """Who answers what is not emulated: `moto`, `upstream` or `nobody`."""
-        return self._neighbour.name
+        return self.neighbour.name
 
     def exports(self) -> Mapping[str, str]:
         """Environment variables that lead AWS's clients here."""
         names = ["AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"]
-        if self._neighbour.answers:
+        if self.neighbour.answers:
             names.append("AWS_ENDPOINT_URL")
         return dict.fromkeys(names, self.url)
 
@@ -130,8 +132,8 @@ class EmulatorServer:
 
     def forget_neighbour(self) -> None:
         """Empty moto, which keeps its state per process; nothing to do for any other neighbour."""
-        if isinstance(self._neighbour, Moto):
-            self._neighbour.reset()
+        if isinstance(self.neighbour, Moto):
+            self.neighbour.reset()
 
     def _open(self, options: EmulatorOptions) -> None:
         closing = self._closing
@@ -140,10 +142,10 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        self._neighbour = neighbour = _neighbour(options, forward)
+        self.neighbour = neighbour = _neighbour(options, forward)
         clients = InsideClients(neighbour, region=options.region)
-        events = self._cloudwatch = self._events(clients)
-        endpoints = self._endpoints = Endpoints(clients if neighbour.answers else None)
+        events = self.cloudwatch = self._events(clients)
+        endpoints = self.endpoints = Endpoints(clients if neighbour.answers else None)
         closing.callback(endpoints.close)
         pages = Ui()
         closing.callback(pages.close)
@@ -185,10 +187,10 @@ class EmulatorServer:
 
     def _events(self, clients: InsideClients) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
-        if not self._neighbour.answers:
+        if not self.neighbour.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        events = CloudWatch(clients, taught=isinstance(self._neighbour, Moto))
+        events = CloudWatch(clients, taught=isinstance(self.neighbour, Moto))
         self._closing.callback(events.close)
         return events
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from zlib import crc32
 
@@ -24,10 +23,11 @@ from loadtest.jobs.fleet_model import Behaviour, Machine, behaviour_of
 from loadtest.jobs.instances import Catalogue
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.prices import Prices
+from loadtest.jobs.provision import OpenEndpoint, Wanted
 from loadtest.jobs.subject import EndpointDirectory, Subject, Variant
 from loadtest.mock.process import MockProcess
 
-__all__ = ["Fleet", "MadeEndpoint", "OpenEndpoint"]
+__all__ = ["Fleet", "MadeEndpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +38,8 @@ class MadeEndpoint:
     created_s: float
 
 
-@dataclass(slots=True)
-class OpenEndpoint:
-    """An endpoint that can be invoked until it is closed; a context manager.
-
-    subject: what it is. behaviour: how its model behaves; None: it is a real target, or its variants differ.
-    instances: machines behind it. stand_in: a target of the fleet file stands in for it, so that nothing of the
-    subject but its name is applied.
-    """
-
-    subject: Subject
-    target: TargetRef
-    behaviour: Behaviour | None = None
-    instances: int = 1
-    stand_in: bool = False
-    on_close: Callable[[], None] | None = None
-
-    def close(self) -> None:
-        """Ends the endpoint's process, if it has one; may be called again."""
-        on_close, self.on_close = self.on_close, None
-        if on_close is not None:
-            on_close()
-
-    def __enter__(self) -> OpenEndpoint:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
 class Fleet:
-    """Opens endpoints. Thread-safe."""
+    """Opens endpoints; a `Provider`. Thread-safe."""
 
     def __init__(
         self,
@@ -100,8 +69,11 @@ class Fleet:
     ) -> Fleet:
         """With the built-in files, or the given ones in their place. Raises SpecError."""
         catalogue = Catalogue.built_in()
-        prices = Prices.built_in(catalogue) if prices_file is None else Prices.load(prices_file)
-        return cls(FleetFile.load(fleet_file), catalogue, prices, live, directory)
+        prices = Prices.known(catalogue) if prices_file is None else Prices.load(prices_file)
+        file = FleetFile.load(fleet_file)
+        own = {name: each.usd_per_hour for name, each in file.instances.items() if each.usd_per_hour is not None}
+        prices = replace(prices, per_hour_usd={**prices.per_hour_usd, **own})
+        return cls(file, catalogue, prices, live, directory)
 
     def existing(self, name: str) -> Subject | None:
         """The endpoint of that name: what the directory knows of it, under what the fleet file says; None: neither
@@ -133,6 +105,10 @@ class Fleet:
 
         specifications = {name: kept(each) for name, each in facts.specifications.items()}
         return replace(facts, environment=kept(facts.environment), specifications=specifications)
+
+    def provide(self, wanted: Wanted, /) -> OpenEndpoint:
+        """As `open`: a fleet is the `Provider` that jobs have unless there is another."""
+        return self.open(wanted.subject)
 
     def open(self, subject: Subject) -> OpenEndpoint:
         """An endpoint for one test.

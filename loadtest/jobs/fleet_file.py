@@ -62,13 +62,14 @@ class SearchPlan:
 class StandIn:
     """What an instance type or an existing endpoint is: a target, or an instance type; None: not given.
 
-    options: of the target, as in TargetRef (region, endpoint_url, target_variant, ...).
+    options: of the target, as in TargetRef. usd_per_hour: of one instance; None: the price of its type.
     """
 
     target: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     instance_type: str | None = None
     instance_count: int = 1
+    usd_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,5 +294,7 @@ def _stand_ins(read: _Reader, kind: str, value: object) -> dict[str, StandIn]:
         if target is not None:
             read.target((*path, "target"), TargetRef(target, options))
         count = read.whole((*path, "instance_count"), members.get("instance_count", 1))
-        found[name] = StandIn(target, options, instance_type, count)
+        usd = members.get("usd_per_hour")
+        usd = None if usd is None else read.number((*path, "usd_per_hour"), usd, 1e-9)
+        found[name] = StandIn(target, options, instance_type, count, usd)
     return found

@@ -19,7 +19,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["Catalogue", "Instance"]
+__all__ = ["SOURCES", "Catalogue", "Instance"]
+
+SOURCES: Mapping[str, str] = {
+    "A": "AWS Price List of AmazonSageMaker, by a public file",
+    "B": "foundation-model-benchmarking-tool",
+    "C": "CostPerHour of a real job",
+    "D": "serverless-inference-benchmarking",
+}
 
 _NAME = re.compile(r"ml\.(?P<family>[a-z0-9-]+)\.(?P<size>(?P<times>\d*)xlarge|medium|large)")
 _GIB_PER_VCPU = {"c": 2.0, "m": 4.0, "r": 8.0}
@@ -36,6 +43,8 @@ class Instance:
     accelerator: str = ""
     accelerator_memory_gib: float = 0.0
     usd_per_hour: float | None = None
+    price_source: str = ""
+    price_date: str = ""
 
     @property
     def family(self) -> str:
@@ -71,6 +80,8 @@ def _instance(row: Mapping[str, str]) -> Instance:
         accelerator=row["accelerator"],
         accelerator_memory_gib=float(row["accelerator_memory_gib_each"] or 0),
         usd_per_hour=float(price) if price else None,
+        price_source=SOURCES.get(row["price_source"][:1], row["price_source"]),
+        price_date=row["price_date"],
     )
 
 

@@ -20,6 +20,7 @@ from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
+from loadtest.jobs.provision import Provider
 from loadtest.jobs.rows import JobRow, StepRow
 from loadtest.jobs.samples import PayloadReader, sample_payload
 from loadtest.jobs.search import default_tests
@@ -41,7 +42,8 @@ _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 @dataclass(frozen=True, slots=True)
 class JobContext:
     """What all jobs share. payload_reader: None: a built-in request body is sent. reads_payloads: virtual time sends
-    no bodies, so it need not have any."""
+    no bodies, so it need not have any. provider: of endpoints; None: the fleet.
+    payload: a file of bodies in place of the job's."""
 
     store: JobStore
     fleet: Fleet
@@ -50,6 +52,8 @@ class JobContext:
     payload_reader: PayloadReader | None = None
     reads_payloads: bool = True
     watcher: Onlooker = NoOnlooker()
+    provider: Provider | None = None
+    payload: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class JobRun:
         with ExitStack() as stack:
             try:
                 reader = self._around.payload_reader if self._around.reads_payloads else None
-                payload = sample_payload(job.facts, reader, stack)
+                payload = sample_payload(job.facts, reader, stack, self._around.payload)
             except Exception as problem:
                 ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
                 _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
@@ -110,10 +114,12 @@ class JobRun:
                 load=load_of(spec, fleet),
                 payload=payload,
                 fleet=fleet,
+                provider=around.provider or fleet,
                 engine=around.engine,
                 time=self._time,
                 signal=self._signal,
                 watcher=around.watcher,
+                tags=tuple(around.store.tags(job.name)),
             )
             one = _One(self, bench)
             pairs = list(zip(tests, steps, strict=True))

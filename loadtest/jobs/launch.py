@@ -69,8 +69,8 @@ class Launcher:
                 thread.start()
             self._changed.notify()
 
-    def stop(self, name: str) -> None:
-        """End a job that the store has as STOPPING."""
+    def stop(self, name: str, *, at_once: bool = False) -> None:
+        """End a job that the store has as STOPPING. at_once: requests in flight are cut."""
         with self._changed:
             waited = name in self._waiting
             if waited:
@@ -82,7 +82,7 @@ class Launcher:
             except StoreFailure:
                 self.submit(name)  # a worker sees that it is not to run, and tries until it can be kept
         elif signal is not None:
-            signal.ask()
+            signal.ask(at_once=at_once)
 
     def close(self) -> None:
         """End the running jobs at once; pending ones stay pending. Returns when they have ended."""

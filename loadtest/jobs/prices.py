@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from typing import Any
 import yaml
 
 from loadtest.errors import Problem, SpecError
-from loadtest.jobs.instances import Catalogue
+from loadtest.jobs.instances import SOURCES, Catalogue
+from loadtest.jobs.pricing import updated_file
 
 __all__ = ["SERVERLESS_GB_SECOND_USD", "Prices"]
 
@@ -31,16 +33,46 @@ _COLUMNS = ("usd_per_hour", "usd_per_hour_us_east_1")
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """USD per hour by instance type. serverless_gb_second_usd: None: serverless has no price."""
+    """USD per hour by instance type. serverless_gb_second_usd: None: serverless has no price.
+
+    sources: where each was read and when, "" of the serverless price; what is not there is of `source`.
+    """
 
     per_hour_usd: Mapping[str, float] = field(default_factory=dict)
     serverless_gb_second_usd: float | None = None
+    source: str = "the caller"
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def built_in(cls, catalogue: Catalogue) -> Prices:
         """The list prices of `instances.csv`."""
         known = {name: instance.usd_per_hour for name, instance in catalogue.known.items()}
-        return cls({name: usd for name, usd in known.items() if usd is not None}, SERVERLESS_GB_SECOND_USD)
+        sources = {name: f"{each.price_source}, {each.price_date}" for name, each in catalogue.known.items()}
+        sources[""] = f"{SOURCES['D']}, 2022-09"
+        priced = {name: usd for name, usd in known.items() if usd is not None}
+        return cls(priced, SERVERLESS_GB_SECOND_USD, "built in", sources)
+
+    @classmethod
+    def known(cls, catalogue: Catalogue, region: str = "us-east-1") -> Prices:
+        """The built-in prices, with those over them that `loadtest prices --update` kept.
+
+        Of another region than us-east-1 only the latter, and none for serverless. A file that cannot be read is as if
+        it were not there.
+        """
+        built_in = cls.built_in(catalogue) if region == "us-east-1" else cls(source=region)
+        try:
+            told = json.loads(updated_file(region).read_text("utf-8"))
+            prices = {str(name): float(usd) for name, usd in told["usd_per_hour"].items() if float(usd) > 0}
+            source = f"{told['source']}, {told['date']}"
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return built_in
+        sources = {**built_in.sources, **dict.fromkeys(prices, source)}
+        per_hour = {**built_in.per_hour_usd, **prices}
+        return cls(per_hour, built_in.serverless_gb_second_usd, built_in.source, sources)
+
+    def source_of(self, instance_type: str) -> str:
+        """Where its price was read, and when; "": of serverless."""
+        return self.sources.get(instance_type, self.source)
 
     @classmethod
     def load(cls, path: Path) -> Prices:
@@ -55,7 +87,7 @@ class Prices:
         if problems:
             raise SpecError(problems)
         serverless = prices.pop(_SERVERLESS, None)
-        return cls({name: usd for name, usd in prices.items() if usd is not None}, serverless)
+        return cls({name: usd for name, usd in prices.items() if usd is not None}, serverless, str(path))
 
     def per_hour(self, instance_type: str) -> float | None:
         """None: the type has no price."""

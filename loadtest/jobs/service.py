@@ -26,8 +26,10 @@ from loadtest.jobs.launch import Launcher
 from loadtest.jobs.listing import job_query, page_size, step_status
 from loadtest.jobs.models import ModelReader, facts_of
 from loadtest.jobs.paging import open_token, seal_token
+from loadtest.jobs.provision import Provider
 from loadtest.jobs.resources import check_resources
 from loadtest.jobs.rows import JobRow
+from loadtest.jobs.samples import PayloadReader
 from loadtest.jobs.scaling import scaling_configuration
 from loadtest.jobs.schema import key_of, key_shape
 from loadtest.jobs.shapes import described, list_item, step_item
@@ -143,6 +145,11 @@ class JobService:
             self._launcher.stop(job.name)
         return {}
 
+    def abort(self, name: str) -> None:
+        """Stop a job without waiting for requests in flight; for whoever holds the service, no operation of the API."""
+        self._store.move(name, Status.STOPPING)
+        self._launcher.stop(name, at_once=True)
+
     def get_scaling_configuration_recommendation(self, params: Members) -> dict[str, Any]:
         """An autoscaling policy from a finished benchmark's figures."""
         job = self._job(params, "InferenceRecommendationsJobName")
@@ -227,23 +234,28 @@ def open_service(
     fleet_file: Path | None = None,
     prices_file: Path | None = None,
     quota: int | None = None,
-    payload_reader: Callable[[str], bytes] | None = None,
+    payload_reader: PayloadReader | None = None,
+    payload: str | None = None,
     model_reader: ModelReader | None = None,
     directory: EndpointDirectory | None = None,
     strict_resources: bool = False,
     events: EventSink | None = None,
     watcher: Onlooker | None = None,
+    provider: Provider | None = None,
+    named_only: Callable[[Fleet], Provider] | None = None,
 ) -> JobService:
     """A service that is ready: jobs that a former process left running are FAILED, its pending ones start.
 
     state: directory of the store; None: in memory. engine: "live" sends real traffic, "sim" runs in virtual time; or
         anything else that can run a plan.
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
-    payload_reader: bytes of a SamplePayloadUrl (raises OSError or LoadtestError if there are none); None: a built-in
-        body is sent. model_reader: what is known of a model. directory: the endpoints that exist; None: only those of
-        the fleet file. strict_resources: models, packages and sample payloads that do not exist are refused, or fail
+    payload_reader: see `PayloadReader`; None: a built-in body is sent. payload: a file of bodies in place of the
+        job's; None: there is none. model_reader: what is known of a model. directory: the endpoints that exist; None:
+        only those of the fleet file.
+        strict_resources: models, packages and sample payloads that do not exist are refused, or fail
         the job, in virtual time too.
-    watcher: who looks on while tests run; None: nobody.
+    watcher: who looks on while tests run; None: nobody. provider: of the tested endpoints; None: the fleet.
+    named_only: makes the provider of the fleet.
     Raises SpecError for a wrong file, EngineError if the directory cannot be used.
     """
     if isinstance(engine, str):
@@ -258,6 +270,8 @@ def open_service(
         payload_reader=payload_reader,
         reads_payloads=strict_resources or not engine.virtual,
         watcher=NoOnlooker() if watcher is None else watcher,
+        provider=named_only(fleet) if named_only is not None else provider,
+        payload=payload,
     )
     launcher = Launcher(surroundings)
     arns = JobArns(region, account)

@@ -20,16 +20,11 @@ from loadtest.errors import LoadtestError, masked
 from loadtest.jobs.clock import Timeline
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import endpoint_stream
-from loadtest.jobs.fleet import Fleet, OpenEndpoint
+from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.metering import Meter
-from loadtest.jobs.outcome import (
-    Figures,
-    failure_text,
-    figures_of,
-    recommendation_metrics,
-    step_status_of,
-)
-from loadtest.jobs.rows import StepRow
+from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
+from loadtest.jobs.provision import OpenEndpoint, Provider, Wanted
+from loadtest.jobs.rows import StepRow, Tag
 from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
@@ -55,7 +50,7 @@ class Load:
 @dataclass(frozen=True, slots=True)
 class BenchmarkContext:
     """What every test of a job needs besides the test itself. subject: of a test and its endpoint's name; raises
-    LoadtestError if that endpoint is gone.
+    LoadtestError if that endpoint is gone. provider: of the endpoints.
     """
 
     job_name: str
@@ -64,10 +59,12 @@ class BenchmarkContext:
     load: Load
     payload: PayloadSource
     fleet: Fleet
+    provider: Provider
     engine: LoadEngine
     time: Timeline
     signal: StopSignal
     watcher: Onlooker = NoOnlooker()
+    tags: tuple[Tag, ...] = ()
 
 
 def load_of(spec: JobSpec, fleet: Fleet) -> Load:
@@ -88,10 +85,11 @@ def run_test(
     """
     course = _Course(bench.time, started_s)
     result: RunResult | None = None
+    finished: StepRow | None = None
     stream = endpoint_stream(bench.job_name, step.endpoint_name)
     bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
-        with bench.fleet.open(bench.subject(test, step.endpoint_name)) as endpoint:
+        with bench.provider.provide(_wanted(bench, test, step, course)) as endpoint:
             notes = _unheeded(bench, endpoint)
             opened_s = course.now_s()
             told = "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes])
@@ -99,16 +97,38 @@ def run_test(
             if limit_s is not None:
                 limit_s = max(limit_s - (opened_s - started_s), bench.load.options.window_s)
             run = _run(bench, step, endpoint, course, limit_s)
-            result = replace(run, job=plain(bench.spec.request), label=step.label, info=_info(bench, test, endpoint))
+            info = _info(bench, test, endpoint)
+            result = endpoint.completed(
+                replace(run, job=plain(bench.spec.request), label=step.label, info={**info, **plain(endpoint.info)})
+            )
             finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
     except LoadtestError as problem:
-        finished = replace(step, status=Status.FAILED, failure_reason=str(problem), ended_s=course.now_s())
+        # Who waits for an endpoint gives up when the job is told to stop.
+        status = Status.STOPPED if bench.signal.asked else Status.FAILED
+        finished = _broken(step, finished, status, str(problem), course.now_s())
     except Exception as problem:
         _LOG.exception("benchmark %s of job %s broke", step.label, bench.job_name)
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
-        finished = replace(step, status=Status.FAILED, failure_reason=reason, ended_s=course.now_s())
+        finished = _broken(step, finished, Status.FAILED, reason, course.now_s())
     bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
     return replace(finished, started_s=course.origin_s or started_s), result
+
+
+def _wanted(bench: BenchmarkContext, test: LoadTest, step: StepRow, course: _Course) -> Wanted:
+    stream = endpoint_stream(bench.job_name, step.endpoint_name)
+
+    def say(text: str) -> None:
+        bench.time.log(stream, text, course.now_s())
+
+    subject = bench.subject(test, step.endpoint_name)
+    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags)
+
+
+def _broken(step: StepRow, finished: StepRow | None, status: Status, reason: str, now_s: float) -> StepRow:
+    """What was measured is not lost because the endpoint could not be taken away afterwards."""
+    if finished is not None:
+        return replace(finished, notes=(*finished.notes, f"after the test: {reason}"))
+    return replace(step, status=status, failure_reason=reason, ended_s=now_s)
 
 
 class _Course:

@@ -14,6 +14,7 @@ from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.thresholds import ThresholdVerdict
+from loadtest.report.capacity_words import capacity_answer, load_words, rate_words_of
 from loadtest.report.words import milliseconds, number, percent
 
 __all__ = ["Check", "Outcome", "checks_of", "interval_words"]
@@ -47,7 +48,11 @@ def _checks(result: RunResult) -> Iterator[Check]:
     if row.exit_code:
         ended = "skipped" if result.reason is Reason.USER else "error"
     yield Check("run", "the run came to its end", ended, result.reason.value, row.sentence)
-    if stop.latency is not None:
+    if result.capacity is not None:
+        found = result.capacity.finding == "found"
+        why = ", ".join(filter(None, (load_words(result.capacity), rate_words_of(result.capacity))))
+        yield Check("capacity", "a capacity was found", "passed" if found else "skipped", capacity_answer(result), why)
+    elif stop.latency is not None:
         name = f"{stop.latency.name} of latency at most {stop.latency.limit_ms:g} ms"
         yield _latency(name, result.overall)
     if stop.max_invocations_per_min is not None:

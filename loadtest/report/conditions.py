@@ -12,7 +12,7 @@ from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.plateau import GAIN
 from loadtest.report.glyphs import Glyphs
 from loadtest.report.sofar import RunSoFar
-from loadtest.report.words import duration, number, percent, plural
+from loadtest.report.words import duration, evidence_words, number, percent, plural
 
 __all__ = ["condition_lines"]
 
@@ -35,6 +35,11 @@ def _conditions(run: RunSoFar) -> Iterator[tuple[str, float, str, Text]]:
     if stop.max_invocations_per_min is not None:
         share = float(near.get("max_invocations", 0.0))
         yield "rate", share, "cyan", Text(f"{percent(share)} of {number(stop.max_invocations_per_min)} invocations/min")
+    if run.plan.search is not None:
+        share = 0.0 if run.last is None else run.last.end_s / run.plan.end_s
+        words = "; ".join(evidence_words({"capacity": near.get("capacity") or {}})) or "growing"
+        yield "capacity", share, "cyan", Text(f"of the budget; {words}")
+        return
     if stop.latency is not None:
         yield _latency(stop.latency, near.get("latency"))
     if stop.flat_stops:

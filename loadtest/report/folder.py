@@ -149,8 +149,8 @@ class RunFolder:
             self.start(result.started_at)
         self._log_end(result)
         late_start = self._config["started_at"] != result.started_at
-        # Where the requests went, too, is known by now.
-        self._config |= {"started_at": result.started_at, "environment": plain(result.environment)}
+        known = {"environment": result.environment, "info": result.info or self._config["info"]}
+        self._config |= {"started_at": result.started_at, **plain(known)}
         self._find_stale(late_start)
         self.close()
         self.missing = {}

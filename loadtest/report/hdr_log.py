@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from loadtest.core.measure.levels import level_named
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.report.words import level_users
@@ -56,7 +57,7 @@ def log_line(window: Window, levels: Sequence[Level]) -> str:
 
 def tag_of(window: Window, levels: Sequence[Level]) -> str:
     """`level-2-users-6`, or `level-2-users-4-6` where users rise or fall; `between-levels` for a window in none."""
-    if window.level is None:
+    level = level_named(levels, window)
+    if level is None:
         return "between-levels"
-    level = levels[window.level]
     return f"level-{level.index}-users-{level_users(level)}"

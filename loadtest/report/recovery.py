@@ -18,6 +18,7 @@ from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult, build_result
 from loadtest.core.result.thresholds import ThresholdVerdict
+from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 from loadtest.report.folder import PARTIAL, RunFolder
@@ -93,6 +94,7 @@ def _findings(summary: dict[str, Any]) -> dict[str, Any]:
         "best": best and BestRate(**best),
         "latency": ModelLatency(**summary["model_latency"]),
         "thresholds": tuple(ThresholdVerdict(**verdict) for verdict in summary.get("thresholds", ())),
+        "capacity": Capacity.from_dict(summary["capacity"]) if summary.get("capacity") else None,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from loadtest.core.judge.trust import TrustWatch
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.levels import level_named, plan_levels
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
@@ -108,10 +108,17 @@ class RunSoFar:
         if not window.users:
             return
         self.track.add(window)
+        if self.plan.search is not None and window.level is not None and window.level >= len(self._plans):
+            # A search has moved on; a load that no whole window was measured at is missing here.
+            load = window.users if self.plan.arrivals is None else window.sends.intended / window.length_s
+            self.plan = self.plan.moved(window.index * self.plan.options.window_s, load)
+            self._plans = plan_levels(self.plan)
         if window.level is not None:
             latency = self.progress.get("latency")
             verdict = str(latency.get("verdict", "")) if isinstance(latency, Mapping) else ""
-            level = self._levels.setdefault(window.level, LevelSoFar(self._plans[window.level]))
+            plan = level_named(self._plans, window)
+            assert plan is not None
+            level = self._levels.setdefault(window.level, LevelSoFar(plan))
             level.add(window, verdict)
 
 

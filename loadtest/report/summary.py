@@ -38,6 +38,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "started_at": result.started_at,
         "stopped_at_s": result.stopped_at_s,
         "not_run": list(result.not_run),
+        "existing_endpoint": result.info.get("existing_endpoint"),
         "not_used": list(result.info.get("not_used", ())),
         "problems": list(result.problems),
         "log_tail": list(result.log_tail),
@@ -45,6 +46,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "confirmation": result.confirmation and plain(asdict(result.confirmation)),
         "workers": [asdict(worker) for worker in result.workers],
         "slow": result.slow and plain(result.slow.to_dict()),
+        "capacity": result.capacity and result.capacity.to_dict(),
         "thresholds": [plain(asdict(verdict)) for verdict in result.thresholds],
     }
 
@@ -58,4 +60,5 @@ def _workload(result: RunResult) -> dict[str, Any]:
     arrivals, peak = result.plan.arrivals, result.plan.curve.peak
     if arrivals is None:
         return {"kind": "closed", "peak_users": peak}
-    return {"kind": "open", **asdict(arrivals), "in_flight_limit": peak}
+    told = {name: value for name, value in asdict(arrivals).items() if name != "steps"}
+    return {"kind": "open", **told, "in_flight_limit": peak}

@@ -85,6 +85,7 @@ def test_flags_that_do_not_agree(invoke: Any, job: Path, flags: list[str], named
     assert result.stderr.startswith(named)
 
 
+@pytest.mark.live
 def test_a_rate_alone(job: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     done = _run(job, "--rate", "3000/m", "--duration", "2s", "--arrivals", "poisson", "--output-dir", folder, "--quiet")

@@ -87,6 +87,7 @@ def test_a_run_leaves_every_file_with_real_numbers(tmp_path: Path) -> None:
     assert summary["schedule"]["max_lag_ms"] >= summary["schedule"]["mean_lag_ms"] >= 0
 
 
+@pytest.mark.live
 def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", steps=1)
     assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
@@ -189,6 +190,7 @@ def test_a_url_is_told_without_its_query(tmp_path: Path) -> None:
     assert f"Target: {url}\n" in done.stdout
 
 
+@pytest.mark.live
 def test_the_built_in_endpoint_needs_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -197,6 +199,7 @@ def test_the_built_in_endpoint_needs_no_way_out(tmp_path: Path, monkeypatch: pyt
     assert json.loads(done.stdout)["totals"]["errors"] == 0
 
 
+@pytest.mark.live
 def test_requests_that_hang_until_they_are_cut_found_the_target_down(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         target = f"http://127.0.0.1:{silent.getsockname()[1]}/invocations"
@@ -205,6 +208,7 @@ def test_requests_that_hang_until_they_are_cut_found_the_target_down(tmp_path: P
     assert "TARGET_DOWN" in done.stdout
 
 
+@pytest.mark.live
 def test_failures_come_with_advice(tmp_path: Path) -> None:
     done = _run(_job(tmp_path / "job.json"), "--target", "http://127.0.0.1:9/", "--output-dir", tmp_path / "out")
     assert "connection refused" in done.stdout
@@ -232,6 +236,7 @@ def _await_window(out: Path) -> None:
     raise AssertionError("no window was written")
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_ends_in_order_with_results(tmp_path: Path, number: signal.Signals) -> None:
     with _start(_job(tmp_path / "job.json", steps=1, step_s=60), tmp_path / "out") as run:
@@ -244,6 +249,7 @@ def test_one_signal_ends_in_order_with_results(tmp_path: Path, number: signal.Si
     assert summary["totals"]["errors"] == 0
 
 
+@pytest.mark.live
 def test_two_signals_end_at_once_with_results(tmp_path: Path) -> None:
     job = _job(
         tmp_path / "job.json",
@@ -271,6 +277,7 @@ def test_a_killed_run_leaves_a_partial_folder_only(tmp_path: Path) -> None:
     assert (tmp_path / "out.partial/windows.jsonl").stat().st_size
 
 
+@pytest.mark.live
 def test_streamed_answers_have_their_own_columns(tmp_path: Path) -> None:
     job, out = _job(tmp_path / "job.json", step_s=2), tmp_path / "out"
     target = "mock:servers=4,service_ms=30,parts=4,part_gap_ms=10"

@@ -40,7 +40,7 @@ def package_arn(sagemaker: Any) -> str:
 
 @pytest.fixture(scope="module")
 def catalogue(emulator: EmulatorServer) -> Iterator[ModelCatalogue]:
-    return ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1"))
+    return ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"))
 
 
 def test_facts_of_a_package_and_of_a_model_made_from_it(
@@ -123,4 +123,4 @@ def test_our_own_environment_does_not_lead_astray(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     sagemaker.create_model(ModelName="astray", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
-    assert ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1")).model("astray") == ModelFacts()
+    assert ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1")).model("astray") == ModelFacts()

@@ -23,7 +23,7 @@ DIMENSIONS = {"JobName": "j", "EndpointName": "e"}
 def filled() -> Iterator[EmulatorServer]:
     """An emulator whose event sink has heard one job."""
     with recommender() as server:
-        sink = server._cloudwatch
+        sink = server.cloudwatch
         assert sink is not None
         minute = int(time.time()) // 60 * 60 - 600
         for number in range(3):
@@ -146,7 +146,7 @@ def test_other_peoples_metrics_are_as_before(filled: EmulatorServer) -> None:
 
 
 def test_a_stream_that_was_deleted_is_made_again(filled: EmulatorServer) -> None:
-    sink, logs = filled._cloudwatch, connect(filled.url, "logs")
+    sink, logs = filled.cloudwatch, connect(filled.url, "logs")
     assert sink is not None
     sink.log("gone/execution", "first", time.time())
     assert sink.settle()
@@ -226,7 +226,7 @@ def test_other_peoples_metrics_have_percentiles_where_they_can_be_known(filled: 
 
 
 def test_two_tests_of_one_endpoint_share_its_minutes(filled: EmulatorServer) -> None:
-    sink = filled._cloudwatch
+    sink = filled.cloudwatch
     assert sink is not None
     minute_s = int(time.time()) // 60 * 60
     dimensions = {"EndpointName": "shared", "VariantName": "v"}
@@ -250,7 +250,7 @@ def test_two_tests_of_one_endpoint_share_its_minutes(filled: EmulatorServer) -> 
 def test_every_metric_is_listed_once(filled: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found by what it is, not compared with every other one: that took minutes after a hundred jobs."""
     monkeypatch.delattr("moto.cloudwatch.models.are_dimensions_same")
-    sink, cloudwatch = filled._cloudwatch, connect(filled.url, "cloudwatch")
+    sink, cloudwatch = filled.cloudwatch, connect(filled.url, "cloudwatch")
     assert sink is not None
     names = {f"job-{number}" for number in range(1100)}
     for minute_s in (600.0, 660.0):
@@ -270,7 +270,7 @@ def test_every_metric_is_listed_once(filled: EmulatorServer, monkeypatch: pytest
 def test_what_moto_forgets_is_forgotten(filled: EmulatorServer) -> None:
     """moto's reset leaves no distribution behind that would be counted with the next one of that minute."""
     with recommender() as server:
-        sink = server._cloudwatch
+        sink = server.cloudwatch
         assert sink is not None
         minute_s = int(time.time()) // 60 * 60
         for value in (90.0, 1.0):
@@ -324,7 +324,7 @@ def test_a_chart_of_a_job_asks_from_its_creation_to_its_last_change(filled: Emul
 
 def test_a_stream_is_followed_by_token_without_loss(filled: EmulatorServer) -> None:
     """Batches that come late, and lines older than what was written: each is read once, in an order that holds."""
-    sink, logs = filled._cloudwatch, connect(filled.url, "logs")
+    sink, logs = filled.cloudwatch, connect(filled.url, "logs")
     assert sink is not None
     now_s = time.time()
     names: Any = {"logGroupName": LOG_GROUP, "logStreamName": "followed/execution"}

@@ -175,7 +175,7 @@ def test_a_bigger_instance_answers_sooner(sagemaker: Any, runtime: Any) -> None:
 def test_a_changed_endpoint_is_looked_up_again(sagemaker: Any, runtime: Any, emulator: EmulatorServer) -> None:
     _create(sagemaker, "changing", InstanceType="ml.m5.large", InitialInstanceCount=1)
     runtime.invoke_endpoint(EndpointName="changing", Body=b"{}")
-    before = emulator._endpoints._mocks["changing", "AllTraffic"]
+    before = emulator.endpoints.mock("changing", "AllTraffic")
     variant = {"VariantName": "v", "ModelName": "changing", "InstanceType": "ml.c5.9xlarge", "InitialInstanceCount": 2}
     sagemaker.create_endpoint_config(EndpointConfigName="changed", ProductionVariants=[variant])
     with contextlib.suppress(ClientError):  # moto 5.2 has no UpdateEndpoint
@@ -227,6 +227,6 @@ def test_no_mock_outlives_the_emulator() -> None:
     with recommender() as server:
         _create(connect(server.url), "short", InstanceType="ml.c5.xlarge", InitialInstanceCount=1)
         connect(server.url, "sagemaker-runtime").invoke_endpoint(EndpointName="short", Body=b"{}")
-        mock = server._endpoints._mocks["short", "AllTraffic"]
+        mock = server.endpoints.mock("short", "AllTraffic")
         assert mock.alive
     assert not mock.alive

@@ -246,9 +246,9 @@ def test_a_payload_url_of_this_machine_is_refused(emulator: EmulatorServer, host
     from loadtest.emulator.clients import InsideClients
     from loadtest.errors import SpecError
 
-    catalogue = ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1"))
+    catalogue = ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"))
     with pytest.raises(SpecError, match="names this machine"):
         catalogue.payload(f"https://{host}/bucket/key")
-    allowed = ModelCatalogue(InsideClients(emulator._neighbour, region="us-east-1"), allow_local_payloads=True)
+    allowed = ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"), allow_local_payloads=True)
     with pytest.raises(SpecError, match="NoSuchBucket"):
         allowed.payload(f"https://{host}/bucket/key")

@@ -80,7 +80,7 @@ def test_a_users_endpoint_is_tested_where_it_answers_everybody(live: EmulatorSer
     sagemaker.create_endpoint_config(EndpointConfigName="base", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="baseline", EndpointConfigName="base")
     runtime.invoke_endpoint(EndpointName="baseline", Body=b"{}")
-    before = live._endpoints._mocks["baseline", "v"].statistics()
+    before = live.endpoints.mock("baseline", "v").statistics()
     request = _short("baseline-job", 5, Endpoints=[{"EndpointName": "baseline"}])
     del request["InputConfig"]["EndpointConfigurations"]
     sagemaker.create_inference_recommendations_job(**request)
@@ -89,5 +89,5 @@ def test_a_users_endpoint_is_tested_where_it_answers_everybody(live: EmulatorSer
     (performance,) = job["EndpointPerformances"]
     assert performance["EndpointInfo"] == {"EndpointName": "baseline"}
     assert performance["Metrics"]["MaxInvocations"] > 0
-    after = live._endpoints._mocks["baseline", "v"].statistics()
+    after = live.endpoints.mock("baseline", "v").statistics()
     assert after != before, "the traffic went to the very process that serves the user"

@@ -132,7 +132,7 @@ def test_a_bucket_of_any_region_holds_the_payload(server: EmulatorServer, region
     from loadtest.emulator.catalogue import ModelCatalogue
     from loadtest.emulator.clients import InsideClients
 
-    assert ModelCatalogue(InsideClients(server._neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
+    assert ModelCatalogue(InsideClients(server.neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
 
 
 def scoped(**environ: str) -> dict[str, Any]:

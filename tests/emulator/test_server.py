@@ -158,7 +158,7 @@ def test_moto_answers_the_rest_on_the_same_address(emulator: EmulatorServer, sag
 
 def test_upstream_answers_the_rest() -> None:
     with recommender() as behind, recommender(upstream=behind.url) as server:
-        assert server.neighbour == "upstream"
+        assert server.fallback == "upstream"
         s3, direct = connect(server.url, "s3"), connect(behind.url, "s3")
         s3.create_bucket(Bucket="far")
         s3.put_object(Bucket="far", Key="k", Body=b"x" * 100_000)
@@ -187,7 +187,7 @@ def test_an_upstream_that_is_gone_is_service_unavailable() -> None:
 def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadtest.emulator.server.moto_is_installed", lambda: False)
     with recommender() as server:
-        assert isinstance(server._neighbour, NoBackend)
+        assert isinstance(server.neighbour, NoBackend)
         assert set(server.exports()) == {"AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
         for target, path in (("SageMaker.ListModels", "/"), ("Logs_20140328.GetLogEvents", "/"), ("", "/bucket/key")):
             status, document, _ = _post(server.url, b"{}", target, path)
@@ -216,6 +216,7 @@ def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> None:
     command = [sys.executable, "-c", "from loadtest.cli import main; main()", "serve", "--port", "0", "--engine", "sim"]

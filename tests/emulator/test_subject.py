@@ -169,6 +169,7 @@ def test_existing_endpoints_that_aws_does_not_test(profile: str, sagemaker: Any,
     )
 
 
+@pytest.mark.live
 def test_both_engines_take_the_same_endpoint_from_the_same_place(leisurely: Path) -> None:
     with recommender(engine="live", profile="relaxed", fleet_file=leisurely) as live:
         sagemaker, runtime = connect(live.url), connect(live.url, "sagemaker-runtime")
@@ -181,12 +182,12 @@ def test_both_engines_take_the_same_endpoint_from_the_same_place(leisurely: Path
             create_endpoint(sagemaker, f"same-{i}", variant)
         create_endpoint(sagemaker, "same-both", *variants)
         served = live.service.fleet
-        virtual = Fleet(served.file, served.catalogue, served.prices, live=False, directory=live._endpoints)
+        virtual = Fleet(served.file, served.catalogue, served.prices, live=False, directory=live.endpoints)
         for i in range(2):
             subject = virtual.existing(f"same-{i}")
             assert subject is not None
             assert served.open(subject).target.ref.endswith(f"/endpoints/same-{i}/invocations")
-            settings = live._endpoints._mocks[f"same-{i}", "v0"].statistics()["settings"]
+            settings = live.endpoints.mock(f"same-{i}", "v0").statistics()["settings"]
             assert MockSettings.parse(settings) == MockSettings.parse(virtual.open(subject).target.ref)
         both = virtual.existing("same-both")
         assert both is not None
@@ -195,7 +196,7 @@ def test_both_engines_take_the_same_endpoint_from_the_same_place(leisurely: Path
             answer = runtime.invoke_endpoint(EndpointName="same-both", Body=b"{}", TargetVariant=name)
             assert answer["InvokedProductionVariant"] == name
         shares = [MockSettings.parse(ref) for _, ref in virtual.open(both).target.options["variants"]]
-        mocks = [live._endpoints._mocks["same-both", name].statistics()["settings"] for name in ("v0", "v1")]
+        mocks = [live.endpoints.mock("same-both", name).statistics()["settings"] for name in ("v0", "v1")]
         assert shares == [MockSettings.parse(each) for each in mocks]
 
 
@@ -341,6 +342,7 @@ def test_what_a_stand_in_does_not_take_is_told(tmp_path: Path) -> None:
         assert any(without in line for line in _lines(server, "told", model))
 
 
+@pytest.mark.live
 def test_a_running_test_s_endpoint_can_be_described(leisurely: Path) -> None:
     with recommender(engine="live", profile="relaxed", fleet_file=leisurely) as live:
         sagemaker = connect(live.url)

@@ -160,8 +160,8 @@ def test_unicode_letters_are_not_ascii_digits() -> None:
 
 def test_every_character_of_a_tag_is_judged_by_its_class_of_unicode() -> None:
     allowed = {*"_.:/=+-@", *(chr(c) for c in range(0x110000) if unicodedata.category(chr(c))[0] in "LZN")}
-    for first in range(0, 0x110000, 64):
-        block = "".join(chr(c) for c in range(first, first + 64) if not 0xD800 <= c < 0xE000)
+    for first in range(0, 0x110000, 256):
+        block = "".join(chr(c) for c in range(first, first + 256) if not 0xD800 <= c < 0xE000)
         good = "".join(c for c in block if c in allowed)
         assert _violations(_with(Tags=[{"Key": "k", "Value": good}])) == [], hex(first)
         for c in set(block) - allowed if first < 0x3000 else set(block[:2]) - allowed:

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
+pytestmark = pytest.mark.live
+
 LIMIT_S = 120
 DURATION = "loadtest_request_duration_seconds"
 

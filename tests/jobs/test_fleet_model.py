@@ -357,7 +357,7 @@ def test_price_files_replace_every_built_in_price(tmp_path: Path, name: str, tex
     path = tmp_path / name
     path.write_text(text)
     prices = Prices.load(path)
-    assert prices == Prices({"ml.c5.xlarge": 1.5}, 0.1)
+    assert prices == Prices({"ml.c5.xlarge": 1.5}, 0.1, str(path))
     assert prices.per_hour("ml.m5.xlarge") is None
 
 

@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import TargetError
 from loadtest.payload.payload import load_payloads
-from loadtest.payload.s3 import fetch_archive
+from loadtest.payload.remote import PayloadCache
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_an_archive_becomes_payloads(bucket: str, tmp_path: Path) -> None:
             entry.size = 5
             archive.addfile(entry, io.BytesIO(b"1,2,3"))
     boto3.client("s3").put_object(Bucket=bucket, Key="in/payload.tar.gz", Body=packed.getvalue())
-    path = fetch_archive(f"s3://{bucket}/in/payload.tar.gz", tmp_path, {})
+    path = PayloadCache({}, tmp_path).path(f"s3://{bucket}/in/payload.tar.gz")
     payloads = load_payloads(PayloadSource(str(path), "text/csv"))
     assert [payload.name for payload in payloads.items] == ["a.csv", "b.csv"]
 
@@ -48,10 +48,10 @@ def test_an_archive_becomes_payloads(bucket: str, tmp_path: Path) -> None:
     ("url", "words"),
     [
         ("s3://samples/missing", "cannot be read"),
-        ("https://host/samples/missing", "cannot be read"),
-        ("https://x/", "not s3://"),
+        ("https://s3.host/samples/missing", "cannot be read"),
+        ("https://s3.x/", "not s3://"),
     ],
 )
 def test_what_cannot_be_read_is_said(bucket: str, tmp_path: Path, url: str, words: str) -> None:
     with pytest.raises(TargetError, match=words):
-        fetch_archive(url, tmp_path, {})
+        PayloadCache({}, tmp_path).path(url)

@@ -87,7 +87,7 @@ def test_what_was_said_is_wrapped_and_not_cut(half: RunSoFar) -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_the_mark_is_where_the_curve_and_the_sparkline_end(plan: Plan, windows: list[Window], width: int) -> None:
-    for i in range(1, 120, 7):
+    for i in range(1, 120, 23):
         run = seen(plan, windows[:i])
         lines = shown(run, width, 30)
         here = lines[2].index("v")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from loadtest.core.judge.course import Course, capacity_evidence, progress_of
 from loadtest.core.judge.decision import Decision, Hold, Reason, Stop
 from loadtest.core.judge.stop.duration import Duration
 from loadtest.core.judge.stop.errors import ErrorBudget, TargetDown
@@ -25,6 +26,7 @@ from loadtest.core.judge.stop.max_invocations import MaxInvocations
 from loadtest.core.judge.watch import LatencyWatch
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
+from loadtest.core.request.spec import StopConditions
 from loadtest.core.stats.rates import RateHistory
 from loadtest.core.traffic.plan import Plan
 
@@ -50,7 +52,9 @@ class Controller:
         self._plan = plan
         self._duration = Duration(plan.curve.end_s, plan.limit_s)
         self._down = TargetDown()
-        stop, options = plan.stop, plan.options
+        self._course = None if plan.search is None else Course(plan)
+        # What a search passes on its way ends nothing: which load breaks an objective is what it is to find.
+        stop, options = plan.stop if plan.search is None else StopConditions(flat_stops=False), plan.options
         self._budget = None if stop.max_error_ratio is None else ErrorBudget(stop.max_error_ratio, run_s=plan.end_s)
         target = stop.max_invocations_per_min
         self._rate = None if target is None else MaxInvocations(target, options.rate_window_s)
@@ -72,11 +76,12 @@ class Controller:
             return
         self._now_s = max(self._now_s, window.end_s)
         self._ok += window.ok
-        self._rates.observe(window)
+        if self._course is None:
+            self._rates.observe(window)
         self._recent.append(window.light())
         while self._recent[-1].end_s - self._recent[0].end_s > self._kept_s:
             self._recent.popleft()
-        decision = next(self._decisions(window), None)
+        decision = next(self._decisions(window), None) or self._steer(window)
         if decision is not None:
             self._end(decision, window.end_s)
 
@@ -86,7 +91,9 @@ class Controller:
         if self._stop is None:
             decision = self._duration.check(now_s)
             if decision is None:
-                return Hold(self._plan.curve.users_at(now_s))
+                return Hold(self.plan.curve.users_at(now_s))
+            if self._course is not None and decision.reason is Reason.CURVE_END:
+                decision = Decision(Reason.CAPACITY, capacity_evidence(self._course))
             self._end(decision, now_s)
         assert self._stop is not None
         return self._stop
@@ -95,6 +102,11 @@ class Controller:
         """Stop for a reason from outside (USER, ENGINE_LOST); nothing changes if it has stopped already."""
         if self._stop is None:
             self._end(Decision(reason, evidence or {}), self._now_s)
+
+    @property
+    def plan(self) -> Plan:
+        """What is run: as it was given, or, of a search, with the loads that it has chosen so far."""
+        return self._plan if self._course is None else self._course.plan
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -114,6 +126,8 @@ class Controller:
             near["flat"] = {"levels": len(rates), "withheld": withheld, "gain_share": self._flat.gain(rates)}
         if self._budget is not None:
             near["errors"] = self._budget.progress(self._recent)
+        if self._course is not None:
+            near["capacity"] = progress_of(self._course.capacity())
         facts: Mapping[str, Any] = plain(near)
         return facts
 
@@ -129,6 +143,12 @@ class Controller:
             self._plateau(window.end_s),
         ]
         return (decision for decision in found if decision is not None)
+
+    def _steer(self, window: Window) -> Decision | None:
+        if self._course is None:
+            return None
+        finished = self._course.observe(window)
+        return None if finished is None else Decision(Reason.CAPACITY, capacity_evidence(self._course))
 
     def _latency(self, window: Window) -> Decision | None:
         if self._watch is None:

@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     TARGET_DOWN = "TARGET_DOWN"
     CREDENTIALS = "CREDENTIALS"
     LOCAL_LIMIT = "LOCAL_LIMIT"
+    CAPACITY = "CAPACITY"
     JOB_DURATION = "JOB_DURATION"
     USER = "USER"
     ENGINE_LOST = "ENGINE_LOST"
@@ -47,6 +48,7 @@ REASONS: Mapping[Reason, ReasonRow] = {
     Reason.TARGET_DOWN: ReasonRow("FAILED", 1, "no request succeeded, or none any more"),
     Reason.CREDENTIALS: ReasonRow("FAILED", 1, "AWS refused the credentials of the requests"),
     Reason.LOCAL_LIMIT: ReasonRow("FAILED", 1, "this machine could send no request"),
+    Reason.CAPACITY: ReasonRow("COMPLETED", 0, "the search for the capacity was over"),
     Reason.JOB_DURATION: ReasonRow("COMPLETED", 0, "the job's time was over"),
     Reason.USER: ReasonRow("STOPPED", 130, "it was stopped on request"),
     Reason.ENGINE_LOST: ReasonRow("FAILED", 1, "the load generator was lost"),

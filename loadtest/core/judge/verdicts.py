@@ -24,9 +24,9 @@ WITHHELD = "withheld: the load generator set the pace"
 
 def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
     """A watch that has seen `windows`, those of the run, in order; None without a threshold."""
-    if plan.stop.latency is None:
+    if plan.threshold is None:
         return None
-    watch = LatencyWatch(plan, LatencyRule(plan.stop.latency))
+    watch = LatencyWatch(plan, LatencyRule(plan.threshold))
     for window in windows:
         watch.observe(window)
     watch.finish()
@@ -39,7 +39,7 @@ def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None =
     watch: one that has seen them; None: they are shown to a new one.
     A piece of a ramp has the verdict of the minute that ends with it, or of the minute that broke the threshold.
     """
-    threshold = plan.stop.latency
+    threshold = plan.threshold
     if threshold is None:
         return ()
     rule = LatencyRule(threshold)
@@ -71,7 +71,7 @@ def overall(
     "not met" if any level or any minute of a ramp is; else "met" if all requests together show it and no level is
     undecided with more over the limit than allowed; else "undecided".
     """
-    threshold = plan.stop.latency
+    threshold = plan.threshold
     traffic = [window for window in windows if window.users and window.counts.judged]
     if threshold is None or not traffic:
         return None

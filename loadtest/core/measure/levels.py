@@ -17,7 +17,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelResult", "level_of", "level_results", "plan_levels"]
+__all__ = ["LevelResult", "level_named", "level_of", "level_results", "plan_levels"]
 
 MIN_WINDOWS = 2  # of a level, so that it holds at least one whole window wherever its bounds lie
 SERVICE = ["p50_ms", "p95_ms", "p99_ms", "max_ms", "model_p50_ms", "model_p95_ms", "model_p99_ms"]
@@ -29,7 +29,21 @@ def plan_levels(plan: Plan) -> tuple[Level, ...]:
     curve = plan.curve
     if plan.end_s < curve.end_s:
         curve = TrafficCurve(tuple(Step(s.at_s, s.users) for s in curve.steps if s.at_s < plan.end_s), plan.end_s)
+    if plan.search is not None:
+        # Each load that was held is one, however short: an index must not change when the curve grows.
+        times_s = [0.0, *(at_s for at_s, _ in plan.moves), curve.end_s]
+        users = [curve.users_at(at_s) for at_s in times_s[:-1]]
+        return tuple(Level(i, times_s[i], times_s[i + 1], n, n) for i, n in enumerate(users))
     return curve.levels(MIN_WINDOWS * plan.options.window_s)
+
+
+def level_named(levels: Sequence[Level], window: Window) -> Level | None:
+    """The level of `window`; None: it lies in none. One that a search began later is as long as the window."""
+    if window.level is None:
+        return None
+    if window.level < len(levels):
+        return levels[window.level]
+    return Level(window.level, window.start_s, window.end_s, window.users, window.users)
 
 
 def level_of(levels: Sequence[Level], start_s: float, end_s: float) -> int | None:

@@ -5,9 +5,23 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["s3_object"]
+__all__ = ["is_web_object", "s3_object"]
 
 _BUCKET_HOST = re.compile(r"(.+)\.s3(?:[.-].*)?", re.IGNORECASE)  # BUCKET.s3.REGION.amazonaws.com, BUCKET.s3-REGION...
+
+
+_S3_HOST = re.compile(r"(.+\.)?s3[.-].*|.+\.s3", re.IGNORECASE)
+
+
+def is_web_object(url: str) -> bool:
+    """Whether it is fetched as it stands: an https address whose host is not S3's."""
+    if not url.startswith("https://"):
+        return False
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and _S3_HOST.fullmatch(host) is None
 
 
 def s3_object(url: str) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     gate: a threshold that was not met, the job's or another, or a rate that did not hold when confirmed, is 99.
     strict: a result that cannot be trusted, an endpoint that answered nothing well for a tenth of the run, or a
     threshold or a confirmation that is undecided, is 3; doubts in the run come before 99, because a verdict of such a
-    run says nothing.
+    run says nothing. A search that found no capacity is 3, always: that is the answer that was asked for.
     """
     code = REASONS[result.reason].exit_code
     if code:
@@ -28,11 +28,13 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
         return EXIT_UNTRUSTED
     if strict and result.silent_share >= SILENT_SHARE:
         return EXIT_UNTRUSTED
+    if result.capacity is not None and result.capacity.finding != "found":
+        return EXIT_UNTRUSTED
     held = None if result.confirmation is None else result.confirmation.answer
     others = {verdict.answer for verdict in result.thresholds}
     if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held" or "not met" in others):
         return EXIT_NOT_MET
-    if strict and result.plan.stop.latency is not None and answer not in ("met", "not met"):
+    if strict and result.capacity is None and result.plan.stop.latency is not None and answer not in ("met", "not met"):
         return EXIT_UNTRUSTED
     if strict and (held == "undecided" or "undecided" in others):
         return EXIT_UNTRUSTED

@@ -22,13 +22,16 @@ import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
+from loadtest.core.search.capacity import Capacity
 from loadtest.core.stats.plateau import plateau_start
 from loadtest.core.stats.rates import mean_rate
 from loadtest.core.stats.student import student
+from loadtest.core.traffic.plan import Plan
 
 __all__ = [
     "BestRate",
     "best_rate",
+    "capacity_rate",
     "cost_per_hour",
     "cost_per_inference",
     "initial_instance_count",
@@ -94,6 +97,30 @@ def best_rate(
     low, high = _interval(best, len(kept))
     peak = max((rate for piece in pieces for rate in _rolling(piece, rate_window_s, threshold)), default=None)
     return BestRate(per_min, best[0].start_s, best[-1].end_s, best[-1].level, estimated, low, high, peak)
+
+
+def capacity_rate(found: Capacity, plan: Plan, windows: Sequence[Window]) -> BestRate | None:
+    """The rate at the capacity that a search found, with its interval; None: it found none.
+
+    Its stretch is the longest visit of that load, or else of the highest that was shown to meet the objective.
+    """
+    if found.per_min is None or found.load is None:
+        return None
+    visits = (list(visit) for _, visit in groupby(windows, lambda w: w.level))
+    loads = [0.0 if plan.search is None else plan.search.start, *(load for _, load in plan.moves)]
+    by_load: dict[float, list[list[Window]]] = {}
+    for visit in visits:
+        if visit[0].level is not None:
+            by_load.setdefault(loads[visit[0].level], []).append(visit)
+    wanted = (found.load, found.shown_met, max((x for x in by_load if x <= found.load), default=None))
+    held = next((by_load[load] for load in wanted if load in by_load), [])
+    if not held:
+        return None
+    longest = max(held, key=lambda visit: visit[-1].end_s - visit[0].start_s)
+    start_s, end_s, level = longest[0].start_s, longest[-1].end_s, longest[-1].level
+    ends = [rate for rate in (found.per_min_low, found.per_min_high) if rate is not None]
+    low, high = (min(ends), max(ends)) if len(ends) == 2 else (None, None)
+    return BestRate(found.per_min, start_s, end_s, level, False, low, high)
 
 
 def _chosen(rates: Sequence[float], users: Sequence[float], target_per_min: int | None) -> int:

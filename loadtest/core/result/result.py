@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from loadtest.core.judge.course import found_by, sailed
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.slow import SlowRequests, slow_requests
 from loadtest.core.judge.stop.final import final_stop
@@ -26,31 +27,15 @@ from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.plain import plain
 from loadtest.core.result.confirmation import Confirmation
-from loadtest.core.result.metrics import BestRate, best_rate, model_latency_ms
+from loadtest.core.result.metrics import BestRate, best_rate, capacity_rate
+from loadtest.core.result.model_latency import ModelLatency, latency_of
 from loadtest.core.result.thresholds import Threshold, ThresholdVerdict, judge_thresholds
+from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["SCHEMA_VERSION", "ModelLatency", "RunResult", "build_result"]
 
 SCHEMA_VERSION = 1  # rises when a member changes its meaning or goes; new members do not raise it
-DEFAULT_PERCENTILE = 0.95  # of ModelLatency when the job names no threshold (R5)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLatency:
-    """The latency that goes with the best rate (R5), in ms.
-
-    reported_ms: the threshold if the latency condition ended the test, else `measured_ms`; None: nothing succeeded.
-    measured_ms: the percentile over the best rate's stretch, or over all traffic if no rate held the conditions.
-    clock: "client" (an upper bound of the model's own time) or "model" (S4).
-    clamped: reported is the threshold, not a measurement.
-    """
-
-    reported_ms: float | None
-    measured_ms: float | None
-    percentile: float
-    clock: str
-    clamped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +54,7 @@ class RunResult:
     confirmation: whether the best rate held as an open workload; None: that was not asked.
     thresholds: what was asked besides the job's own threshold, judged; (): nothing.
     workers: the generator processes of a distributed run; (): it had one, this machine's.
+    capacity: what a search found; `plan` then has the loads that it held; None: the load was planned.
     """
 
     plan: Plan
@@ -97,6 +83,7 @@ class RunResult:
     confirmation: Confirmation | None = None
     workers: tuple[Worker, ...] = ()
     thresholds: tuple[ThresholdVerdict, ...] = ()
+    capacity: Capacity | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -152,6 +139,7 @@ class RunResult:
             "confirmation": self.confirmation and plain(asdict(self.confirmation)),
             "workers": [asdict(worker) for worker in self.workers],
             "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
+            "capacity": self.capacity and self.capacity.to_dict(),
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -188,6 +176,7 @@ class RunResult:
             confirmation=Confirmation.from_dict(values["confirmation"]) if values.get("confirmation") else None,
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
             thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
+            capacity=Capacity.from_dict(values["capacity"]) if values.get("capacity") else None,
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
@@ -222,22 +211,21 @@ def build_result(
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
+    plan, capacity = _searched(plan, ordered, stop.reason, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
     traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
-    totals = totals_of(ordered, client, model)
-    lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
-    best = _best(plan, traffic, by_level)
+    best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return RunResult(
         plan=plan,
         reason=stop.reason,
         evidence=plain(stop.evidence),
         windows=ordered,
         levels=levels,
-        totals=replace(totals, lost_workers=lost),
-        latency=_latency(plan, stop.reason, traffic, best, client, model),
+        totals=_totals(ordered, client, model, workers),
+        latency=latency_of(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
         trust=assess(plan, ordered, workers),
         best=best,
@@ -256,7 +244,24 @@ def build_result(
         log_tail=tuple(log_tail),
         confirmation=confirmation,
         workers=tuple(workers),
+        capacity=capacity,
     )
+
+
+def _searched(
+    plan: Plan, windows: Sequence[Window], reason: Reason, stopped_at_s: float | None
+) -> tuple[Plan, Capacity | None]:
+    """(the plan with the loads that its search held, what that found); None: it has no search."""
+    if plan.search is None:
+        return plan, None
+    course = sailed(plan, windows, stopped_at_s)
+    return course.plan, found_by(course, reason)
+
+
+def _totals(windows: Sequence[Window], client: Histogram, model: Histogram, workers: Sequence[Worker]) -> Totals:
+    totals = totals_of(windows, client, model)
+    lost = max(totals.lost_workers, sum(worker.lost for worker in workers))
+    return replace(totals, lost_workers=lost)
 
 
 def _best(plan: Plan, traffic: Sequence[Window], by_level: Sequence[LatencyVerdict]) -> BestRate | None:
@@ -269,28 +274,3 @@ def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[H
     known = {level.level for level in levels}
     parts = [*(level.latencies for level in levels), *(w.latencies for w in windows if w.level not in known)]
     return merged(part.client.encoded for part in parts), merged(part.model.encoded for part in parts)
-
-
-def _latency(
-    plan: Plan, reason: Reason, traffic: Sequence[Window], best: BestRate | None, client: Histogram, model: Histogram
-) -> ModelLatency:
-    threshold = plan.stop.latency
-    on_model = plan.options.latency_clock != "client" and model.total > 0
-    judged = model if on_model else client
-    if best is not None:
-        traffic = [w for w in traffic if best.start_s <= w.start_s and w.end_s <= best.end_s]
-        latencies = (w.latencies.model if on_model else w.latencies.judged for w in traffic)
-        judged = merged(latency.encoded for latency in latencies)
-    elif plan.arrivals is not None and not on_model:
-        judged = merged(w.latencies.response.encoded for w in traffic)
-    percentile = DEFAULT_PERCENTILE if threshold is None else threshold.percentile
-    value_us = judged.percentile_us(percentile)
-    measured_ms = None if value_us is None else value_us / 1000
-    clamped = reason is Reason.LATENCY and threshold is not None
-    return ModelLatency(
-        reported_ms=model_latency_ms(measured_ms, threshold, clamped),
-        measured_ms=measured_ms,
-        percentile=percentile,
-        clock="model" if on_model else "client",
-        clamped=clamped,
-    )

@@ -8,10 +8,10 @@ when it is slow (coordinated omission; Tene, "How NOT to Measure Latency"; Schro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -43,13 +43,20 @@ class Arrivals:
     """`rate_per_s` requests a second for `duration_s` seconds.
 
     law: "constant": request k at k / rate; "poisson": independent of each other, gaps exponential with mean 1 / rate.
-    seed: of the Poisson law. Raises ValueError for values out of range: bad arrivals cannot exist.
+    seed: of the Poisson law. steps: (at_s, rate_per_s) of later rates, which a search chooses; each begins anew at its
+    time. Raises ValueError for values out of range: bad arrivals cannot exist.
     """
 
     rate_per_s: float
     duration_s: float
     law: Law = "constant"
     seed: int = 1
+    steps: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Arrivals:
+        """The inverse of `dataclasses.asdict`, also after a trip through JSON."""
+        return cls(**{**values, "steps": tuple((at_s, rate) for at_s, rate in values.get("steps", ()))})
 
     def __post_init__(self) -> None:
         if not 0 < self.rate_per_s <= MOST_PER_S:
@@ -59,16 +66,25 @@ class Arrivals:
         if self.law not in get_args(Law):
             raise ValueError(f"the laws of arrivals are {', '.join(get_args(Law))}")
 
-    def times_s(self, part: int = 0, parts: int = 1) -> Iterator[float]:
-        """Intended send times in s from the start, never falling, all below `duration_s`.
+    def times_s(self, part: int = 0, parts: int = 1, after_s: float = -1.0) -> Iterator[float]:
+        """Intended send times in s from the start, never falling, above `after_s` and below `duration_s`.
 
-        Of `parts` generators that share the arrivals, `part` (0, 1, ...) gets number part, part + parts, ...: together
-        they are the whole, at every instant. Raises ValueError for a part that there is not.
+        Of `parts` generators that share the arrivals, `part` (0, 1, ...) gets number part, part + parts, ... of each
+        rate: together they are the whole, at every instant. Raises ValueError for a part that there is not.
         """
         if not 0 <= part < parts:
             raise ValueError("parts are counted from 0")
-        every = self._constant() if self.law == "constant" else self._poisson()
-        return islice(every, part, None, parts)
+        return (at_s for at_s in self._times_s(part, parts, after_s) if at_s > after_s)
+
+    def _times_s(self, part: int, parts: int, after_s: float) -> Iterator[float]:
+        rates = [(0.0, self.rate_per_s), *self.steps]
+        ends_s = [*(at_s for at_s, _ in self.steps), self.duration_s]
+        for number, ((start_s, rate), end_s) in enumerate(zip(rates, ends_s, strict=True)):
+            if end_s > after_s:
+                seed = self.seed if number == 0 else abs(self.seed) * 1_000_003 + number
+                own = replace(self, rate_per_s=rate, duration_s=end_s - start_s, seed=seed, steps=())
+                every = own._constant() if self.law == "constant" else own._poisson()
+                yield from (start_s + at_s for at_s in islice(every, part, None, parts))
 
     def _constant(self) -> Iterator[float]:
         # A quotient each: a running sum of 1 / rate would drift.

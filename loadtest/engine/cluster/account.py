@@ -12,7 +12,7 @@ from typing import Any
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import SCHEMES, Plan
 from loadtest.engine.cluster import heard
-from loadtest.engine.cluster.window_check import WindowBounds
+from loadtest.engine.cluster.window_check import WindowBounds, most_running
 
 __all__ = ["Account"]
 
@@ -26,8 +26,10 @@ class Account:
 
     def __init__(self, plan: Plan) -> None:
         self._bounds = WindowBounds(plan)
-        self._users = most_users(plan)
+        self._users = most_running(plan)
         self._numbers = (2 * self._users + 1) * plan.workers  # of users that took over from a lost worker too
+        if plan.search is not None:
+            self._numbers *= 100  # each move starts users with numbers of their own
         # A plug-in may be on a clock of its own, a simulated one, say. Ours are on this machine's.
         self._real_time = plan.target.scheme in SCHEMES
         self._index = -1
@@ -69,8 +71,3 @@ class Account:
             raise ValueError(
                 f"its requests took {self._busy_s:,.1f} s together, where {self._users} users had {most_s:,.1f} s"
             )
-
-
-def most_users(plan: Plan) -> int:
-    """How many users a plan has at the most, those included that finish a last request while others have begun."""
-    return sum(change for _, change in plan.curve.changes() if change > 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -74,8 +74,7 @@ class _Master:
             while not self._over():
                 self._step()
             self._settle()
-            for window in self._roster.rest():
-                self._observe(window)
+            self._observe(self._roster.rest())
             self._link.send("done", cut=self._cut, ended_s=self._now_s(), workers=self._workers())
         except LoadtestError as problem:
             self._tell("quit", {"why": f"the run ended: {problem}"})
@@ -146,8 +145,7 @@ class _Master:
         self._hear(LOOK_S)
         self._obey()
         self._look_for_lost()
-        for window in self._roster.complete():
-            self._observe(window)
+        self._observe(self._roster.complete())
         if self._phase is Phase.RUNNING:
             self._decide(max(self._now_s(), 0.0))
         elif self._phase is Phase.DRAINING and self._now_s() >= self._drain_until_s:
@@ -169,8 +167,7 @@ class _Master:
             late = self._now_s() > self._drain_until_s + SETTLE_S
             return late or self._roster.drained or not self._roster.living
         if not self._roster.living:
-            for window in self._roster.rest():
-                self._observe(window)
+            self._observe(self._roster.rest())
             raise EngineError("every worker was lost")
         return False
 
@@ -201,15 +198,18 @@ class _Master:
         return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 
     def _replan(self) -> None:
-        living = self._roster.living
+        living, self._plan = self._roster.living, self._controller.plan
         if self._phase is not Phase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
-            self._post.send("curve", asdict(part), member.client_id)
+            self._post.send("curve", {**asdict(part), "moves": self._plan.moves}, member.client_id)
 
-    def _observe(self, window: Window) -> None:
-        self._controller.observe(window)
-        self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
+    def _observe(self, windows: Iterable[Window]) -> None:
+        for window in windows:
+            self._controller.observe(window)
+            if self._controller.plan is not self._plan:
+                self._replan()
+            self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
 
     # Messages
 

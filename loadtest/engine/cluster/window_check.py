@@ -19,7 +19,7 @@ from loadtest.core.measure.window import Span, Window
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster.heard import MAX_TEXT, count, finite, members
 
-__all__ = ["WindowBounds"]
+__all__ = ["WindowBounds", "most_running"]
 
 MOST_PER_S = 1_000_000.0  # no generator process sends more: a null target, which sends nothing, does 300,000
 MOST_CORES = 4096
@@ -40,9 +40,11 @@ class WindowBounds:
     """What a window of one worker of `plan` can be at the most. end_s: no time of the run is later."""
 
     def __init__(self, plan: Plan) -> None:
-        self._users = plan.curve.peak
-        self._running = sum(change for _, change in plan.curve.changes() if change > 0)
+        self._users = plan.peak
+        self._running = most_running(plan)
         self._levels = len(plan_levels(plan))
+        if plan.search is not None:
+            self._levels = int(plan.end_s / plan.options.window_s) + 1  # a move a window at the most
         self.end_s = plan.end_s + plan.options.drain_s + SLACK_S
         self._most_index = int(self.end_s / plan.options.window_s) + 1
 
@@ -103,6 +105,14 @@ class WindowBounds:
             n, over = ({"n": value} for value in batch)
             if count(over, "n", most) > count(n, "n", most):
                 raise ValueError("its over_batches have more over the limit than there are")
+
+
+def most_running(plan: Plan) -> int:
+    """How many users a plan has at the most, those included that finish a last request while others have begun."""
+    if plan.search is not None:
+        # Users that leave finish a request of a minute at the most; a search seldom moves more than ten times in one.
+        return 10 * plan.peak
+    return sum(change for _, change in plan.curve.changes() if change > 0)
 
 
 def _sampled(requests: Any) -> None:

@@ -6,7 +6,7 @@ It talks through Locust's own worker runner (ZeroMQ), with messages of ours, sea
                         loadtest_proof  it knows the token (engine/cluster/handshake.py)
                         loadtest_clock  a clock question: answered with this host's time
                         loadtest_start  when to begin, in this host's time
-                        loadtest_curve  another part of the curve: a worker was lost
+                        loadtest_curve  another part of the curve: a worker was lost, or a search moves on
                         loadtest_stop, loadtest_cut
                         loadtest_quit   end: the run is over; with the reason, if it is not
     worker -> master    loadtest_hello  it listens; its version
@@ -162,7 +162,11 @@ class _Worker:
             self._begun.set()
         elif kind == "loadtest_curve":
             steps = tuple(Step(step["at_s"], step["users"]) for step in data["steps"])
-            self._generator.replan(TrafficCurve(steps, data["end_s"]))
+            part = TrafficCurve(steps, data["end_s"])
+            assert self._plan is not None
+            for at_s, load in data["moves"][len(self._plan.moves) :]:
+                self._plan = self._plan.moved(at_s, load)
+            self._generator.move(self._plan, part)
         elif kind == "loadtest_stop" and not self._released:
             self._released = True
             self._generator.release()
@@ -183,7 +187,7 @@ class _Worker:
         try:
             plan = self._plan = Plan.from_dict(data["plan"])
             self._choice.check(plan)
-            target = open_target(plan.target, peak_users=plan.curve.peak)
+            target = open_target(plan.target, peak_users=plan.peak)
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
             self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))

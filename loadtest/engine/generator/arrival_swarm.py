@@ -31,6 +31,7 @@ TURN = 64  # after so many requests without a wait, behind schedule, the loop is
 class ArrivalSwarm:
     """The senders of one generator process; the same face as `Swarm`.
 
+    arrivals: what is sent; another value counts from the next `rejoin` on.
     numbers: this process's part of the arrivals, (part, parts). The curve it follows limits the requests in flight.
     """
 
@@ -43,13 +44,14 @@ class ArrivalSwarm:
         seed: int,
         numbers: tuple[int, int] = (0, 1),
     ) -> None:
-        self._arrivals = arrivals
+        self.arrivals = arrivals
         self._part, self._parts = numbers
         self._target = target
         self._record = recorder.record_response
         self._pick: Callable[[], Payload] = payloads.picker(seed, self._part)
         self._loop = gevent.get_hub().loop
         self._limit = 0
+        self._sent_s = -1.0
         self._senders: set[_Sender] = set()
         self._idle: list[_Sender] = []  # the one used last is at the end
         self._released = False
@@ -68,7 +70,7 @@ class ArrivalSwarm:
         self._limit = curve.peak
         alarm, clock, start_ns, unturned = Alarm(), time.monotonic_ns, round(start_s * 1e9), 0
         try:
-            for at_s in self._arrivals.times_s(self._part, self._parts):
+            for at_s in self.arrivals.times_s(self._part, self._parts, self._sent_s):
                 due_ns = start_ns + round(at_s * 1e9)
                 if due_ns > clock():
                     alarm.wait_until(due_ns)
@@ -77,22 +79,16 @@ class ArrivalSwarm:
                     gevent.sleep(1e-4)  # not 0: timers would starve (swarm.py)
                     unturned = 0
                 self._send(due_ns)
+                self._sent_s = at_s
         finally:
             alarm.close()
 
     def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
-        """Take up a larger share of the requests in flight; a lost generator's arrivals are lost with it. Blocks."""
-        self._limit = curve.peak
-        alarm, start_ns = Alarm(), round(start_s * 1e9)
-        try:
-            now_ns = time.monotonic_ns()
-            for at_s in self._arrivals.times_s(self._part, self._parts):
-                due_ns = start_ns + round(at_s * 1e9)
-                if due_ns >= now_ns:
-                    alarm.wait_until(due_ns)
-                    self._send(due_ns)
-        finally:
-            alarm.close()
+        """Go on after the last request that was sent: with other rates, or a larger share of the requests in flight.
+
+        A lost generator's arrivals are lost with it. Blocks.
+        """
+        self.follow(curve, start_s)
 
     def release(self, now_s: float) -> None:
         """No request is sent from now on. now_s: of no meaning here."""

@@ -49,7 +49,7 @@ class Generator:
         self._recorder = recorder_of(plan)
         self._spawner: gevent.Greenlet | None = None
         self._probe = Probe(self._mark)
-        allow_connections(plan.curve.peak)  # of a worker too: it may have to take over from others
+        allow_connections(plan.peak)  # of a worker too: it may have to take over from others
         seed = plan.options.seed
         self._swarm: Swarm | ArrivalSwarm
         if plan.arrivals is not None:
@@ -87,6 +87,13 @@ class Generator:
         self._spawner.kill()
         self._curve = curve
         self._spawner = gevent.spawn(self._swarm.rejoin, curve, self._start_s)
+
+    def move(self, plan: Plan, curve: TrafficCurve) -> None:
+        """Follow a curve that a search has made longer. curve: this process's part of `plan`'s."""
+        self._plan, self._levels = plan, plan_levels(plan)
+        if isinstance(self._swarm, ArrivalSwarm) and plan.arrivals is not None:
+            self._swarm.arrivals = plan.arrivals
+        self.replan(curve)
 
     def release(self) -> None:
         """No new request from now on; those in flight go on (S8)."""

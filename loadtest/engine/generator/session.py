@@ -21,7 +21,7 @@ LEAD_S = 0.1  # between "ready" and the first user, so that the start itself is 
 
 def run_local(plan: Plan, link: Link) -> None:
     """Run the plan and tell the parent everything. Raises SpecError or TargetError before any traffic."""
-    target = open_target(plan.target, peak_users=plan.curve.peak)
+    target = open_target(plan.target, peak_users=plan.peak)
     generator = Generator(plan, plan.curve, target)
     try:
         _Session(plan, generator, link).run()
@@ -93,6 +93,9 @@ class _Session:
         # A window that the loop was too late for covers the grid's next ones too.
         self._index = max(self._index + 1, int(window.end_s / self._plan.options.window_s))
         self._controller.observe(window)
+        if self._controller.plan is not self._plan:
+            self._plan = self._controller.plan
+            self._generator.move(self._plan, self._plan.curve)
         self._link.send("starts", **audit)
         self._link.send("window", window=window.to_dict(), progress=dict(self._controller.progress()))
 

@@ -16,10 +16,11 @@ LAST_LINES = 3  # of a fallen worker's log
 
 
 class WorkerPool:
-    """Context manager: whoever was started is told to end and reaped on leaving. env: added to their environment."""
+    """Context manager: whoever was started is told to end and reaped on leaving. env, aws: as of GeneratorProcess."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *, aws: bool = True) -> None:
         self._env = env
+        self._aws = aws
         self._workers: list[GeneratorProcess] = []
         self._listeners: list[threading.Thread] = []
         self._fallen: list[str] = []
@@ -44,7 +45,7 @@ class WorkerPool:
         for number in range(count):
             if self._killed:
                 return
-            worker = GeneratorProcess("worker", "127.0.0.1", str(port), env=self._env)
+            worker = GeneratorProcess("worker", "127.0.0.1", str(port), env=self._env, aws=self._aws)
             listener = threading.Thread(
                 target=self._listen, args=(number, worker), name=f"loadtest-worker-{number}", daemon=True
             )

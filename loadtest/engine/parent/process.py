@@ -24,14 +24,14 @@ LOOK_S = 0.5
 
 
 class GeneratorProcess:
-    """`python -m loadtest.engine.generator.child`. env: added to the child's environment.
+    """`python -m loadtest.engine.generator.child`. env: added to the child's environment. aws: it gets our AWS keys.
 
     It runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, and its stdin is a pipe that
     only this process holds: when we die, it sees the end of file and ends.
     Raises EngineError if it cannot be started.
     """
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, aws: bool = True) -> None:
         own = {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._silent_since_s = time.monotonic()
@@ -41,7 +41,7 @@ class GeneratorProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=child_environment({**own, **(env or {})}),
+                env=child_environment({**own, **(env or {})}, aws=aws),
                 start_new_session=True,
             )
         except OSError as problem:

@@ -37,6 +37,8 @@ MOCK_ENV = {
     "no_proxy": "*",
 }
 _MOCK_ENDPOINT = "mock"
+# Nothing is signed for these, and a payload in S3 was fetched here: their generators get no keys.
+_UNSIGNED = frozenset({"http", "https", "mock", "null"})
 
 
 class RunProcesses:
@@ -53,7 +55,7 @@ class RunProcesses:
 
     def open(self, plan: Plan) -> GeneratorProcess:
         """Start what the plan needs; its workers follow when the master listens. Returns who tells of the run."""
-        env = dict(self._env)
+        env, aws = dict(self._env), plan.target.scheme not in _UNSIGNED
         plan = replace(plan, payload=self._stack.enter_context(local_payload(plan.payload, plan.target.options)))
         if plan.target.is_mock:
             mock = MockProcess(MockSettings.parse(plan.target.rest))
@@ -69,9 +71,9 @@ class RunProcesses:
         elif plan.workers > 1:
             role = ("master", "127.0.0.1", 0, plan.workers, LOCAL_JOIN_S)
         with self._lock:
-            child = self._child = GeneratorProcess(*map(str, role), env=env)
+            child = self._child = GeneratorProcess(*map(str, role), env=env, aws=aws)
             self._stack.callback(self._close_child)
-            self._pool = self._stack.enter_context(WorkerPool({**env, **EVERYTHING.environment()}))
+            self._pool = self._stack.enter_context(WorkerPool({**env, **EVERYTHING.environment()}, aws=aws))
             child.send("plan", plan=plan.to_dict())
         if self._asked is Asked.KILL:
             self.kill()

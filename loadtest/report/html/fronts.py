@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loadtest.core.result.breakeven import break_evens, per_million_usd
 from loadtest.core.result.result import RunResult
 from loadtest.report.describe import describe
 from loadtest.report.html.chart import Cell, Chart, Columns, Spec, Table, cell, layered, x_axis, y_axis
 from loadtest.report.html.palette import color
+from loadtest.report.recommended import place_of, usd
 from loadtest.report.words import milliseconds, number
 
-__all__ = ["front_chart", "pareto", "recommendations_table"]
+__all__ = ["break_even_table", "front_chart", "pareto", "recommendations_table", "steps_table"]
 
 HEAD = (
     "recommendation",
@@ -21,35 +23,71 @@ HEAD = (
     "model latency ms",
     "USD an hour",
     "USD an inference",
+    "USD a million",
 )
 
 
-def recommendations_table(results: Sequence[RunResult], created_at: float) -> Table:
-    """As DescribeInferenceRecommendationsJob would list them; the cheapest is the last (R7)."""
-    rows = [_row(entry) for entry in describe(results, created_at).get("InferenceRecommendations", ())]
+def recommendations_table(
+    results: Sequence[RunResult], created_at: float, described: Mapping[str, Any] | None = None
+) -> Table:
+    """As DescribeInferenceRecommendationsJob would list them; the cheapest is the last (R7).
+
+    described: its answer; None: made of the results.
+    """
+    rows = [_row(entry) for entry in _entries(results, created_at, described)]
     note = "" if rows else "No test found a rate at which the conditions held, or each was of an existing endpoint."
     return Table(HEAD, rows, note, (0, 1))
 
 
+def _entries(
+    results: Sequence[RunResult], created_at: float, described: Mapping[str, Any] | None
+) -> Sequence[Mapping[str, Any]]:
+    known = describe(results, created_at) if described is None else described
+    found: Sequence[Mapping[str, Any]] = known.get("InferenceRecommendations", ())
+    return found
+
+
+def break_even_table(described: Mapping[str, Any]) -> Table | None:
+    """Serverless against instances; None: there are not both, with prices."""
+    rows = [
+        [
+            cell(place_of(each.serverless)),
+            cell(place_of(each.instances)),
+            cell(each.instances["EndpointConfiguration"].get("InitialInstanceCount", "-")),
+            cell(f"{each.per_month:,.0f}" if each.reached else "beyond what they serve"),
+        ]
+        for each in break_evens(described.get("InferenceRecommendations", ()))
+    ]
+    head = ("serverless", "instances", "how many", "break-even invocations a month")
+    note = "Estimates. Below it serverless costs less, above it the instances: CostPerHour x 730 / CostPerInference."
+    return Table(head, rows, note, (0, 1)) if rows else None
+
+
+def steps_table(steps: Sequence[Mapping[str, Any]]) -> Table:
+    """Every test, also those without a result."""
+    rows = [
+        [
+            cell(place_of(step["InferenceBenchmark"])),
+            cell(step["Status"]),
+            cell(step["InferenceBenchmark"].get("FailureReason", "")),
+        ]
+        for step in steps
+    ]
+    return Table(("test", "status", "what is to be said of it"), rows, words=(0, 1, 2))
+
+
 def _row(entry: Mapping[str, Any]) -> list[Cell]:
-    metrics, where = entry["Metrics"], entry["EndpointConfiguration"]
-    serverless = where.get("ServerlessConfig")
-    place = f"serverless, {serverless['MemorySizeInMB']} MB" if serverless else where.get("InstanceType", "-")
-    environment = entry["ModelConfiguration"]["EnvironmentParameters"]
-    set_to = ", ".join(f"{each['Key']}={each['Value']}" for each in environment)
+    metrics = entry["Metrics"]
     return [
         cell(entry["RecommendationId"]),
-        cell(f"{place} ({set_to})" if set_to else place),
-        cell(where.get("InitialInstanceCount", "-")),
+        cell(place_of(entry)),
+        cell(entry["EndpointConfiguration"].get("InitialInstanceCount", "-")),
         cell(f"{metrics['MaxInvocations']:,}"),
         cell(metrics.get("ModelLatency", "-")),
-        cell(_usd(metrics.get("CostPerHour"))),
-        cell(_usd(metrics.get("CostPerInference"))),
+        cell(usd(metrics.get("CostPerHour"))),
+        cell(usd(metrics.get("CostPerInference"))),
+        cell(usd(per_million_usd(metrics))),
     ]
-
-
-def _usd(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -57,9 +95,11 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
     return [not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points) for x, y in points]
 
 
-def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None:
+def front_chart(
+    results: Sequence[RunResult], created_at: float, described: Mapping[str, Any] | None = None
+) -> Chart | None:
     """None: fewer than two tests have a cost and a latency."""
-    entries = describe(results, created_at).get("InferenceRecommendations", ())
+    entries = _entries(results, created_at, described)
     known = [
         e for e in entries if e["Metrics"].get("CostPerInference") and e["Metrics"].get("ModelLatency") is not None
     ]
@@ -70,7 +110,7 @@ def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None
     columns: Columns = {
         "cost": [cost for cost, _ in points],
         "latency": [latency for _, latency in points],
-        "name": [str(e["EndpointConfiguration"].get("InstanceType") or e["RecommendationId"]) for e in known],
+        "name": [place_of(e) for e in known],
         "front": ["on the front" if each else "dominated" for each in best],
     }
     spec = _spec()
@@ -82,7 +122,7 @@ def front_chart(results: Sequence[RunResult], created_at: float) -> Chart | None
         f"{number(points[fastest][1])} ms."
     )
     rows = [
-        [cell(n), cell(_usd(c)), cell(milliseconds(latency)), cell(f)]
+        [cell(n), cell(usd(c)), cell(milliseconds(latency)), cell(f)]
         for n, c, latency, f in zip(columns["name"], columns["cost"], columns["latency"], columns["front"], strict=True)
     ]
     table = Table(["runs on", "USD an inference", "latency ms", "front"], rows, words=(0, 3))

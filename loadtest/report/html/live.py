@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.core.measure.levels import plan_levels
+from loadtest.core.measure.levels import level_named, plan_levels
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.traffic.plan import Plan
@@ -53,8 +53,9 @@ class LiveRun:
         self._totals["errors"] += window.failed
         for kind, n in window.counts.errors.items():
             self._error_kinds[kind] = self._error_kinds.get(kind, 0) + n
-        level = None if window.level is None else self._levels.get(window.level)
-        if level is not None:
+        named = level_named((), window)
+        if named is not None:
+            level = self._levels.setdefault(named.index, _Level(named.users, level_name(named)))
             level.ok += window.ok
             level.length_s += window.length_s
         told: Row = {"rows": [self._row([window])], **self._state(window, progress)}

@@ -13,7 +13,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.report.html.buckets import buckets
 from loadtest.report.html.byusers import user_charts
 from loadtest.report.html.chart import Cell, Chart, Table, cell
-from loadtest.report.html.fronts import front_chart, recommendations_table
+from loadtest.report.html.fronts import break_even_table, front_chart, recommendations_table, steps_table
 from loadtest.report.html.generator import generator_charts, lateness_chart
 from loadtest.report.html.happenings import happenings
 from loadtest.report.html.overtime import events_table, time_charts, time_table
@@ -78,18 +78,35 @@ class Page:
     source: str = "summary.json and windows.jsonl of the run's folder"
 
 
-def page_of(results: Sequence[RunResult], created_at: float = 0.0) -> Page:
-    """results: at least one; several are the tests of a job. created_at: epoch seconds, of the job."""
+def page_of(
+    results: Sequence[RunResult],
+    created_at: float = 0.0,
+    described: Mapping[str, Any] | None = None,
+    steps: Sequence[Mapping[str, Any]] = (),
+) -> Page:
+    """results: at least one; several are the tests of a job. created_at: epoch seconds, of the job.
+
+    described, steps: what the API answers of the job; None, (): nobody asked, the recommendations follow from results.
+    """
     sections = [section_of(result, f"t{i}") for i, result in enumerate(results)]
     name = str((results[0].job or {}).get("JobName") or results[0].label or "load test")
-    return Page(name, sections, _job(results, created_at) if len(results) > 1 else None)
+    several = len(results) > 1 or described is not None
+    return Page(name, sections, _job(results, created_at, described, steps) if several else None)
 
 
-def _job(results: Sequence[RunResult], created_at: float) -> Part:
-    chart = front_chart(results, created_at)
+def _job(
+    results: Sequence[RunResult],
+    created_at: float,
+    described: Mapping[str, Any] | None,
+    steps: Sequence[Mapping[str, Any]],
+) -> Part:
+    chart = front_chart(results, created_at, described)
     lead = "" if chart else "Cost against latency is drawn when at least two tests have a price and a rate that held."
-    table = recommendations_table(results, created_at)
-    return Part("job", "All tests", lead, [chart] if chart else [], [("Recommendations", table)])
+    tables = [("Recommendations", recommendations_table(results, created_at, described))]
+    even = None if described is None else break_even_table(described)
+    tables += [("Serverless against instances", even)] if even else []
+    tables += [("Tests", steps_table(steps))] if steps else []
+    return Part("job", "All tests", lead, [chart] if chart else [], tables)
 
 
 def section_of(result: RunResult, key: str = "t0") -> Section:
@@ -111,6 +128,8 @@ def section_of(result: RunResult, key: str = "t0") -> Section:
 def _answer(result: RunResult) -> tuple[str, str]:
     if REASONS[result.reason].exit_code == 1:
         return "failed", "bad"
+    if result.capacity is not None:
+        return ("found", "good") if result.capacity.finding == "found" else ("undecided", "open")
     if result.plan.stop.latency is None:
         return "done", "good"
     if result.overall is None:

@@ -41,12 +41,14 @@ LIVE_TILES = (
 )
 
 
-def write_report(path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0) -> str:
+def write_report(
+    path: str | os.PathLike[str], results: Sequence[RunResult], created_at: float = 0.0, **job: Any
+) -> str:
     """Write the page of `results` in place of an earlier one, whole or not at all.
 
-    "", or why it has no charts and what helps. Raises OSError.
+    "", or why it has no charts and what helps. job: as for `page_of`. Raises OSError.
     """
-    return write_page(path, page_of(results, created_at))
+    return write_page(path, page_of(results, created_at, **job))
 
 
 def write_page(path: str | os.PathLike[str], page: Page) -> str:

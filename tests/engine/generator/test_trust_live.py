@@ -31,6 +31,7 @@ def hogs() -> Iterator[None]:
     os.sched_setaffinity(0, allowed)
 
 
+@pytest.mark.live
 def test_a_target_that_burns_the_generators_core_limits_it() -> None:
     result = start(plan_of((0.0, 3), end_s=4.0, target="plugin_targets:Burner", window_s=0.5)).result(40)
     assert result.trust.client_limited
@@ -38,6 +39,7 @@ def test_a_target_that_burns_the_generators_core_limits_it() -> None:
     assert all(reason.advice for reason in result.trust.reasons)
 
 
+@pytest.mark.live
 def test_a_core_that_others_keep_busy_limits_it(hogs: None) -> None:
     result = start(plan_of((0.0, 40), end_s=6.0, target="plugin_targets:Worker", window_s=0.5)).result(60)
     assert result.trust.client_limited

@@ -44,6 +44,7 @@ def test_a_dead_parent_takes_everything_with_it(how: signal.Signals, target: str
         assert gone(below, 10)
 
 
+@pytest.mark.live
 def test_a_dead_parent_ends_a_generator_whose_loop_is_blocked() -> None:
     code = PARENT.format(here=str(KIT), target="plugin_targets:Blocker")
     with subprocess.Popen([sys.executable, "-c", code]) as parent:

@@ -59,6 +59,7 @@ def test_no_request_is_older_than_the_run() -> None:
     assert -0.002 <= asked_at - result.started_at < 5
 
 
+@pytest.mark.live
 def test_nothing_is_loaded_in_the_middle_of_a_run(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
@@ -69,6 +70,7 @@ def test_nothing_is_loaded_in_the_middle_of_a_run(tmp_path: Path) -> None:
     assert [window.counts.details for window in result.windows if window.counts.details] == []
 
 
+@pytest.mark.live
 def test_a_step_down_cuts_no_request() -> None:
     result = start(plan_of((0.0, 4), (0.5, 1), end_s=1.2, target="plugin_targets:Slow")).result(30)
     assert result.reason is Reason.CURVE_END
@@ -185,6 +187,7 @@ def test_a_callback_that_raises_ends_the_run_and_is_raised() -> None:
         run.result(30)
 
 
+@pytest.mark.live
 def test_the_mock_endpoint_lives_as_long_as_the_run_and_its_theory_holds() -> None:
     result = start(
         plan_of((0.0, 1), (2.0, 2), (4.0, 4), end_s=6.0, target="mock:servers=2,service_ms=20,law=fixed,seed=1")
@@ -198,6 +201,7 @@ def test_the_mock_endpoint_lives_as_long_as_the_run_and_its_theory_holds() -> No
         assert level.latencies.model.p50_ms >= 19.9
 
 
+@pytest.mark.live
 def test_several_at_once_from_threads_beside_a_running_event_loop() -> None:
     results: list[Reason] = []
 

@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 import loadtest.api as api
-from loadtest.cli.run import _plan
 from loadtest.cli.run import command as run_command
+from loadtest.cli.run import plan_of
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.window import Window
@@ -143,7 +143,7 @@ def _parsed(words: list[str]):  # type: ignore[no-untyped-def]
     context = run_command.make_context("run", words[1:], resilient_parsing=False)
     with context:
         given = {**context.params}
-        return _plan(api.read_job(given.pop("file"), profile=given.pop("profile")), given)
+        return plan_of(api.read_job(given.pop("file"), profile=given.pop("profile")), given)
 
 
 def test_a_header_that_is_not_kept_is_named_only(finish: Callable[..., RunResult]) -> None:

@@ -1,0 +1,116 @@
+"""`loadtest capacity`: the largest load that meets the objective, searched for, with an interval."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import click
+
+import loadtest.api as api
+from loadtest.capacity_api import is_target, target_job
+from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.existing import inspect_flag
+from loadtest.cli.export_flags import export_flags
+from loadtest.cli.file_flags import file_flags, permissions
+from loadtest.cli.open_loop import DEFAULT_SHARE, PERCENT, RATE
+from loadtest.cli.run import plan_of, run_plan
+from loadtest.cli.target_flags import target_flags
+from loadtest.cli.web import web_flag
+from loadtest.cli.worker_flags import worker_flags
+from loadtest.core.request.search import By
+from loadtest.core.request.spec import Profile
+from loadtest.jobfile.objective import search_of
+from loadtest.jobfile.search_wish import SearchWish
+
+__all__ = ["command"]
+
+# What `loadtest run` has flags for and a search has no use for.
+_UNUSED = ("endpoint_name", "rate", "duration", "arrivals", "max_in_flight", "repeat", "against", "margin")
+
+
+class _Share(click.ParamType):  # type: ignore[type-arg]
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A percentage between 0 and 100, as a share."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%?", str(value).strip())
+        share = float(match[1]) / 100 if match else 0.0
+        if not 0 < share < 1:
+            self.fail(f"{value!r} is not a percentage between 0 and 100; write 5%", param, ctx)
+        return share
+
+
+SHARE = _Share()
+
+
+@click.command(name="capacity")
+@click.argument("what", metavar="FILE|TARGET")
+@click.option("--threshold", "texts", multiple=True, help="What must hold: p95<200ms, error_rate<1%. All of them must.")
+@click.option("--by", type=click.Choice(get_args(By)), help="Load as users, or as requests a second.  [default: users]")
+@click.option("--within", type=SHARE, help="Relative width of the interval that is sought.  [default: 5%]")
+@click.option("--confidence", type=SHARE, help="That the interval holds the capacity.  [default: 95%]")
+@click.option("--budget", "budget_s", type=DURATION, help="Of time.  [default: 10m]")
+@click.option("--max-users", type=click.IntRange(1, 100_000), help="The most users.  [default: 1000]")
+@click.option("--max-rate", type=RATE, help="The highest rate, such as 500/s; with --by rate.  [default: 10000/s]")
+@click.option("--target", help="What to load instead of what the FILE says.")
+@click.option(
+    "--confirm",
+    type=PERCENT,
+    is_flag=False,
+    flag_value=DEFAULT_SHARE,
+    help="Then send this share of the rate that was found as an open workload.  [80 if no PERCENT is given]",
+)
+@click.option("--confirm-for", type=DURATION, help="How long --confirm lasts.  [default: 30s]")
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False),
+    help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]",
+)
+@click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
+@click.option("--payload", type=click.Path(), help="File, folder, tar or zip of request bodies; one file is one body.")
+@click.option("--content-type", help="Content-Type of every request.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
+@click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")
+@click.option(
+    "--drain", "drain_s", type=DURATION_OR_NONE, help="How long requests may take after a stop.  [default: 60s]"
+)
+@click.option("--summary-markdown", type=click.Path(dir_okay=False, path_type=Path), help="Append Markdown there.")
+@click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
+@click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@web_flag
+@file_flags
+@worker_flags
+@export_flags
+@inspect_flag
+@target_flags
+def command(what: str, profile: str, **given: Any) -> None:
+    """Find the largest load of a job FILE's endpoint, or of a bare TARGET, that meets the objective, with an interval.
+
+    The objective is the FILE's latency threshold and error budget, and every --threshold. The job's own traffic is not
+    sent.
+
+    Exit codes: 0 found, 1 the run failed, 2 wrong usage, 3 undecided, and why is said, 99 --confirm did not hold,
+    130 stopped on request: the interval so far is printed.
+    """
+    texts, by = given.pop("texts"), given.pop("by")
+    wish = SearchWish(
+        texts=texts,
+        by=by,
+        **{name: given.pop(name) for name in ("within", "confidence", "budget_s", "max_users", "max_rate")},
+    )
+    job = _job(what, cast(Profile, profile), given)
+    given |= dict.fromkeys(_UNUSED) | {"thresholds": (), "gate": True, "strict": False, "locust_csv": False}
+    given |= {"log_requests": None, "latency_clock": None, "rate_window_s": None}
+    plan = plan_of(job, given, search_of(job.spec, job.scenario, wish))
+    raise SystemExit(run_plan(plan, job, given))
+
+
+def _job(what: str, profile: Profile, given: dict[str, Any]) -> api.ReadJob:
+    """The job of a file, or one that stands for a bare target. Raises SpecError with every problem."""
+    if is_target(what):
+        return target_job(what, profile)
+    return api.read_job(what, profile=profile, **permissions(given))

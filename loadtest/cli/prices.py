@@ -1,0 +1,61 @@
+"""`loadtest prices`: what is known of prices, with source and date, and how to have it renewed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.jobs.instances import Catalogue
+from loadtest.jobs.prices import Prices
+from loadtest.jobs.pricing import fetch_prices, updated_file
+
+__all__ = ["command"]
+
+
+@click.command("prices")
+@click.argument("types", nargs=-1)
+@click.option(
+    "--prices",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Check and show a price file.",
+)
+@click.option("--update", is_flag=True, help="Ask AWS's Pricing API, and keep what it says in the cache directory.")
+@click.option("--region", default="us-east-1", show_default=True, help="Of the prices.")
+@click.option("--endpoint-url", help="Address of the Pricing API instead of AWS's own.")
+@click.option("--aws-profile", help="Profile of the AWS configuration that holds the credentials.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(
+    types: tuple[str, ...],
+    file: Path | None,
+    update: bool,
+    region: str,
+    endpoint_url: str | None,
+    aws_profile: str | None,
+    as_json: bool,
+) -> None:
+    """Show what an hour of an instance costs, in USD: of all that are known, or of the instance TYPES.
+
+    They are list prices, on demand. Without --update nobody is asked.
+    """
+    if update:
+        count = len(fetch_prices(region, endpoint_url, aws_profile))
+        click.echo(f"{count} prices of {region} kept in {updated_file(region)}", err=True)
+    prices = Prices.known(Catalogue.built_in(), region) if file is None else Prices.load(file)
+    shown = {name: usd for name, usd in sorted(prices.per_hour_usd.items()) if not types or name in types}
+    if as_json:
+        rows = {name: {"usd_per_hour": usd, "source": prices.source_of(name)} for name, usd in shown.items()}
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("instance type", "USD/hour", "source", box=None, pad_edge=False, header_style="bold")
+    for name, usd in shown.items():
+        table.add_row(name, f"{usd:g}", prices.source_of(name))
+    Console().print(table)
+    if prices.serverless_gb_second_usd is not None and not types:
+        click.echo(f"serverless: {prices.serverless_gb_second_usd:g} USD for a GB second, {prices.source_of('')}")
+    for name in (name for name in types if name not in shown):
+        click.echo(f"{name}: no price is known", err=True)

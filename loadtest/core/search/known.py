@@ -1,0 +1,172 @@
+"""What a search knows so far: levels, crossings, and what follows from them. No clock, no I/O."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from loadtest.core.request.search import SearchSettings
+from loadtest.core.search.capacity import Capacity, Finding, Finished, Margin, More
+from loadtest.core.search.fit import Crossing
+from loadtest.core.search.level import Level
+from loadtest.core.search.reading import Reading, criteria_of
+
+__all__ = ["LEVEL_ALPHA", "NEAR", "Known", "latency_s"]
+
+LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
+NEAR = 1.35  # loads so far from the crossing are on its line
+DRIFT_Z = 2.6
+
+
+class Known:
+    """Grows with each window of a search."""
+
+    def __init__(self, settings: SearchSettings) -> None:
+        self._settings = settings
+        self._criteria = criteria_of(settings)
+        self._levels: dict[float, Level] = {}
+        self._low, self._high = 0.0, math.inf  # seems to meet, seems to break
+        self._finished: Finished | None = None
+        self._requests, self._time_s = 0, 0.0
+        self._spent: dict[float, float] = {}
+        self._crossings: tuple[Crossing | None, ...] = (None,) * len(self._criteria)
+
+    def capacity(self) -> Capacity:
+        """What is known now."""
+        low, high = self._interval()
+        finding: Finding = "searching" if self._finished is None else self._finished.finding
+        load = self._estimate() if finding == "found" else None
+        if load is not None and high is not None:
+            load = min(max(load, low), high)
+        met, broken = self._shown()
+        at = load if load is not None else low or None
+        above = high if high is not None else math.inf
+        return Capacity(
+            finding=finding,
+            by=self._settings.by,
+            confidence=self._settings.confidence,
+            load=load,
+            low=low or None,
+            high=high,
+            per_min=self._per_min(load),
+            per_min_low=self._per_min(low or None),
+            per_min_high=self._per_min(high),
+            shown_met=met,
+            shown_broken=broken,
+            knee_users=self._knee(),
+            binding=self._binding(),
+            margins=tuple(self._margin(i, at) for i in range(len(self._criteria))),
+            requests=self._requests,
+            time_s=self._time_s,
+            above_s=sum(spent_s for load_, spent_s in self._spent.items() if load_ > above),
+            more=self._more(low, high),
+            evidence={} if self._finished is None else self._finished.evidence,
+        )
+
+    def _shown(self) -> tuple[float | None, float | None]:
+        """(highest load shown to meet every limit, lowest shown to break one) by their own tests."""
+        alpha = LEVEL_ALPHA * (1 - self._settings.confidence) / max(len(self._criteria), 1)
+        met, broken = None, None
+        for load, level in sorted(self._levels.items()):
+            answers = [level.answer(i, each, alpha) for i, each in enumerate(self._criteria)]
+            if broken is None and -1 in answers:
+                broken = load
+            if answers and all(answer == 1 for answer in answers) and broken is None:
+                met = load
+        return met, broken
+
+    def _interval(self) -> tuple[float, float | None]:
+        met, broken = self._shown()
+        low: float = met or 0.0
+        high: float = broken if broken is not None else math.inf
+        known = [each for each in self._crossings if each is not None]
+        if known:
+            low = max(low, min(each.low for each in known))
+            high = min(high, min(each.high for each in known))
+        if self._settings.by == "users":
+            # The capacity is a whole number: below a load that breaks it, and not below one that meets it.
+            whole = float(math.floor(high)) if high < math.inf else high
+            high = whole - 1 if high == broken else whole
+            low = float(math.floor(low))
+        high = min(high, self._settings.max_load) if broken is not None else high
+        return low, None if high == math.inf or high > 1e12 else float(max(high, low))
+
+    def _estimate(self) -> float | None:
+        known = [each.load for each in self._crossings if each is not None]
+        low, high = self._interval()
+        if known:
+            load = min(max(min(known), low), high if high is not None else math.inf)
+            return float(math.floor(load)) if self._settings.by == "users" and self._finished else load
+        return None if not low or high is None else math.floor((low + high) / 2) if self._finished else None
+
+    def _drift(self) -> Finding | None:
+        """Mean latency at the same load, early against late, at each load near the capacity."""
+        logs, times, loads = [], [], []
+        for level in self._levels.values():
+            if self._low / NEAR <= level.load <= self._high * NEAR:
+                for reading in level.readings:
+                    if reading.ok and reading.latency_sum_s > 0:
+                        logs.append(math.log(latency_s(reading)))
+                        times.append(reading.start_s)
+                        loads.append(level.load)
+        if len(logs) < 8:
+            return None
+        x = np.array([np.ones(len(logs)), np.log(loads), times]).T
+        x[:, 1:] -= x[:, 1:].mean(axis=0)
+        beta, *_ = np.linalg.lstsq(x, np.array(logs), rcond=None)
+        residual = np.array(logs) - x @ beta
+        # Neighbouring windows are alike: their number is what their correlation leaves of it.
+        alike = min(max(float((residual[1:] * residual[:-1]).sum() / max((residual**2).sum(), 1e-12)), 0.0), 0.9)
+        variance = float((residual**2).sum()) / max(len(logs) - 3, 1) * (1 + alike) / (1 - alike)
+        error = math.sqrt(max(variance * float(np.linalg.pinv(x.T @ x)[2, 2]), 1e-18))
+        span_s = max(times) - min(times)
+        moved = float(beta[2]) * span_s / max(float(beta[1]), 0.5)
+        if abs(float(beta[2])) < DRIFT_Z * error or abs(moved) < self._settings.within / 2:
+            return None
+        return "drifting" if moved > -0.5 else "scaling out"
+
+    def _per_min(self, load: float | None) -> float | None:
+        """Successes a minute at a load, between the neighbours that were held."""
+        held = sorted((x, 60 * rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        if load is None or not held:
+            return None
+        return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
+
+    def _knee(self) -> float | None:
+        held = sorted((x, rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        top = max((rate for _, rate in held), default=0.0)
+        first = next((x for x, rate in held if rate >= 0.97 * top), None)
+        return first if self._settings.by == "users" and held and first != held[-1][0] else None
+
+    def _binding(self) -> str | None:
+        known = [(each.load, i) for i, each in enumerate(self._crossings) if each is not None]
+        if known:
+            return self._criteria[min(known)[1]].name
+        level = self._levels.get(self._high)
+        if level is None or not level.n:
+            return None
+        ratios = [level.over(i) / level.n / each.allowed for i, each in enumerate(self._criteria)]
+        return self._criteria[int(np.argmax(ratios))].name
+
+    def _margin(self, i: int, at: float | None) -> Margin:
+        found, criterion = self._crossings[i], self._criteria[i]
+        level = min(self._levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
+        share = level.over(i) / level.n if level is not None and level.n else None
+        margin = Margin(criterion.name, share=share, allowed=criterion.allowed)
+        if found is None:
+            return margin
+        high = None if found.high > 1e12 else found.high
+        return replace(margin, load=found.load, low=found.low, high=high)
+
+    def _more(self, low: float, high: float | None) -> More | None:
+        """Widths fall with the square root of what is spent near the capacity."""
+        if not low or high is None or self._finished is None or self._finished.finding != "budget":
+            return None
+        times = ((high - low) / (self._settings.within * (low + high) / 2)) ** 2 - 1
+        return None if times <= 0 else More(self._settings.within, times * self._time_s, int(times * self._requests))
+
+
+def latency_s(reading: Reading) -> float:
+    return reading.latency_sum_s / reading.ok if reading.ok else reading.end_s - reading.start_s

@@ -1,0 +1,71 @@
+"""What a search takes from a window: counts against each limit, and who set the pace. No clock, no I/O."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from loadtest.core.measure.counters import counts_over
+from loadtest.core.measure.marks import client_limited
+from loadtest.core.measure.outcome import Kind
+from loadtest.core.measure.window import Window
+from loadtest.core.request.search import SearchSettings
+
+__all__ = ["Criterion", "Reading", "criteria_of", "reading_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Something that at most a share of `allowed` of the requests may be. limit_ms: None: a failure is."""
+
+    name: str
+    allowed: float
+    limit_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A window. over: requests over each criterion's limit, in their order; n: those that are judged.
+
+    throttled: refused for a quota. usable: it is whole, and of one load. limited: the generator set the pace.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
+    n: int
+    ok: int
+    over: tuple[int, ...]
+    throttled: int = 0
+    latency_sum_s: float = 0.0
+    usable: bool = True
+    limited: bool = False
+
+
+def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
+    """Latency limits in their order, then the error budget."""
+    found = [Criterion(each.name, 1 - each.percentile, each.limit_ms) for each in settings.objectives]
+    if settings.max_error_ratio is not None:
+        found.append(Criterion(f"errors <= {100 * settings.max_error_ratio:g} %", settings.max_error_ratio))
+    return tuple(found)
+
+
+def reading_of(window: Window, criteria: tuple[Criterion, ...]) -> Reading:
+    """Latencies as the client's clock has them, of an open workload from the intended time on; failures are over."""
+    counts = window.counts
+    failed = counts.judged - counts.ok
+    limits_us = [math.floor(1000 * each.limit_ms) for each in criteria if each.limit_ms is not None]
+    encoded = window.latencies.judged.encoded
+    over = iter(counts_over([encoded], limits_us)[0].tolist() if limits_us else ())
+    return Reading(
+        window.index,
+        window.start_s,
+        window.end_s,
+        counts.judged,
+        counts.ok,
+        tuple(failed + (0 if each.limit_ms is None else int(next(over))) for each in criteria),
+        counts.errors.get(Kind.THROTTLED.value, 0),
+        counts.latency_sum_s,
+        window.level is not None,
+        bool(client_limited(window)),
+    )

@@ -1,0 +1,85 @@
+"""What a search found, as the lines that every report begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.padding import Padding
+from rich.text import Text
+
+from loadtest.core.judge.decision import REASONS
+from loadtest.core.result.result import RunResult
+from loadtest.core.search.capacity import Capacity
+from loadtest.report.capacity_words import (
+    capacity_answer,
+    interval_words_of,
+    load_word,
+    load_words,
+    rate_words_of,
+    unit_of,
+)
+from loadtest.report.words import duration, evidence_words, number, percent, plural
+
+__all__ = ["capacity_lines"]
+
+FOUND, UNDECIDED = "bold green", "bold yellow"
+
+
+def capacity_lines(result: RunResult) -> Iterator[Text | Padding]:
+    """The answer, then what it rests on."""
+    found = result.capacity
+    assert found is not None
+    if REASONS[result.reason].exit_code == 1:
+        yield Text.assemble((" FAILED ", "bold white on red"), f" {REASONS[result.reason].sentence}")
+    elif found.finding == "found":
+        rate = rate_words_of(found)
+        yield Text.assemble(("CAPACITY", FOUND), "  ", (load_words(found), "bold"), f"{rate and ', '}{rate}")
+    else:
+        yield Text.assemble(("UNDECIDED", UNDECIDED), f"  {capacity_answer(result)}")
+    for line in _basis(result, found):
+        yield Padding(Text(line), (0, 0, 0, 2), expand=False)
+
+
+def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
+    if found.load is None and (found.low is not None or found.high is not None):
+        yield f"known so far: {interval_words_of(found)} {unit_of(found.by)}"
+    shown = [
+        f"shown to {what} at {load_word(load, found.by)}"
+        for what, load in (("meet", found.shown_met), ("break", found.shown_broken))
+        if load is not None
+    ]
+    if found.knee_users is not None:
+        shown.append(f"throughput levels out at {load_word(round(found.knee_users), found.by)}")
+    if shown:
+        yield "; ".join(shown)
+    yield from _margins(found)
+    if target := result.plan.search and result.plan.search.max_invocations_per_min:
+        yield _target(found, target)
+    above = f", {percent(round(found.above_share, 3))} of it above the capacity" if found.above_s else ""
+    yield f"spent: {plural(found.requests, 'request')} in {duration(found.time_s)}{above}"
+    if found.more is not None:
+        more = f"about {duration(found.more.time_s)} and {plural(found.more.requests, 'request')} more"
+        yield f"{more} would narrow it to {percent(found.more.within)}"
+    if facts := evidence_words({k: v for k, v in found.evidence.items() if k not in ("requests", "time_s", "loads")}):
+        yield ", ".join(facts)
+
+
+def _margins(found: Capacity) -> Iterator[str]:
+    for margin in found.margins:
+        binds = ", which binds" if margin.name == found.binding and len(found.margins) > 1 else ""
+        facts = [] if margin.load is None else [f"alone up to {load_word(margin.load, found.by)}"]
+        if margin.share is not None and margin.allowed is not None:
+            facts.append(f"{percent(margin.share)} over it at the capacity, {percent(margin.allowed)} may be")
+        yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"
+
+
+def _target(found: Capacity, target: float) -> str:
+    """MaxInvocations beside what was found: whether the endpoint takes that much within the objectives."""
+    low, high = found.per_min_low, found.per_min_high
+    if low is not None and high is not None and min(low, high) >= target:
+        answer = "reached"
+    elif found.finding == "found" and low is not None and high is not None and max(low, high) < target:
+        answer = "not reached"
+    else:
+        answer = "undecided"
+    return f"MaxInvocations {number(target)}/min: {answer}"

@@ -1,0 +1,51 @@
+"""A capacity in a few words. Nothing is concluded here that is not in the result."""
+
+from __future__ import annotations
+
+from loadtest.core.judge.decision import Reason
+from loadtest.core.request.search import By
+from loadtest.core.result.result import RunResult
+from loadtest.core.search.capacity import FINDINGS, Capacity
+from loadtest.report.words import number, percent, plural
+
+__all__ = ["capacity_answer", "interval_words_of", "load_word", "load_words", "rate_words_of", "unit_of"]
+
+
+def capacity_answer(result: RunResult) -> str:
+    """The finding in a sentence; "" if nothing was searched."""
+    found = result.capacity
+    if found is None:
+        return ""
+    if found.finding == "searching" and result.reason is Reason.USER:
+        return "stopped on request before the interval was as narrow as was asked for"
+    return f"{found.finding}: {FINDINGS[found.finding]}"
+
+
+def load_words(found: Capacity) -> str:
+    """12 users (11 .. 13, 95 %) - 210 requests/s (204 .. 215, 95 %)."""
+    if found.load is None:
+        return ""
+    return f"{load_word(found.load, found.by)} ({interval_words_of(found)})"
+
+
+def rate_words_of(found: Capacity) -> str:
+    """12,000 invocations/min (11,500 .. 12,400)."""
+    if found.per_min is None:
+        return ""
+    low, high = found.per_min_low, found.per_min_high
+    around = "" if low is None or high is None else f" ({number(min(low, high))} .. {number(max(low, high))})"
+    return f"{number(found.per_min)} invocations/min{around}"
+
+
+def interval_words_of(found: Capacity) -> str:
+    low = "0" if found.low is None else number(found.low)
+    high = "?" if found.high is None else number(found.high)
+    return f"{low} .. {high}, {percent(found.confidence)}"
+
+
+def load_word(load: float, by: By) -> str:
+    return plural(round(load), "user") if by == "users" else f"{number(load)} requests/s"
+
+
+def unit_of(by: By) -> str:
+    return "users" if by == "users" else "requests/s"

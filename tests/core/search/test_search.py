@@ -1,0 +1,90 @@
+"""Searches in closed loops on c servers, in virtual time, a window a second."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from loadtest.core.request.search import Objective, SearchSettings
+from loadtest.core.search.capacity import Capacity, Finished
+from loadtest.core.search.reading import Reading
+from loadtest.core.search.search import Search
+
+SETTINGS = SearchSettings((Objective(0.5, 100),), budget_s=300, max_load=200)
+TRUE = 20  # of four exponential servers of 20 ms with a median of 100 ms at most, by long simulation
+
+
+def searched(seed: int, law: str = "exponential", slower_per_s: float = 0.0, settings: SearchSettings = SETTINGS):
+    rng, found = np.random.default_rng(seed), Search(settings)
+    free, flights, moves = [0.0] * 4, [], [(0.0, settings.start)]
+    users = leaving = 0
+
+    def send(at_s: float) -> None:
+        begin_s = max(at_s, heapq.heappop(free))
+        service_s = (rng.exponential(0.02) if law == "exponential" else 0.02) * (1 + slower_per_s * at_s)
+        heapq.heappush(free, begin_s + service_s)
+        heapq.heappush(flights, (begin_s + service_s, at_s))
+
+    for k in range(int(settings.budget_s) + 1):
+        if moves and moves[0][0] <= k:
+            change, users = int(moves[0][1]) - users, int(moves.pop()[1])
+            leaving += max(-change, 0)
+            for _ in range(change):
+                if leaving:
+                    leaving -= 1
+                else:
+                    send(float(k))
+        n = over = 0
+        sum_s = 0.0
+        while flights[0][0] < k + 1:
+            done_s, sent_s = heapq.heappop(flights)
+            n, over, sum_s = n + 1, over + (done_s - sent_s > 0.1 + 1e-6), sum_s + done_s - sent_s
+            if leaving:
+                leaving -= 1
+            else:
+                send(done_s)
+        answer = found.take(Reading(k, float(k), k + 1.0, n, n, (over,), 0, sum_s))
+        if isinstance(answer, Finished):
+            break
+        if answer is not None:
+            moves.append((answer.at_s, answer.load))
+    return found.capacity()
+
+
+def test_intervals_hold_the_capacity():
+    found = [searched(seed) for seed in range(12)]
+    held = [each.finding == "found" and each.low <= TRUE <= each.high for each in found]
+    assert sum(held) >= 10
+    assert all(each.high - each.low <= 1 for each in found if each.finding == "found")
+
+
+def test_a_fixed_service_time_is_found_by_the_levels_tests_alone():
+    capacity = searched(1, "fixed")
+    assert (capacity.finding, capacity.low, capacity.high) == ("found", 21.0, 22.0)  # of 22, half take 100 ms
+    assert (capacity.shown_met, capacity.shown_broken) == (21.0, 23.0)
+
+
+def test_a_drifting_endpoint_gets_no_number():
+    found = [searched(seed, slower_per_s=0.004) for seed in range(4)]
+    assert all(each.finding == "drifting" and each.load is None for each in found)
+
+
+def test_a_search_ends_at_the_highest_load():
+    settings = SearchSettings((Objective(0.5, 100),), max_load=8)
+    assert searched(1, settings=settings).finding == "above max"
+
+
+def test_the_same_windows_give_the_same_answer_and_it_survives_json():
+    capacity = searched(3)
+    assert searched(3) == capacity
+    assert Capacity.from_dict(json.loads(json.dumps(capacity.to_dict()))) == capacity
+    assert SearchSettings.from_dict(json.loads(json.dumps(asdict(SETTINGS)))) == SETTINGS
+
+
+def test_every_wrong_setting_is_told_at_once():
+    with pytest.raises(ValueError, match=r"objective.*budget"):
+        SearchSettings(budget_s=0)
