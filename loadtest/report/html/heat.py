@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.measure.counters import merged
-from loadtest.core.measure.window import Window
+from loadtest.report.html.buckets import Bucket, histogram_of
 from loadtest.report.html.chart import Chart, Columns, Spec, Table, layered, y_axis
 from loadtest.report.words import milliseconds
 
-__all__ = ["HeatCell", "heat_cells", "heat_chart"]
+__all__ = ["HEAT_COLUMNS", "HeatCell", "heat_cells", "heat_chart"]
 
 HEAT_COLUMNS, HEAT_ROWS = 120, 36
 
@@ -33,15 +31,14 @@ class HeatCell:
     share: float
 
 
-def heat_cells(windows: Sequence[Window]) -> list[HeatCell]:
-    """The latencies over time; rows are even steps of the logarithm. [] without a success."""
-    each = max(1, math.ceil(len(windows) / HEAT_COLUMNS))
+def heat_cells(found: Sequence[Bucket]) -> list[HeatCell]:
+    """The latencies over time, of at most HEAT_COLUMNS buckets; rows are even steps of the logarithm. [] without a
+    success."""
     columns = []
-    for i in range(0, len(windows), each):
-        part = windows[i : i + each]
-        values_us, counts = merged(window.latencies.judged.encoded for window in part).middles()
+    for each in found:
+        values_us, counts = histogram_of([each]).middles()
         if values_us.size:
-            columns.append((part[0].start_s, part[-1].end_s, values_us / 1000, counts))
+            columns.append((each.start_s, each.end_s, values_us / 1000, counts))
     if not columns:
         return []
     low_ms = min(float(values[0]) for _, _, values, _ in columns)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.result.result import RunResult
-from loadtest.report.html.buckets import Bucket, buckets
+from loadtest.report.html.buckets import Bucket, coarser
 from loadtest.report.html.chart import (
     Cell,
     Chart,
@@ -35,9 +35,12 @@ TONES = {"stop": "bad", "withheld": "warn", "lost": "bad", "verdict": "axis"}
 
 
 def time_charts(
-    result: RunResult, found: Sequence[Bucket], table: Table, events: Sequence[Happening]
+    result: RunResult, found: Sequence[Bucket], columns: Sequence[Bucket], table: Table, events: Sequence[Happening]
 ) -> tuple[list[Chart], str]:
-    """(the charts, what was joined to draw them); [] for a run without windows. found: the run in `buckets`."""
+    """(the charts, what was joined to draw them); [] for a run without windows.
+
+    found: the run in `buckets`; columns: those of its heat map.
+    """
     if not result.windows:
         return [], ""
     each = -(-len(result.windows) // len(found))
@@ -57,7 +60,7 @@ def time_charts(
         *([_errors(result, kinds, data, table.only(*when, "errors"))] if kinds else []),
         _latency(result, found, data, table.only(*when, "P50 ms", "P95 ms", "P99 ms")),
     ]
-    if cells := heat_cells(result.windows):
+    if cells := heat_cells(columns):
         charts.append(heat_chart(cells, data, table.only(*when, "P50 ms", "P95 ms", "P99 ms"), X, event_marks()))
     return charts, joined
 
@@ -242,8 +245,9 @@ def threshold_rule(limit_ms: float) -> Spec:
 
 def time_table(result: RunResult, found: Sequence[Bucket]) -> Table:
     """The same over time in at most TABLE_ROWS rows."""
-    each, rows = buckets(result.windows, TABLE_ROWS) if len(found) > TABLE_ROWS else (1, list(found))
-    note = f"Each row joins {duration(each * result.plan.options.window_s)}." if len(found) > TABLE_ROWS else ""
+    rows = coarser(found, TABLE_ROWS) if len(found) > TABLE_ROWS else list(found)
+    joined = rows[0].windows if rows else 1
+    note = f"Each row joins {duration(joined * result.plan.options.window_s)}." if joined > 1 else ""
     head = [
         "from",
         "to",

@@ -10,12 +10,13 @@ from typing import Any
 
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
-from loadtest.report.html.buckets import buckets
+from loadtest.report.html.buckets import buckets, coarser
 from loadtest.report.html.byusers import user_charts
 from loadtest.report.html.chart import Cell, Chart, Table, cell
 from loadtest.report.html.fronts import break_even_table, front_chart, recommendations_table, steps_table
 from loadtest.report.html.generator import generator_charts, lateness_chart
 from loadtest.report.html.happenings import happenings
+from loadtest.report.html.heat import HEAT_COLUMNS
 from loadtest.report.html.overtime import events_table, time_charts, time_table
 from loadtest.report.html.repeat import anonymous, command_line
 from loadtest.report.html.sentences import Sentence, sentences
@@ -200,8 +201,9 @@ def _parts(result: RunResult) -> list[Part]:
     levels, events = levels_table(result), happenings(result)
     by_users, levels_note = user_charts(result, levels)
     _, found = buckets(result.windows)
-    over = time_table(result, found)
-    over_time, joined = time_charts(result, found, over, events)
+    columns = coarser(found, HEAT_COLUMNS)
+    over = time_table(result, columns)
+    over_time, joined = time_charts(result, found, columns, over, events)
     lateness = lateness_chart(result)
     generator = [*([lateness] if lateness else []), *generator_charts(result, found, over)]
     workers = [("Workers", workers_table(result))] if result.workers else []

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 import loadtest.api as api
+import loadtest.report.html.buckets as pieces
 from loadtest.cli.run import command as run_command
 from loadtest.cli.run import plan_of
 from loadtest.core.judge.decision import Reason
@@ -26,10 +27,10 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import TargetRef, open_plan
 from loadtest.report.html import library
-from loadtest.report.html.buckets import buckets
+from loadtest.report.html.buckets import buckets, coarser, histogram_of
 from loadtest.report.html.fronts import pareto
 from loadtest.report.html.happenings import happenings
-from loadtest.report.html.heat import heat_cells
+from loadtest.report.html.heat import HEAT_COLUMNS, heat_cells
 from loadtest.report.html.page import page_of
 from loadtest.report.html.pictures import write_pictures
 from loadtest.report.html.render import render, write_report
@@ -50,8 +51,39 @@ def test_windows_joined_for_a_line_lose_nothing(windows: list[Window]) -> None:
     assert [b.latency.p99_ms for b in whole] == [w.latencies.judged.p99_ms for w in windows], "a window alone is itself"
 
 
+@pytest.mark.parametrize("most", [1, 7, 50, 600])
+def test_coarser_buckets_are_as_exact_as_finer_ones(windows: list[Window], most: int) -> None:
+    found = buckets(windows, most)[1]
+    joined = coarser(found, 5)
+    assert len(joined) <= 5
+    assert sum(b.windows for b in joined) == len(windows)
+    assert (joined[0].start_s, joined[-1].end_s) == (windows[0].start_s, windows[-1].end_s)
+    assert sum(b.counts.failed for b in joined) == sum(w.failed for w in windows)
+    exact = merged(w.latencies.client.encoded for w in windows)
+    assert (histogram_of(joined).counts == exact.counts).all()
+    first = windows[: joined[0].windows]
+    assert (
+        joined[0].latency.p99_ms == (merged(w.latencies.client.encoded for w in first).percentile_us(0.99) or 0) / 1000
+    )
+    assert joined[0].active == pytest.approx(np.mean([w.load.active for w in first]))
+
+
+def test_every_histogram_is_decoded_once_for_what_is_drawn_over_time(
+    finish: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = finish()
+    many = tuple(
+        replace(w, span=replace(w.span, index=i, start_s=float(i), end_s=i + 1.0, level=None))
+        for i, w in enumerate(result.windows * 12)
+    )
+    decoded = []
+    monkeypatch.setattr(pieces, "merged", lambda encoded: merged(each for each in encoded if not decoded.append(each)))
+    page_of([replace(result, windows=many)])
+    assert len(decoded) == len(many)
+
+
 def test_the_heat_map_has_every_success_once(windows: list[Window]) -> None:
-    cells = heat_cells(windows)
+    cells = heat_cells(coarser(buckets(windows)[1], HEAT_COLUMNS))
     assert sum(cell.n for cell in cells) == sum(w.ok for w in windows)
     for start_s in {cell.start_s for cell in cells}:
         assert sum(c.share for c in cells if c.start_s == start_s) == pytest.approx(1)
