@@ -1,4 +1,4 @@
-"""What does a page cost: time, memory and size for runs of 5 minutes, 1 hour and 5 hours?
+"""What does a page cost: time, memory and size for runs of 5 minutes, 1 hour and 5 hours, and for two hours compared?
 
 Folders of stairs with 500 requests a second, log-normal latencies and some failures. Each is read and its page made in
 a process of its own, with the chart library in the cache, as at every run but the first.
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import arguments, emit, summary
+from loadtest.core.compare.comparison import compare
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.counts import Counts
 from loadtest.core.measure.distribution import Distribution, Latencies
@@ -30,9 +31,11 @@ from loadtest.core.request.spec import LatencyThreshold, Stairs, StopConditions
 from loadtest.core.result.result import build_result
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.report.comparison import Compared
 from loadtest.report.folder import write_run
 from loadtest.report.html.library import script
-from loadtest.report.html.render import write_report
+from loadtest.report.html.render import write_page, write_report
+from loadtest.report.html.versus import versus_page
 from loadtest.report.recovery import read_run
 
 QUESTION = "report"
@@ -42,6 +45,7 @@ RUNS: dict[str, tuple[int, float | None, int | None, float | None]] = {
     "5 min": (300, None, None, None),
     "1 h": (3600, 3.0, None, 1.5),
     "5 h": (18_000, 10.0, 500, None),
+    "1 h compared with 1 h": (3600, None, None, 1.5),
 }
 
 
@@ -73,22 +77,33 @@ def folder(length_s: int, parent: Path) -> Path:
     return write_run(parent, result, time.time())
 
 
-def page(path: Path) -> None:
-    """In a process of its own: read a folder, make its page, print what it took."""
-    begun = time.perf_counter()
-    result = read_run(path)
-    read, cpu_s = time.perf_counter(), time.process_time()
-    write_report(path / "report.html", [result])
+def page(paths: list[Path]) -> None:
+    """In a process of its own: read a folder, or two, make the page, print what it took."""
+    begun, began_cpu_s = time.perf_counter(), time.process_time()
+    runs = {str(path): read_run(path) for path in paths}
+    read, read_cpu_s = time.perf_counter(), time.process_time()
+    target = paths[0] / "page.html"
+    results = list(runs.values())
+    if len(results) > 1:
+        compared = Compared((str(paths[0]),), (str(paths[1]),), compare(results[:1], results[1:]))
+        write_page(target, versus_page([compared], runs))
+    else:
+        write_report(target, results)
     made = time.perf_counter()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size_mb = (path / "report.html").stat().st_size / 1e6
-    values = {"read_s": read - begun, "page_s": made - read, "peak_mb": peak_mb, "size_mb": size_mb}
-    print(json.dumps({**values, "page_cpu_s": time.process_time() - cpu_s}))
+    values = {
+        "read_s": read - begun,
+        "page_s": made - read,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "size_mb": target.stat().st_size / 1e6,
+        "read_cpu_s": read_cpu_s - began_cpu_s,
+        "page_cpu_s": time.process_time() - read_cpu_s,
+    }
+    print(json.dumps(values))
 
 
-def measured(name: str, path: Path, rounds: int) -> None:
+def measured(name: str, paths: list[Path], rounds: int) -> None:
     _, most_s, most_mb, most_size_mb = RUNS[name]
-    command = [sys.executable, "-m", "benchmarks.report", "--page", str(path)]
+    command = [sys.executable, "-m", "benchmarks.report", "--page", *map(str, paths)]
     found = [
         json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(rounds)
     ]
@@ -108,14 +123,16 @@ def measured(name: str, path: Path, rounds: int) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["--page"]:
-        page(Path(sys.argv[2]))
+        page([Path(each) for each in sys.argv[2:]])
         return
     given = arguments(__doc__)
     script()
     with tempfile.TemporaryDirectory() as scratch:
         for name, (length_s, *_) in RUNS.items():
             if not given.quick or length_s <= 3600:
-                measured(name, folder(length_s, Path(scratch)), 1 if given.quick else given.rounds or 3)
+                parent = Path(scratch) / name.replace(" ", "-")
+                paths = [folder(length_s, parent / str(k)) for k in range(2 if "compared" in name else 1)]
+                measured(name, paths, 1 if given.quick else given.rounds or 3)
 
 
 if __name__ == "__main__":
