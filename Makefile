@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/quickstart.json
 
-.PHONY: install demo test test-live test-slow test-moto test-sdk test-lowest lint docs bench release-check clean
+.PHONY: install demo test test-live test-slow test-moto test-sdk test-lowest lint docs pictures bench release-check clean
 
 install: $(VENV)/.installed
 
@@ -71,6 +71,10 @@ lint: install
 # Into .cache/site; a broken link or anchor, or a page that the navigation does not know, is an error.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Those of the docs, from runs of the demo: four minutes, and a chromium.
+pictures: install
+	$(BIN)/python tools/pictures.py
 
 bench: install
 	$(BIN)/python -m benchmarks

@@ -122,8 +122,8 @@ def _shade(knee: float, last: float) -> Spec:
     }
 
 
-def _rule(users: float, title: str, tone: str) -> list[Spec]:
-    """An upright line with its name."""
+def _rule(users: float, title: str, tone: str, line: int = 0) -> list[Spec]:
+    """An upright line with its name, which is in a line of its own: two may be at the same users."""
     values = {"values": [{"users": users, "name": title}]}
     return [
         {
@@ -142,7 +142,7 @@ def _rule(users: float, title: str, tone: str) -> list[Spec]:
                 "align": "right",
                 "baseline": "top",
                 "dx": -4,
-                "dy": 4,
+                "dy": 4 + 14 * line,
                 "fontSize": 11,
             },
             "encoding": {"x": X, "y": {"value": 0}, "text": {"field": "name"}},
@@ -192,7 +192,7 @@ def _throughput(
         _bars("low", "high", 0, title),
         hover("levels", X, tips),
         *(_rule(knee, "knee", "warn") if knee else []),
-        *(_rule(round(point.users, 2), "operating point", "axis") if point else []),
+        *(_rule(round(point.users, 2), "operating point", "axis", 1) if point else []),
     ]
     text = " ".join(_scaling_words(result, levels, knee, rates))
     return Chart("scaling", "Throughput against users", text, layered(layers, 330), data, table, series, "users")

@@ -19,8 +19,9 @@ WIDTH, SCALE = 760, 2.0
 FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
 
 
-def write_pictures(folder: str | os.PathLike[str], page: Page, prefix: str = "") -> list[Path]:
+def write_pictures(folder: str | os.PathLike[str], page: Page, prefix: str = "", *, scale: float = SCALE) -> list[Path]:
     """PNG files `prefix`NAME.png in `folder`, which is made if need be; of a page of several tests `tI-` comes before.
+    scale: pixels of a picture for one of the drawing, which is 760 wide.
 
     Raises NoLibrary, also for a chart that cannot be drawn, and OSError.
     """
@@ -38,7 +39,7 @@ def write_pictures(folder: str | os.PathLike[str], page: Page, prefix: str = "")
         for chart in charts:
             path = target / f"{prefix}{key}{chart.name}.png"
             try:
-                picture = vl_convert.vegalite_to_png(_spec(chart, data), scale=SCALE, show_warnings=False)
+                picture = vl_convert.vegalite_to_png(_spec(chart, data), scale=scale, show_warnings=False)
             except ValueError as problem:
                 raise NoLibrary(f"{chart.name} could not be drawn: {problem}") from problem
             path.write_bytes(picture)
@@ -61,7 +62,7 @@ def _spec(chart: Chart, data: Mapping[str, Columns]) -> dict[str, Any]:
             "view": {"stroke": None},
             "axis": {**label, "gridColor": PRINT["grid"], "domainColor": PRINT["grid"], "tickColor": PRINT["grid"]},
             "axisX": {"grid": False},
-            "legend": {**label, "orient": "bottom", "symbolStrokeWidth": 3, "symbolSize": 300},
+            "legend": {**label, "orient": "bottom", "symbolType": "stroke", "symbolStrokeWidth": 3, "symbolSize": 300},
         },
     }
     return spec

@@ -128,6 +128,13 @@ def test_a_page_has_seven_things_in_their_order(finish: Callable[..., RunResult]
     assert both.job is not None
 
 
+def test_names_of_upright_lines_are_not_written_over_each_other(finish: Callable[..., RunResult]) -> None:
+    scaling = page_of([finish(evidence={"knee_users": 4})]).sections[0].charts[0]
+    names = [layer["mark"]["dy"] for layer in scaling.spec["layer"] if layer["mark"].get("type") == "text"]
+    assert names
+    assert len(set(names)) == len(names)
+
+
 def test_charts_of_other_kinds(stored: Callable[[str], RunResult]) -> None:
     names = {kind: [c.name for c in page_of([stored(kind)]).sections[0].charts] for kind in ("open", "streamed")}
     assert "scaling" not in names["open"]
