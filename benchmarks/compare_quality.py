@@ -10,6 +10,7 @@ many runs as pairs. `pace` slows the whole endpoint down as time goes by:
     steady   not at all
     bursts   twice as slow for 1.5 s on average, every 10 s on average
     drift    a wander of 5 % with a memory of 1.5 s, a tenth of a level, and 5 % slower at the end than at the beginning
+    drift3s, drift10s   the same with a memory of 3 s and of 10 s, a fifth of a level and two thirds (no claim)
     wander   5 % with a memory of 60 s, four levels long: more than one run can tell from a difference (no claim)
 """
 
@@ -73,8 +74,12 @@ PACES: dict[str, Pace] = {
     "steady": steady,
     "bursts": bursts,
     "drift": partial(wander, memory_s=1.5, trend=0.05),
+    "drift3s": partial(wander, memory_s=3.0, trend=0.05),
+    "drift10s": partial(wander, memory_s=10.0, trend=0.05),
     "wander": partial(wander, memory_s=60.0),
 }
+
+CLAIMED = dict.fromkeys(("steady", "bursts", "drift"), ("at most", 0.01))
 
 
 def run(slower: float, pace: list[float], seed: int) -> RunResult:
@@ -171,7 +176,7 @@ def main() -> int:
             kept &= rate("slower service, repeats: worse", pace, 0.03, 5, max(3, pairs // 10), chosen.seed, claim)
     for pace in paces:
         if "equal" in parts:
-            kept &= rate("equal endpoints: any better or worse", pace, 0.0, 1, pairs, chosen.seed, ("at most", 0.01))
+            kept &= rate("equal endpoints: any better or worse", pace, 0.0, 1, pairs, chosen.seed, CLAIMED.get(pace))
     if "limits" in parts:
         for repeats in (1, 3):
             count = max(5, pairs // 5 // repeats)
