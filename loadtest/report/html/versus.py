@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from loadtest.core.compare.comparison import Row
 from loadtest.core.compare.profile import profiles_of
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
@@ -105,11 +106,15 @@ def _tiles(compared: Compared, place: int) -> list[tuple[str, Cell, str]]:
         (
             row.metric[0].upper() + row.metric[1:],
             _change(compared, place, number),
-            f"{answer_words(row, comparison)}: {row_cells(row)[3]}",
+            f"{answer_words(row, comparison)}: {_interval(row)}",
         )
         for number, row in enumerate(comparison.rows)
         if row.level is None and row.metric in TILES
     ]
+
+
+def _interval(row: Row) -> str:
+    return "no interval" if row.low is None and row.high is None else row_cells(row)[3]
 
 
 def _parts(compared: Compared, place: int, runs: Mapping[str, RunResult]) -> list[Part]:
