@@ -12,6 +12,7 @@ from loadtest.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from loadtest.api import Run, load, parse, plan, run, simulate, start
+    from loadtest.capacity_api import capacity
     from loadtest.core.measure.outcome import Kind, Outcome
     from loadtest.core.measure.window import Window
     from loadtest.core.request.spec import JobSpec, RunOptions
@@ -40,6 +41,7 @@ _HOMES = {
     "TargetError": "loadtest.errors",
     "TargetRef": "loadtest.core.traffic.plan",
     "Window": "loadtest.core.measure.window",
+    "capacity": "loadtest.capacity_api",
     "load": "loadtest.api",
     "parse": "loadtest.api",
     "plan": "loadtest.api",
@@ -69,6 +71,7 @@ __all__ = [
     "TargetRef",
     "Window",
     "__version__",
+    "capacity",
     "load",
     "parse",
     "plan",

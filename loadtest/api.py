@@ -30,6 +30,7 @@ from loadtest.engine.parent import spawn
 from loadtest.engine.parent.spawn import Run
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job
+from loadtest.jobfile.objective import search_of
 from loadtest.report.recovery import read_run
 from loadtest.targets.reference import OPTIONS
 
@@ -78,7 +79,7 @@ def plan(
         targets by reference, and a folder that its payload may lie in.
     Raises SpecError with every problem, and if the job has no traffic or nothing says where to send it.
     """
-    own = _own({"target": target, "payload": payload})
+    own = own_choices({"target": target, "payload": payload})
     read = read_job(job, profile=profile, plugins=allow_plugins, payload_root=payload_root, own=own)
     return plan_job(
         read,
@@ -160,6 +161,8 @@ def plan_job(
     search: it chooses the load in place of the job's traffic.
     """
     spec = job.spec
+    if search is None and arrivals is None and job.scenario.search is not None:
+        search = search_of(spec, job.scenario)
     if spec.traffic is None and arrivals is None and search is None:
         raise SpecError(
             [
@@ -236,11 +239,11 @@ def load(folder: str | os.PathLike[str]) -> RunResult:
 def _planned(job: Job, profile: Profile, choices: Mapping[str, Any]) -> tuple[ReadJob, Plan]:
     chosen = dict(choices)
     plugins, root = chosen.pop("allow_plugins", ()), chosen.pop("payload_root", "")
-    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=_own(chosen))
+    read = read_job(job, profile=profile, plugins=plugins, payload_root=root, own=own_choices(chosen))
     return read, plan_job(read, **chosen)
 
 
-def _own(choices: Mapping[str, Any]) -> list[str]:
+def own_choices(choices: Mapping[str, Any]) -> list[str]:
     """What the caller chooses itself, so that a job file does not: a `TargetRef` brings its options."""
     own = [name for name in ("target", "payload") if choices.get(name) is not None]
     return [*own, *OPTIONS] if isinstance(choices.get("target"), TargetRef) else own

@@ -80,6 +80,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
     "aws": ({"errors", "folders", "jobs", "payload", "targets", *CORE}, AWS),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
+    "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
         {"errors", "version", "api", "core.request", "engine.parent", "targets.http"},
         {"botocore"},
@@ -88,7 +89,18 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "testing": ({"errors", "emulator", "jobs"}, {"pytest"}),
     "cli": (
         {
-            *("errors", "loopback", "signals", "version", "api", "calibration", "doctor", "emulator", "engine"),
+            *(
+                "errors",
+                "loopback",
+                "signals",
+                "version",
+                "api",
+                "capacity_api",
+                "calibration",
+                "doctor",
+                "emulator",
+                "engine",
+            ),
             *(
                 "aws",
                 "engine.cluster",

@@ -71,12 +71,22 @@ class Clients:
                 )
                 url = self._options.get("endpoint_url") if service == "sagemaker-runtime" else self.endpoint_url
                 try:
-                    self._made[service] = self._session.client(
+                    made = self._session.client(
                         service, endpoint_url=url, config=config, verify=self._options.get("ca_file")
                     )
+                    _check_port(made.meta.endpoint_url)
+                    self._made[service] = made
                 except (botocore.exceptions.BotoCoreError, ValueError) as problem:
                     raise TargetError(f"boto3 cannot make a client: {problem}") from problem
             return self._made[service]
+
+
+def _check_port(url: str) -> None:
+    """botocore looks at it when it signs, in the middle of a call. What stands there may be part of a password."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise TargetError("the endpoint's address has a port that is no number (a / or @ in a password?)") from None
 
 
 def code_of(problem: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 import click
 
 import loadtest.api as api
+from loadtest.capacity_api import is_target, target_job
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
 from loadtest.cli.existing import inspect_flag
 from loadtest.cli.export_flags import export_flags
@@ -20,15 +21,11 @@ from loadtest.cli.web import web_flag
 from loadtest.cli.worker_flags import worker_flags
 from loadtest.core.request.search import By
 from loadtest.core.request.spec import Profile
-from loadtest.core.traffic.plan import TargetRef
-from loadtest.jobfile.compose import Wish, compose
-from loadtest.jobfile.jobfile import ScenarioOptions
-from loadtest.jobfile.objective import SearchWish, search_of
-from loadtest.targets.reference import check_target_ref
+from loadtest.jobfile.objective import search_of
+from loadtest.jobfile.search_wish import SearchWish
 
 __all__ = ["command"]
 
-_STAND_IN = "1x1/120s"  # a request has traffic; the search takes its place
 # What `loadtest run` has flags for and a search has no use for.
 _UNUSED = ("endpoint_name", "rate", "duration", "arrivals", "max_in_flight", "repeat", "against", "margin")
 
@@ -114,8 +111,6 @@ def command(what: str, profile: str, **given: Any) -> None:
 
 def _job(what: str, profile: Profile, given: dict[str, Any]) -> api.ReadJob:
     """The job of a file, or one that stands for a bare target. Raises SpecError with every problem."""
-    if Path(what).exists() or Path(what).suffix.lower() in (".json", ".yaml", ".yml"):
-        return api.read_job(what, profile=profile, **permissions(given))
-    check_target_ref(TargetRef(what))
-    _, spec = compose(Wish(target=what, stairs=_STAND_IN), profile)
-    return api.ReadJob(spec, ScenarioOptions(target=what))
+    if is_target(what):
+        return target_job(what, profile)
+    return api.read_job(what, profile=profile, **permissions(given))

@@ -30,12 +30,13 @@ from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.allowed import Allowed
 from loadtest.jobfile.document import read_document
 from loadtest.jobfile.runoptions import OPTION_BOUNDS
+from loadtest.jobfile.search_wish import SearchWish, wish_of
 
 __all__ = ["JobFile", "ScenarioOptions", "load_job", "read_job_file"]
 
 MEMBER = "Loadtest"
 MAX_TEXT = 4096
-_MEMBERS = ("target", "target_options", "payload", "options", "gate")
+_MEMBERS = ("target", "target_options", "payload", "options", "gate", "search")
 _TEXT = Bound(low=1, high=MAX_TEXT, allowed=str.isprintable, noun="a non-empty string without control characters")
 _PAYLOAD_MEMBERS = ("path", "content_type")
 # Keys belong in the environment or an AWS profile; a job file is shared and kept with results.
@@ -48,7 +49,8 @@ class ScenarioOptions:
 
     target: a target reference; None: the caller chooses. target_options: as in `TargetRef.options`.
     payload_path: absolute or relative to the working directory; None: not given. content_type: None: not given.
-    gate: a latency threshold that is not met fails the run.
+    gate: a latency threshold that is not met fails the run. search: it chooses the load in place of the traffic; None:
+    there is none.
     """
 
     target: str | None = None
@@ -57,6 +59,7 @@ class ScenarioOptions:
     content_type: str | None = None
     options: RunOptions = RunOptions()
     gate: bool = False
+    search: SearchWish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def _scenario(value: object, folder: Path, allowed: Allowed, findings: Findings)
         payload_path=None if payload_path is None else str(folder / payload_path),
         content_type=_checked(payload, "content_type", (MEMBER, "payload"), _TEXT, findings),
         options=_options(members.get("options", {}), findings),
+        search=wish_of(members["search"], (MEMBER, "search"), findings) if "search" in members else None,
         gate=bool(_checked(members, "gate", (MEMBER,), FLAG, findings)),
     )
 

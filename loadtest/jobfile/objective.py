@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from loadtest.core.request.search import By, Objective, SearchSettings
@@ -11,40 +10,21 @@ from loadtest.core.request.spec import JobSpec
 from loadtest.core.result.thresholds import parse_threshold
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions
+from loadtest.jobfile.search_wish import SearchWish
 
-__all__ = ["MOST_RATE_PER_S", "MOST_USERS", "SearchWish", "search_of"]
+__all__ = ["MOST_RATE_PER_S", "MOST_USERS", "search_of"]
 
 MOST_USERS, MOST_RATE_PER_S = 1000, 10_000.0
 START_RATE_PER_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class SearchWish:
-    """What is wanted besides the job's own objective; None: not said. texts: `p95<200ms`, `error_rate<1%`.
-
-    within, confidence: shares. budget_s: s. max_users, max_rate: the highest load, rate a second.
-    """
-
-    texts: Sequence[str] = ()
-    by: By | None = None
-    within: float | None = None
-    confidence: float | None = None
-    budget_s: float | None = None
-    max_users: int | None = None
-    max_rate: float | None = None
-
-    def over(self, other: SearchWish) -> SearchWish:
-        """This one, and where it is silent the other's word. Thresholds of both hold."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        return replace(other, **{**said, "texts": (*other.texts, *self.texts)})
-
-
-def search_of(spec: JobSpec, scenario: ScenarioOptions, wish: SearchWish) -> SearchSettings:
-    """The settings. Raises SpecError with every problem.
+def search_of(spec: JobSpec, scenario: ScenarioOptions, wish: SearchWish = SearchWish()) -> SearchSettings:
+    """The settings; where `wish` is silent, the scenario's count. Raises SpecError with every problem.
 
     The objectives are the job's ModelLatencyThresholds, the texts', and the smallest of the error budgets.
     """
     problems: list[Problem] = []
+    wish = wish if scenario.search is None else wish.over(scenario.search)
     by: By = wish.by or "users"
     objectives, ratios = _objectives(spec, wish.texts, problems)
     ratios += [ratio for ratio in (spec.stop.max_error_ratio, scenario.options.max_error_ratio) if ratio is not None]

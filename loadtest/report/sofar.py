@@ -109,7 +109,7 @@ class RunSoFar:
             return
         self.track.add(window)
         if self.plan.search is not None and window.level is not None and window.level >= len(self._plans):
-            # A search has moved on. A load that no whole window was measured at is missing here: the names are by number.
+            # A search has moved on; a load that no whole window was measured at is missing here.
             load = window.users if self.plan.arrivals is None else window.sends.intended / window.length_s
             self.plan = self.plan.moved(window.index * self.plan.options.window_s, load)
             self._plans = plan_levels(self.plan)

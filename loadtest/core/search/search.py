@@ -15,8 +15,10 @@ at when the evidence has grown by two fifths, ten times at most: a boundary of c
 1977: 2.56 in place of 1.96 for 95 %) holds for all of them. Several objectives share it again (Bonferroni).
 
 After each move windows are left out until one began two mean latencies, and one whole window, after it, and then, up to
-the third, as long as the mean latency goes on falling by more than a tenth: a queue that still drains. What is left out
-is counted in `requests` and `time_s` all the same.
+the third, as long as the mean latency goes on falling by more than a tenth: a queue that still drains. By rate a
+backlog has no bound, and near the capacity it drains for minutes: on the way down the load first rests at half of what
+meets the objective, until the latency is what it was there. What is left out is counted in `requests` and `time_s` all
+the same.
 
 Sources: Pocock, Biometrika 64 (1977); Fieller, JRSS B 16 (1954); Liang, Zeger, Biometrika 73 (1986); Chow, Robbins,
 Ann. Math. Stat. 36 (1965), intervals of fixed width; Shivam et al., USENIX ATC 2008, the peak rate as what is sought;
@@ -49,6 +51,8 @@ VISIT_WINDOWS = 4
 PATIENCE_S = 45.0  # after which an interval of two neighbouring numbers of users will do
 MOST_START_S = 30.0  # the first load may be slow for so long: a cold start
 THROTTLED = 0.5
+PATIENT_WINDOWS = 3
+MOST_REST, RESTED = 30, 1.3  # windows of a rest; times the latency of loads that meet the objective
 
 
 class Search(Known):
@@ -59,6 +63,7 @@ class Search(Known):
         self._window_s, self._lead_s = window_s, lead_s
         self._load, self._since_s, self._visit = settings.start, 0.0, 0
         self._before = settings.start
+        self._after_rest: float | None = None  # where to go when the backlog is gone; None: there is none
         self._fresh: list[Reading] = []  # of this visit, those left out included
         self._limited: list[bool] = []
         self._throttled = self._failed = 0
@@ -80,7 +85,7 @@ class Search(Known):
             return None
         self._limited.append(reading.limited)
         self._fresh.append(reading)
-        if self._settled(reading):
+        if self._after_rest is None and self._settled(reading):
             level = self._levels.setdefault(self._load, Level(self._load, len(self._levels) + 1))
             level.readings.append(reading)
             level.visits.append(self._visit)
@@ -88,8 +93,27 @@ class Search(Known):
         if found is not None:
             self._finished = Finished(reading.end_s, found, self._evidence())
             return self._finished
-        load = self._next()
+        load = self._next_or_rest()
         return None if load is None or load == self._load else self._move(load, reading)
+
+    def _next_or_rest(self) -> float | None:
+        """`_next`; by rate, on the way down, first a rest, until the backlog is gone."""
+        if self._after_rest is not None:
+            if not self._rested():
+                return None
+            load, self._after_rest = self._after_rest, None
+            return load
+        wanted = self._next()
+        rest = max(self._settings.start, self._low / 2)
+        if wanted is None or self._settings.by == "users" or not rest < wanted < self._load:
+            return wanted
+        self._after_rest = wanted
+        return rest
+
+    def _rested(self) -> bool:
+        """The latency is what it was at loads that meet the objective, and no request of the load before is in it."""
+        met = [latency_s(r) for x in self._levels.values() if x.load <= self._low for r in x.readings]
+        return len(self._fresh) >= MOST_REST or latency_s(self._fresh[-1]) <= RESTED * min(met, default=math.inf)
 
     def _is_new(self, reading: Reading) -> bool:
         return reading.index * self._window_s >= self._since_s - 1e-6
@@ -105,7 +129,7 @@ class Search(Known):
         before_s = latency_s(before[-1])
         if reading.start_s < self._since_s + 2 * before_s:
             return False
-        return len(before) > 5 or latency_s(reading) > 0.9 * before_s or len(before) >= 3
+        return latency_s(reading) > 0.9 * before_s or len(before) >= PATIENT_WINDOWS
 
     def _finding(self, reading: Reading) -> Finding | None:
         settings = self._settings

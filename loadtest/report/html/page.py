@@ -31,7 +31,7 @@ __all__ = ["Page", "Part", "Section", "facts_of", "page_of", "section_of"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section of a test. tables: (heading, table). texts: (heading, preformatted text). short: title of its link."""
+    """One section of a test. tables: (heading, table). texts: (heading, preformatted text). short: its link."""
 
     name: str
     title: str

@@ -16,7 +16,6 @@ from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.endpoint.latency import LatencyModel, MockSettings
 from loadtest.engine.parent.spawn import start
 from loadtest.engine.sim import simulate
-from loadtest.errors import SpecError
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -152,6 +151,6 @@ def test_a_threshold_is_judged_by_the_response_latency() -> None:
     assert result.totals.length_s < 15
 
 
-def test_virtual_time_refuses_an_open_workload() -> None:
-    with pytest.raises(SpecError, match="virtual time has users only"):
-        simulate(_plan(10, 1, "mock:"))
+def test_an_open_workload_runs_in_virtual_time_too() -> None:
+    totals = simulate(_plan(10, 1, "mock:servers=4,service_ms=20")).totals
+    assert (totals.sends.intended, totals.ok, totals.errors) == (10, 10, 0)
