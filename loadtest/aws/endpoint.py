@@ -29,6 +29,10 @@ def inspect_endpoint(clients: Clients, name: str) -> dict[str, Any]:
     endpoint = _asked(found, lambda: clients.client().describe_endpoint(EndpointName=name), name, clients)
     if endpoint is None:
         return found
+    if not {"EndpointStatus", "EndpointConfigName"} <= endpoint.keys():
+        # Some address answers every request alike: a gateway, a stand-in of the runtime API alone.
+        found["unknown"].append("DescribeEndpoint: the answer is none of SageMaker's")
+        return found
     status = str(endpoint["EndpointStatus"])
     if status != "InService":
         why = f": {endpoint['FailureReason']}" if endpoint.get("FailureReason") else ""
