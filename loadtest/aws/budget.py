@@ -38,7 +38,8 @@ class Budget:
         self._now_s = now_s
         self._lock = threading.Lock()
         self._past_usd = 0.0
-        self._open: dict[str, tuple[float, float, Callable[[], None]]] = {}  # since, USD an hour, how to stop it
+        # Since when it costs (None: not yet), USD an hour, how to stop it.
+        self._open: dict[str, tuple[float | None, float, Callable[[], None]]] = {}
         self._used_up = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="loadtest-budget", daemon=True)
@@ -55,7 +56,7 @@ class Budget:
             return self._spent()
 
     def begin(self, name: str, usd_per_hour: float | None, stop: Callable[[], None]) -> None:
-        """An endpoint is to be made. stop: called, once, when the budget is used up.
+        """An endpoint is to be made, and costs from `created` on. stop: called, once, when the budget is used up.
 
         Raises TargetError if there is no price, or no money for more than its end.
         """
@@ -66,13 +67,19 @@ class Budget:
             if self._used_up or self._spent() + open_usd * RESERVE_S / 3600 >= self.usd:
                 spent = f"{self._spent():.4f} of {self.usd:g} USD are spent"
                 raise TargetError(f"the budget is used up: {spent}, another endpoint costs {usd_per_hour:g} an hour")
-            self._open[name] = (self._now_s(), usd_per_hour, stop)
+            self._open[name] = (None, usd_per_hour, stop)
+
+    def created(self, name: str) -> None:
+        """It is being created from now on."""
+        with self._lock:
+            _, rate, stop = self._open[name]
+            self._open[name] = (self._now_s(), rate, stop)
 
     def end(self, name: str) -> None:
         """It is gone."""
         with self._lock:
-            since_s, rate, _ = self._open.pop(name, (self._now_s(), 0.0, lambda: None))
-            self._past_usd += (self._now_s() - since_s) * rate / 3600
+            since_s, rate, _ = self._open.pop(name, (None, 0.0, lambda: None))
+            self._past_usd += self._cost(since_s, rate)
 
     def look(self) -> None:
         """Stop everything if what is spent, and the end of what is there, reach the budget."""
@@ -95,8 +102,10 @@ class Budget:
         self._ended.set()
 
     def _spent(self) -> float:
-        now_s = self._now_s()
-        return self._past_usd + sum((now_s - since_s) * rate / 3600 for since_s, rate, _ in self._open.values())
+        return self._past_usd + sum(self._cost(since_s, rate) for since_s, rate, _ in self._open.values())
+
+    def _cost(self, since_s: float | None, usd_per_hour: float) -> float:
+        return 0.0 if since_s is None else (self._now_s() - since_s) * usd_per_hour / 3600
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_S):

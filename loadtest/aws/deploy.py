@@ -105,6 +105,8 @@ class Deployment:
             thing = Made(kind, request[member], wanted.job_name, self._clients.region, self._clients.endpoint_url)
             self._journal.creating(thing)
             made.append(thing)
+            if kind == "endpoint":
+                self._budget.created(thing.name)
             try:
                 create(**request)
             except UNANSWERED as problem:

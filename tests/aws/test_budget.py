@@ -15,6 +15,11 @@ def test_everything_is_stopped_while_there_is_still_money_for_its_end() -> None:
     budget = Budget(1.0, lambda: now[0])
     budget.begin("a", 1.0, lambda: stopped.append("a"))
     budget.begin("b", 1.0, lambda: stopped.append("b"))
+    now[0] = 500.0
+    assert budget.spent_usd == 0, "nothing was made yet"
+    now[0] = 0.0
+    budget.created("a")
+    budget.created("b")
     now[0] = 1800 - RESERVE_S - 1
     budget.look()
     assert not stopped

@@ -138,6 +138,7 @@ def test_a_refusal_fails_that_test_in_awss_words_and_the_others_go_on(
     request["InputConfig"]["ResourceLimit"] = {"MaxParallelOfTests": 1}
     steps = run.run(request)
     assert [each["Status"] for each in steps] == ["FAILED", "COMPLETED"]
+    assert len(door.made("CreateEndpoint")) == (2 if operation == "CreateEndpoint" else 1)
     assert f"ResourceLimitExceeded when calling {operation}: quota of ml.c5.xlarge is 0" in _reason(steps[0])
     assert _there(sagemaker) == []
     assert run.journal.close()
