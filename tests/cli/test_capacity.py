@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,45 @@ def test_nineteen_of_twenty_live_searches_hold_the_theory() -> None:
     ]
     held = [each.finding == "found" and each.low <= 12 and each.high >= 11 for each in found]  # type: ignore[union-attr, operator]
     assert sum(held) >= 19
+
+
+CONTAINER = """
+import sys, time, waitress
+def app(environ, start):
+    environ["wsgi.input"].read()
+    time.sleep(0.02)
+    start("200 OK", [("Content-Type", "application/json")])
+    return [b"{}"]
+server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
+print(server.effective_port, flush=True)
+server.run()
+"""
+
+
+@pytest.mark.slow
+def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", CONTAINER], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url, out = f"http://127.0.0.1:{int(server.stdout.readline())}/invocations", tmp_path / "run"
+            asked = [
+                "--threshold",
+                "p95<100ms",
+                "--budget",
+                "90s",
+                "--confirm",
+                "80",
+                "--confirm-for",
+                "20s",
+                "--quiet",
+            ]
+            CliRunner().invoke(main, ["capacity", url, *asked, "--no-report", "--output-dir", str(out)])
+        finally:
+            server.terminate()
+    found = json.loads((out / "summary.json").read_text())
+    assert found["capacity"]["finding"] in ("found", "budget", "generator limited")
+    if found["capacity"]["finding"] == "found":
+        assert (
+            found["capacity"]["high"] >= 12
+        )  # four threads, 20 ms: 100 ms hold 20 users where nothing else takes time
+        assert found["confirmation"]["answer"] != "not held"
