@@ -78,6 +78,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
+    "aws": ({"errors", "folders", "jobs", "payload", "targets", *CORE}, AWS),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
@@ -101,10 +102,12 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
                 "engine",
             ),
             *(
+                "aws",
                 "engine.cluster",
                 "engine.parent",
                 "export",
                 "jobs",
+                "payload",
                 "recommendation",
                 "jobfile",
                 "mock",
@@ -137,6 +140,7 @@ ONLY_IN: Mapping[str, set[str]] = {
     "opentelemetry": {"export/otlp.py", "export/send.py"},
     "prometheus_client": {"export/prometheus.py"},
     "boto3": {
+        "aws/clients.py",
         "targets/boto.py",
         "payload/remote.py",
         "jobs/pricing.py",
@@ -278,6 +282,8 @@ def test_imports_point_downward(path: Path) -> None:
         ("testing.py", "import boto3"),
         ("locustfile.py", "from loadtest.engine import sim"),
         ("doctor/aws.py", "import boto3"),
+        ("aws/endpoint.py", "import boto3"),
+        ("aws/cost.py", "from loadtest.api import plan"),
         ("cli/run.py", "import gevent"),
         ("errors.py", "from loadtest.core.plain import plain"),
         ("loopback.py", "import numpy"),

@@ -45,6 +45,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "validate": Verb("loadtest.cli.validate", "Check job files and list every problem."),
         "preview": Verb("loadtest.cli.preview", "Show a job's traffic and tests without running it."),
         "mock": Verb("loadtest.cli.mock", "Serve a mock SageMaker endpoint."),
+        "cleanup": Verb("loadtest.cli.cleanup", "Remove what runs left in an AWS account."),
         "serve": Verb("loadtest.cli.serve", "Serve the Inference Recommender API on this machine."),
         "worker": Verb("loadtest.cli.worker", "Join a run as one of its load generators."),
         "doctor": Verb("loadtest.cli.doctor", "Look at this machine and say what a run would suffer from."),

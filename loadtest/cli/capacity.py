@@ -11,6 +11,7 @@ import click
 import loadtest.api as api
 from loadtest.capacity_api import is_target, target_job
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.existing import inspect_flag
 from loadtest.cli.export_flags import export_flags
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import DEFAULT_SHARE, PERCENT, RATE
@@ -84,6 +85,7 @@ SHARE = _Share()
 @file_flags
 @worker_flags
 @export_flags
+@inspect_flag
 @target_flags
 def command(what: str, profile: str, **given: Any) -> None:
     """Find the largest load of a job FILE's endpoint, or of a bare TARGET, that meets the objective, with an interval.

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.attend import attended
+from loadtest.cli.deploy_flags import deploy_flags, deployed
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.request.spec import Profile
 from loadtest.jobs.service import EngineName
@@ -44,6 +45,7 @@ EXIT_STRICT = 3
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print describe.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@deploy_flags
 def command(
     file: str, output_dir: str | None, strict: bool, quiet: bool, as_json: bool, no_report: bool, **given: Any
 ) -> None:
@@ -58,7 +60,9 @@ def command(
             console.print(text, markup=False, highlight=False, style="dim", soft_wrap=True)
 
     name = Path(file).stem
-    found = attended(start(file, output_dir=job_folder(output_dir, name), say=say, **given), say)
+    with deployed(file, given, say) as choices:
+        folder = job_folder(output_dir, name)
+        found = attended(start(file, output_dir=folder, say=say, **given, **choices), say)
     missing = dict(found.missing)
     if not no_report and found.results and found.folder is not None:
         missing |= write_page(

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -22,7 +22,9 @@ from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
 from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.existing import dry_run, dry_run_flag, inspect_flag, looked_at
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
+from loadtest.cli.facts import labels_about
 from loadtest.cli.file_flags import file_flags
 from loadtest.cli.job_flags import job_flags, job_of
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
@@ -33,12 +35,10 @@ from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
-from loadtest.core.request.placeholder import aws_refusals, placeholders
 from loadtest.core.request.search import SearchSettings
-from loadtest.core.request.spec import JobSpec, LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
+from loadtest.core.request.spec import LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
-from loadtest.core.result.unused import unused_members
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent import spawn
 from loadtest.engine.parent.environment import environment
@@ -57,6 +57,7 @@ __all__ = ["command", "plan_of", "run_plan"]
 
 DEFAULT_DIR = "runs"
 Drive = Callable[[Plan, RunFolder], RunResult]
+About = Callable[[Plan], dict[str, Any]]
 Waiting = Callable[[str], AbstractContextManager[Any]]
 
 
@@ -97,6 +98,8 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @open_loop_flags
 @worker_flags
 @export_flags
+@dry_run_flag
+@inspect_flag
 @target_flags
 def command(file: str | None, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario.
@@ -106,6 +109,9 @@ def command(file: str | None, profile: str, **given: Any) -> None:
     given["thresholds"] = thresholds_of(given["thresholds"])
     job = job_of(file, cast(Profile, profile), given)
     plan = plan_of(job, given)
+    if given["dry_run"]:
+        click.echo("\n".join(dry_run(plan, given)))
+        raise SystemExit(0)
     repeats = repeats_of(given, plan.target)
     if repeats is None:
         raise SystemExit(run_plan(plan, job, given))
@@ -123,17 +129,22 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     enough = fit_line(plan.target, plan.curve.peak, plan.stop, plan.arrivals, plan.workers)
     if enough and not given["quiet"]:
         console.print(f"machine: {enough}", markup=False, highlight=False, style="dim")
+    existing = looked_at(plan, given)
+    for line in [] if given["quiet"] else existing.lines:
+        console.print(f"endpoint: {line}", markup=False, highlight=False, style="dim", soft_wrap=True)
+    about = partial(labels_about, spec=spec, endpoint=existing.found)
     listen = listen_of(given)
     env = {} if listen is None else token_env(given["token_file"], listen[0], "--listen")
 
     def drive(driven: Plan, folder: RunFolder) -> RunResult:
-        exports.begin(driven, labels_of(given, driven, _info(driven, spec), folder.path))
+        exports.begin(driven, labels_of(given, driven, about(driven)["info"], folder.path))
         title = "  ".join(filter(None, [spec.name, masked(driven.target.ref)]))
         shown = {"quiet": quiet, "plain": plain, "title": title, "elsewhere": listen is not None}
         view = LiveView(driven, console=console, **shown)
         # A confirmation is another run, after the one that the page is of.
-        result = _drive(driven, spec, folder, view, exports, listen, env, page if driven is plan else None)
-        result = result.judged(given["thresholds"])
+        with existing.watched(view.say):
+            result = _drive(driven, about, folder, view, exports, listen, env, page if driven is plan else None)
+        result = existing.completed(result).judged(given["thresholds"])
         exports.end(result)
         return result
 
@@ -142,7 +153,7 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
     with Exports(exports_of(given)) as exports, live_page(address, plan, spec.name or "load test") as page:
         for url in [] if given["quiet"] else exports.urls:
             console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
-        result, path, missing = _run(plan, spec, given["output_dir"], confirm_of(given), drive, waiting)
+        result, path, missing = _run(plan, about, given["output_dir"], confirm_of(given), drive, waiting)
         if not given["no_report"] and path.is_dir():
             with waiting(f"making {REPORT}"):
                 missing |= write_page(path / REPORT, [result], lambda text: click.echo(text, err=True))
@@ -188,10 +199,10 @@ def plan_of(job: api.ReadJob, given: Mapping[str, Any], search: SearchSettings |
 
 
 def _run(
-    plan: Plan, spec: JobSpec, output_dir: str | None, confirm: Confirm | None, drive: Drive, waiting: Waiting
+    plan: Plan, about: About, output_dir: str | None, confirm: Confirm | None, drive: Drive, waiting: Waiting
 ) -> tuple[RunResult, Path, dict[str, str]]:
     """(the result, where its files are, those that could not be written and why). waiting: shows what takes long."""
-    with _folder(plan, spec, output_dir) as folder:
+    with _folder(plan, about, output_dir) as folder:
         try:
             result = drive(plan, folder)
         except LoadtestError:
@@ -206,7 +217,7 @@ def _run(
 
 def _drive(
     plan: Plan,
-    spec: JobSpec,
+    about: About,
     folder: RunFolder,
     view: LiveView,
     exports: Exports,
@@ -215,12 +226,6 @@ def _drive(
     page: LivePage | None,
 ) -> RunResult:
     """The run of a plan, to its end or a signal; its windows and user changes go to `folder` as they come."""
-    labels: dict[str, Any] = {
-        "job": dict(spec.request),
-        "label": spec.name,
-        "info": _info(plan, spec),
-        "not_run": _not_run(spec),
-    }
     with view:
 
         def on_window(window: Window, progress: Mapping[str, Any]) -> None:
@@ -246,7 +251,7 @@ def _drive(
             on_ready=exports.facts,
             env=env,
             listen=listen,
-            **labels,
+            **about(plan),
         )
         if page is not None:
             page.started(run.stop)
@@ -254,17 +259,17 @@ def _drive(
         return attended(run, on_news)
 
 
-def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
+def _folder(plan: Plan, about: About, output_dir: str | None) -> RunFolder:
+    labels = about(plan)
+    labels.pop("not_run")
     try:
         return RunFolder(
             output_dir or DEFAULT_DIR,
             plan,
             created_at=time.time(),
             exact=output_dir is not None and not _holds_something(Path(output_dir)),
-            job=dict(spec.request),
-            label=spec.name,
-            info=_info(plan, spec),
             environment=environment(),
+            **labels,
         )
     except OSError as problem:
         where = output_dir or DEFAULT_DIR
@@ -273,27 +278,3 @@ def _folder(plan: Plan, spec: JobSpec, output_dir: str | None) -> RunFolder:
 
 def _holds_something(path: Path) -> bool:
     return path.is_dir() and any(path.iterdir())
-
-
-def _info(plan: Plan, spec: JobSpec) -> dict[str, Any]:
-    """What the traffic went to, and what the job asked for that one target cannot stand for."""
-    info: dict[str, Any] = {
-        "target": plan.target.ref,
-        "payload": plan.shown()["payload"]["path"] or "one small JSON document",
-    }
-    if plan.target.scheme in ("sagemaker", "boto3"):
-        info["endpoint_name"] = plan.target.rest
-    made_up = placeholders(spec.request)
-    unused = unused_members(spec.request, info.get("endpoint_name"))
-    info["not_used"] = [asdict(each) for each in unused if each.member not in made_up]
-    info["aws_would_refuse"] = [str(problem) for problem in aws_refusals(spec.request)]
-    if plan.arrivals is not None:
-        info["aws_would_refuse"].append("--rate: AWS knows users only; the job's own traffic was not sent")
-    if spec.configurations and not made_up:
-        info["not_provisioned"] = [test.label for test in spec.tests()[0] if test.configuration is not None]
-    return info
-
-
-def _not_run(spec: JobSpec) -> list[str]:
-    """Tests over MaxNumberOfTests (T11)."""
-    return [test.label for test in spec.tests()[1]]

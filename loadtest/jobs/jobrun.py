@@ -119,6 +119,7 @@ class JobRun:
                 time=self._time,
                 signal=self._signal,
                 watcher=around.watcher,
+                tags=tuple(around.store.tags(job.name)),
             )
             one = _One(self, bench)
             pairs = list(zip(tests, steps, strict=True))

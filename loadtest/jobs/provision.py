@@ -20,6 +20,7 @@ from loadtest.core.request.spec import JobSpec, LoadTest
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.jobs.fleet_model import Behaviour
+from loadtest.jobs.rows import Tag
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.subject import Subject
 
@@ -30,7 +31,7 @@ __all__ = ["OpenEndpoint", "Provider", "Wanted"]
 class Wanted:
     """An endpoint that a test needs.
 
-    job_name, spec: of the job; `spec.request` has Tags, VpcConfig, VolumeKmsKeyId and all else as received.
+    job_name, spec: of the job; `spec.request` has VpcConfig, VolumeKmsKeyId and all else as received. tags: the job's.
     test: which of the job's tests, with its configuration and environment, or the name of an existing endpoint.
     subject: the endpoint to be made, with its name (`sm-epc-<uuid4>`), or the existing one.
     say: tells progress, one line at a time, from any thread; it goes to the test's log and the screen.
@@ -44,6 +45,7 @@ class Wanted:
     subject: Subject
     say: Callable[[str], None]
     signal: StopSignal
+    tags: tuple[Tag, ...] = ()
 
 
 def _as_it_is(result: RunResult) -> RunResult:

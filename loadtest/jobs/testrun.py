@@ -24,7 +24,7 @@ from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.metering import Meter
 from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
 from loadtest.jobs.provision import OpenEndpoint, Provider, Wanted
-from loadtest.jobs.rows import StepRow
+from loadtest.jobs.rows import StepRow, Tag
 from loadtest.jobs.search import search_curve, search_options, search_stop
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
@@ -64,6 +64,7 @@ class BenchmarkContext:
     time: Timeline
     signal: StopSignal
     watcher: Onlooker = NoOnlooker()
+    tags: tuple[Tag, ...] = ()
 
 
 def load_of(spec: JobSpec, fleet: Fleet) -> Load:
@@ -119,7 +120,8 @@ def _wanted(bench: BenchmarkContext, test: LoadTest, step: StepRow, course: _Cou
     def say(text: str) -> None:
         bench.time.log(stream, text, course.now_s())
 
-    return Wanted(bench.job_name, bench.spec, test, bench.subject(test, step.endpoint_name), say, bench.signal)
+    subject = bench.subject(test, step.endpoint_name)
+    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags)
 
 
 def _broken(step: StepRow, finished: StepRow | None, status: Status, reason: str, now_s: float) -> StepRow:

@@ -214,7 +214,7 @@ def _named(fleet: Fleet, where: Path) -> Provider:
 def _check(fleet: object, mock: bool, engine: str, provider: Provider | None) -> None:
     problems = []
     if fleet is None and not mock and provider is None:
-        advice = "give --fleet FILE (targets that you run), or --mock (a model of them)"
+        advice = "give --fleet FILE (targets that you run), --mock (a model of them), or --deploy (AWS)"
         problems.append(Problem("endpoints", "", "nothing says where the tested endpoints come from", advice))
     if engine == "sim" and not mock:
         problems.append(Problem("--engine", "sim", "virtual time has no real endpoints", "give --mock"))

@@ -38,6 +38,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "started_at": result.started_at,
         "stopped_at_s": result.stopped_at_s,
         "not_run": list(result.not_run),
+        "existing_endpoint": result.info.get("existing_endpoint"),
         "not_used": list(result.info.get("not_used", ())),
         "problems": list(result.problems),
         "log_tail": list(result.log_tail),

@@ -26,6 +26,7 @@ from loadtest.report.advice import failure_advice
 from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
+from loadtest.report.existing import endpoint_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
 from loadtest.report.streaming import streaming_tables
@@ -70,10 +71,11 @@ def headline(result: RunResult) -> list[RenderableType]:
 
 
 def closing(result: RunResult) -> list[RenderableType]:
-    """Connections, the confirmation, errors, how far to trust it all, warnings, what was not used."""
+    """Connections, the confirmation, errors, how far to trust it all, the endpoint, warnings, what was not used."""
     confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
     found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
-    return [*found, *_warnings(result), *_unused(result)]
+    endpoint = (Text(f"Endpoint: {line}", overflow="fold") for line in endpoint_lines(result))
+    return [*found, *endpoint, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:

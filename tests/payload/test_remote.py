@@ -100,6 +100,7 @@ def test_it_is_kept_and_fetched_again_when_it_changed_or_the_copy_did(shop: Shop
         (_archive(b"x"), 300 << 20, "", "over"),
         (_archive(b"x"), None, "gone", "HTTP 404"),
     ],
+    ids=["no archive", "cut", "too large", "gone"],  # an archive holds the time it was made at
 )
 def test_what_is_wrong_with_it_is_said_and_not_kept(
     shop: Shop, tmp_path: Path, body: bytes, length: int | None, path: str, words: str

@@ -1,0 +1,103 @@
+"""What the endpoints of a job may cost: counted from their creation to their end, by known prices, and a hard stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from loadtest.core.request.spec import EndpointConfiguration
+from loadtest.errors import TargetError
+from loadtest.jobs.prices import Prices
+
+__all__ = ["Budget", "hourly_usd"]
+
+LOOK_S = 0.5
+RESERVE_S = 180.0  # what runs needs to drain and to be deleted
+
+
+def hourly_usd(configuration: EndpointConfiguration, prices: Prices) -> float | None:
+    """Of one instance; of a serverless endpoint, if all of its concurrency were busy. None: no price is known."""
+    serverless = configuration.serverless
+    if serverless is None:
+        return prices.per_hour(configuration.instance_type or "")
+    if prices.serverless_gb_second_usd is None:
+        return None
+    return prices.serverless_gb_second_usd * serverless.memory_mb / 1024 * serverless.max_concurrency * 3600
+
+
+class Budget:
+    """Thread-safe; a context manager with a thread that looks twice a second. usd: of all endpoints together.
+
+    AWS bills from when an endpoint is in service; counted here is from its creation, which is never less.
+    """
+
+    def __init__(self, usd: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self.usd = usd
+        self._now_s = now_s
+        self._lock = threading.Lock()
+        self._past_usd = 0.0
+        self._open: dict[str, tuple[float, float, Callable[[], None]]] = {}  # since, USD an hour, how to stop it
+        self._used_up = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="loadtest-budget", daemon=True)
+
+    @property
+    def used_up(self) -> bool:
+        """Everything was stopped for it, and nothing more is made."""
+        return self._used_up
+
+    @property
+    def spent_usd(self) -> float:
+        """An estimate, so far."""
+        with self._lock:
+            return self._spent()
+
+    def begin(self, name: str, usd_per_hour: float | None, stop: Callable[[], None]) -> None:
+        """An endpoint is to be made. stop: called, once, when the budget is used up.
+
+        Raises TargetError if there is no price, or no money for more than its end.
+        """
+        if usd_per_hour is None:
+            raise TargetError(f"no price is known for {name}, so no budget can hold: give --prices FILE with one")
+        with self._lock:
+            open_usd = sum(rate for _, rate, _ in self._open.values()) + usd_per_hour
+            if self._used_up or self._spent() + open_usd * RESERVE_S / 3600 >= self.usd:
+                spent = f"{self._spent():.4f} of {self.usd:g} USD are spent"
+                raise TargetError(f"the budget is used up: {spent}, another endpoint costs {usd_per_hour:g} an hour")
+            self._open[name] = (self._now_s(), usd_per_hour, stop)
+
+    def end(self, name: str) -> None:
+        """It is gone."""
+        with self._lock:
+            since_s, rate, _ = self._open.pop(name, (self._now_s(), 0.0, lambda: None))
+            self._past_usd += (self._now_s() - since_s) * rate / 3600
+
+    def look(self) -> None:
+        """Stop everything if what is spent, and the end of what is there, reach the budget."""
+        with self._lock:
+            ahead = sum(rate for _, rate, _ in self._open.values()) * RESERVE_S / 3600
+            if self._used_up or not self._open or self._spent() + ahead < self.usd:
+                return
+            self._used_up = True
+            stops = [stop for _, _, stop in self._open.values()]
+        for stop in stops:
+            stop()
+
+    def __enter__(self) -> Budget:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+
+    def _spent(self) -> float:
+        now_s = self._now_s()
+        return self._past_usd + sum((now_s - since_s) * rate / 3600 for since_s, rate, _ in self._open.values())
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_S):
+            self.look()

@@ -1,0 +1,112 @@
+"""boto3 clients of AWS's control plane for a target's options, and what they answer when they refuse, in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.exceptions
+import botocore.session
+from botocore.config import Config
+
+from loadtest.errors import TargetError, masked
+from loadtest.targets.classify import CREDENTIALS_CODES
+from loadtest.targets.credentials import REFUSED, refusal
+
+__all__ = ["UNANSWERED", "Clients", "aws_words", "code_of", "is_absent", "is_forbidden", "is_unknown_sender"]
+
+# What a call may raise besides TargetError.
+UNANSWERED = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, *REFUSED)
+
+_NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
+_FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
+_ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
+
+
+class Clients:
+    """One client per service, made on first use. Thread-safe.
+
+    options: region, profile, endpoint_url, ca_file of a target. An endpoint_url is taken for the control plane too (the
+    emulator is one address for everything) unless it is AWS's own address of the runtime API.
+    Raises TargetError without region or credentials.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+        url = options.get("endpoint_url")
+        host = urlsplit(str(url or "")).hostname or ""
+        self.endpoint_url: str | None = None if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
+        try:
+            chain = botocore.session.Session(profile=options.get("profile"))
+            self._session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
+            if self._session.region_name is None:
+                raise TargetError(_NO_REGION)
+            credentials = self._session.get_credentials()
+            if credentials is not None:
+                credentials.get_frozen_credentials()
+        except REFUSED as problem:
+            raise TargetError(refusal(chain, problem)) from problem
+        except botocore.exceptions.BotoCoreError as problem:
+            raise TargetError(f"boto3 cannot make a client: {problem}") from problem
+        if credentials is None:
+            raise TargetError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile")
+
+    @property
+    def region(self) -> str:
+        return str(self._session.region_name)
+
+    def client(self, service: str = "sagemaker") -> Any:
+        """The client of a service. Raises TargetError for an address that is none."""
+        with self._lock:
+            if service not in self._made:
+                config = Config(
+                    connect_timeout=5,
+                    read_timeout=70 if service == "sagemaker-runtime" else 20,
+                    retries={"total_max_attempts": 1 if service == "sagemaker-runtime" else 3, "mode": "standard"},
+                )
+                url = self._options.get("endpoint_url") if service == "sagemaker-runtime" else self.endpoint_url
+                try:
+                    self._made[service] = self._session.client(
+                        service, endpoint_url=url, config=config, verify=self._options.get("ca_file")
+                    )
+                except (botocore.exceptions.BotoCoreError, ValueError) as problem:
+                    raise TargetError(f"boto3 cannot make a client: {problem}") from problem
+            return self._made[service]
+
+
+def code_of(problem: Exception) -> str:
+    """AWS's error code; "" if it is no answer of AWS."""
+    response = getattr(problem, "response", None)
+    return str((response or {}).get("Error", {}).get("Code", ""))
+
+
+def aws_words(problem: Exception) -> str:
+    """AWS's own words, with code and operation: `ResourceLimitExceeded when calling CreateEndpoint: ...`."""
+    if not isinstance(problem, botocore.exceptions.ClientError):
+        return masked(f"{type(problem).__name__}: {problem}")
+    message = problem.response.get("Error", {}).get("Message") or "without a reason"
+    return masked(f"{code_of(problem)} when calling {problem.operation_name}: {message}")
+
+
+def is_absent(problem: Exception) -> bool:
+    """The thing that was asked for is not there; SageMaker says so by ValidationException and its words."""
+    text = str(getattr(problem, "response", {}).get("Error", {}).get("Message", ""))
+    return code_of(problem) in _ABSENT or (
+        code_of(problem) in ("ValidationException", "ValidationError")
+        and any(words in text.lower() for words in ("could not find", "does not exist", "not found", "no such"))
+    )
+
+
+def is_forbidden(problem: Exception) -> bool:
+    """The sender is known and may not do this."""
+    return code_of(problem) in _FORBIDDEN
+
+
+def is_unknown_sender(problem: Exception) -> bool:
+    """The credentials are none, or no longer: a wrong signature, an unknown key, an expired token."""
+    return code_of(problem) in CREDENTIALS_CODES - _FORBIDDEN

@@ -1,0 +1,166 @@
+"""What was made in an account and is not known to be gone: JSON lines, on the disk before each create.
+
+    {"event": "create", "kind": "endpoint", "name": ..., "job": ..., "region": ..., "endpoint_url": ..., "at": ...}
+    {"event": "gone", "kind": "endpoint", "name": ..., "at": ...}
+
+A program that is killed leaves its journal, and `loadtest cleanup` removes what is in it. Who writes a journal holds
+a lock on it, so that nobody cleans up after a run that goes on. A journal of which all is gone is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.errors import Problem, SpecError
+
+try:
+    import fcntl
+except ImportError:  # not on every platform
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Journal", "Made", "OpenJournal", "journal_dir", "open_journals", "read_journal"]
+
+KINDS = ("endpoint", "endpoint-config", "model")  # in the order in which they are deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One thing in an account. kind: of KINDS. endpoint_url: of the API; None: AWS's own."""
+
+    kind: str
+    name: str
+    job: str = ""
+    region: str = ""
+    endpoint_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJournal:
+    """left: what is not known to be gone, endpoints first. running: somebody still writes it."""
+
+    path: Path
+    left: tuple[Made, ...]
+    running: bool
+
+
+def journal_dir() -> Path:
+    """XDG_STATE_HOME/loadtest/aws, or one in the user's state directory; it need not be there yet."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(given):
+        return Path(given) / "loadtest" / "aws"
+    local = os.environ.get("LOCALAPPDATA", "") if os.name == "nt" else ""
+    return (Path(local) if local else Path.home() / ".local" / "state") / "loadtest" / "aws"
+
+
+class Journal:
+    """A new journal. Thread-safe. Raises SpecError if it cannot be written: then nothing is made either."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._left: set[tuple[str, str]] = set()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            if fcntl is not None:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sync_folder(path.parent)
+        except OSError as problem:
+            raise SpecError([Problem("--journal", str(path), f"cannot be written: {problem.strerror}")]) from problem
+
+    def creating(self, thing: Made) -> None:
+        """It is about to be made; returns when that is on the disk. Raises SpecError if it cannot be: make nothing."""
+        with self._lock:
+            try:
+                self._write("create", thing)
+            except OSError as problem:
+                raise SpecError(
+                    [Problem("--journal", str(self.path), f"{problem.strerror}, nothing is made")]
+                ) from problem
+            self._left.add((thing.kind, thing.name))
+
+    def gone(self, thing: Made) -> None:
+        """It is not there, or never was. A line that cannot be written is no harm: what is gone is removed again."""
+        with self._lock:
+            self._left.discard((thing.kind, thing.name))
+            with suppress(OSError):
+                self._write("gone", thing)
+
+    def close(self) -> bool:
+        """Delete it if all is gone. True: it was."""
+        with self._lock:
+            if not self._left:
+                with suppress(OSError):
+                    self.path.unlink()
+            os.close(self._handle)
+            return not self._left
+
+    def _write(self, event: str, thing: Made) -> None:
+        told = {"event": event, "kind": thing.kind, "name": thing.name, "at": round(time.time(), 3)}
+        if event == "create":
+            told |= {"job": thing.job, "region": thing.region, "endpoint_url": thing.endpoint_url}
+        os.write(self._handle, (json.dumps(told) + "\n").encode())
+        os.fsync(self._handle)
+
+
+def read_journal(path: Path) -> OpenJournal:
+    """What is left in a journal. A last line that was cut off says nothing. Raises SpecError if it is no journal."""
+    left: dict[tuple[str, str], Made] = {}
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError as problem:
+        raise SpecError([Problem("--journal", str(path), f"cannot be read: {problem.strerror}")]) from problem
+    for number, line in enumerate(lines, 1):
+        try:
+            told = json.loads(line)
+            kind, name, event = told["kind"], str(told["name"]), told["event"]
+            if kind not in KINDS or event not in ("create", "gone"):
+                raise ValueError
+        except (ValueError, LookupError, TypeError):
+            if number == len(lines):
+                break
+            rule = f"line {number} is none of a journal's"
+            raise SpecError([Problem("--journal", str(path), rule)]) from None
+        left.pop((kind, name), None)
+        if event == "create":
+            left[kind, name] = Made(kind, name, str(told["job"]), str(told["region"]), told["endpoint_url"])
+    ordered = sorted(left.values(), key=lambda thing: KINDS.index(thing.kind))
+    return OpenJournal(path, tuple(ordered), _is_held(path))
+
+
+def open_journals(folder: Path) -> Iterator[OpenJournal]:
+    """Those of a folder in which something is left, or that somebody still writes."""
+    for path in sorted(folder.glob("*.jsonl")):
+        found = read_journal(path)
+        if found.left or found.running:
+            yield found
+
+
+def _is_held(path: Path) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

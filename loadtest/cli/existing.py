@@ -1,0 +1,126 @@
+"""`loadtest run` on an endpoint that exists: what it is before and meanwhile, and what a run would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import click
+
+from loadtest.core.result.result import RunResult
+from loadtest.core.traffic.curve import TrafficCurve
+from loadtest.core.traffic.plan import Plan
+from loadtest.report.existing import endpoint_words
+from loadtest.report.words import duration, number, plural
+
+__all__ = ["Existing", "dry_run", "dry_run_flag", "inspect_flag", "looked_at"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_PRICED_MS = (10, 100, 1000)  # latencies that a closed loop's requests are estimated for
+
+
+def inspect_flag(command: Command) -> Command:
+    """Decorator: adds --no-inspect."""
+    text = "Do not ask AWS what the endpoint is, and send no warm-up request."
+    return click.option("--no-inspect", is_flag=True, help=text)(command)
+
+
+def dry_run_flag(command: Command) -> Command:
+    """Decorator: adds --dry-run."""
+    text = "Show users, requests, hours and price of the run, and send no invocation."
+    return click.option("--dry-run", is_flag=True, help=text)(command)
+
+
+@dataclass(slots=True)
+class Existing:
+    """The endpoint that a run loads. found: None: it was not asked for."""
+
+    found: dict[str, Any] | None = None
+    clients: Any = None
+
+    @property
+    def lines(self) -> list[str]:
+        return [] if self.found is None else list(endpoint_words(self.found))
+
+    @contextmanager
+    def watched(self, say: Callable[[str], None]) -> Iterator[None]:
+        """While the block runs, the instances of an endpoint that scales are counted."""
+        from loadtest.aws.counting import InstanceWatch
+        from loadtest.aws.endpoint import scales
+
+        if self.found is None or not scales(self.found):
+            yield
+            return
+        counts = {each["name"]: each["instance_count"] for each in self.found["variants"] if each["instance_count"]}
+        watch = InstanceWatch(self.clients, self.found["name"], counts, say)
+        with watch:
+            yield
+        self.found |= {"watched": True, "changes": watch.seen, "not_watched": watch.lost}
+
+    def completed(self, result: RunResult) -> RunResult:
+        """The result, with what the endpoint did meanwhile; a change of its instances is a problem of the run's."""
+        if self.found is None:
+            return result
+        info = {**result.info, "existing_endpoint": dict(self.found)}
+        if not self.found.get("changes"):
+            return replace(result, info=info)
+        problem = "the endpoint's instances changed during the run: figures before and after are of different endpoints"
+        return replace(result, info=info, problems=(*result.problems, problem))
+
+
+def looked_at(plan: Plan, given: Mapping[str, Any], *, warm: bool = True) -> Existing:
+    """What AWS says of the plan's endpoint, after one invocation. Raises TargetError if it cannot be loaded."""
+    if plan.target.scheme not in ("sagemaker", "boto3") or given["no_inspect"]:
+        return Existing()
+    from loadtest.aws.clients import Clients
+    from loadtest.aws.endpoint import inspect_endpoint
+    from loadtest.aws.warmup import warm_up
+    from loadtest.payload.payload import load_payloads
+    from loadtest.payload.s3 import local_payload
+
+    options = plan.target.options
+    clients = Clients(options)
+    found = inspect_endpoint(clients, plan.target.rest)
+    if warm:
+        with local_payload(plan.payload, options) as source:
+            first = load_payloads(source).items[0]
+        found["warm_up"] = warm_up(clients, plan.target.rest, first.body, first.content_type, options)
+    return Existing(found, clients)
+
+
+def dry_run(plan: Plan, given: Mapping[str, Any]) -> Iterator[str]:
+    """What the run would be, in lines. The endpoint is described, not invoked."""
+    existing = looked_at(plan, given, warm=False)
+    yield f"target   {plan.target.ref}"
+    yield from (f"endpoint {line}" for line in existing.lines)
+    yield f"length   {duration(plan.end_s)} at most, and up to {duration(plan.options.drain_s)} for what is in flight"
+    if plan.arrivals is not None:
+        requests = plan.arrivals.rate_per_s * min(plan.arrivals.duration_s, plan.end_s)
+        yield f"requests about {number(requests)}, at most {plan.curve.peak:,} at once"
+    else:
+        yield f"users    {plan.curve.peak:,} at most"
+        seconds = _user_seconds(plan.curve, plan.end_s)
+        guesses = (f"{number(seconds * 1000 / ms)} if each took {ms} ms" for ms in _PRICED_MS)
+        yield f"requests not known before: each user waits for its answer; {', '.join(guesses)}"
+        if plan.stop.max_invocations_per_min is not None:
+            rate = plan.stop.max_invocations_per_min
+            yield f"         the run ends when {number(rate)} a minute succeed"
+    hours = (plan.end_s + plan.options.drain_s) / 3600
+    yield f"hours    {hours:.3f} at most"
+    if existing.found is not None and existing.found.get("variants"):
+        from loadtest.aws.cost import cost_lines, known_prices
+
+        for line in cost_lines(existing.found, hours, known_prices(existing.clients.region)):
+            yield f"price    {line}"
+        yield "         an estimate; instances that are there cost the same without a run"
+    else:
+        yield "price    not known: what the target runs on was not told"
+    yield f"nothing was sent to the endpoint ({plural(0, 'invocation')})"
+
+
+def _user_seconds(curve: TrafficCurve, end_s: float) -> float:
+    """Planned users, summed over time."""
+    times = [*(step.at_s for step in curve.steps), min(curve.end_s, end_s)]
+    return sum(step.users * max(0.0, until - step.at_s) for step, until in zip(curve.steps, times[1:], strict=True))
