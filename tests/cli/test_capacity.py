@@ -104,7 +104,9 @@ server.run()
 
 @pytest.mark.slow
 def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", CONTAINER], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, "-c", CONTAINER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         try:
             assert server.stdout is not None
             url, out = f"http://127.0.0.1:{int(server.stdout.readline())}/invocations", tmp_path / "run"
