@@ -80,12 +80,13 @@ def test_a_mock_by_users_keeps_a_whole_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_nineteen_of_twenty_live_searches_hold_the_theory() -> None:
-    """Four servers, 20 ms, P95 <= 60 ms: 12 users by theory; a network's fraction of a millisecond makes it 11."""
-    found = [
-        loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], budget_s=90).capacity
-        for _ in range(20)
-    ]
-    held = [each.finding == "found" and each.low <= 12 and each.high >= 11 for each in found]  # type: ignore[union-attr, operator]
+    """Four servers, 20 ms: 12 users wait 60 ms, the 13th longer.
+
+    Not P95 <= 60 ms: from 9 users on some wait exactly three service times, so that what a network adds decides.
+    """
+    asked = {"thresholds": ["p95<70ms"], "budget_s": 90.0}
+    found = [loadtest.capacity("mock:servers=4,service_ms=20", **asked).capacity for _ in range(20)]  # type: ignore[arg-type]
+    held = [each.finding == "found" and each.low <= 12 <= each.high for each in found]  # type: ignore[union-attr, operator]
     assert sum(held) >= 19
 
 
