@@ -6,7 +6,7 @@ from loadtest.core.judge.decision import Reason
 from loadtest.core.request.search import By
 from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import FINDINGS, Capacity
-from loadtest.report.words import number, percent, plural
+from loadtest.report.words import number, plural
 
 __all__ = ["capacity_answer", "interval_words_of", "load_word", "load_words", "rate_words_of", "unit_of"]
 
@@ -40,7 +40,7 @@ def rate_words_of(found: Capacity) -> str:
 def interval_words_of(found: Capacity) -> str:
     low = "0" if found.low is None else number(found.low)
     high = "?" if found.high is None else number(found.high)
-    return f"{low} .. {high}, {percent(found.confidence)}"
+    return f"{low} .. {high}, {100 * found.confidence:g} %"
 
 
 def load_word(load: float, by: By) -> str:

@@ -12,6 +12,7 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.result.result import RunResult
 from loadtest.core.stats.rates import LevelRate, level_rates, rate_interval
 from loadtest.core.stats.scaling import operating_point, usl, usl_band
+from loadtest.report.html.capacity_band import capacity_band
 from loadtest.report.html.chart import Chart, Columns, Series, Spec, Table, hover, layered, lines, x_axis, y_axis
 from loadtest.report.html.overtime import threshold_rule
 from loadtest.report.html.palette import color
@@ -46,6 +47,7 @@ def user_charts(result: RunResult, table: Table) -> tuple[list[Chart], str]:
     knee, rates = _knee(result), level_rates(result.plan, result.windows)
     data = {"levels": _levels(result, drawn), **_fit(result, rates)}
     beyond = [_shade(knee, max(level.users for level in levels))] if knee else []
+    beyond += capacity_band(result)
     charts = [
         _throughput(
             result,
