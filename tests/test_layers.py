@@ -75,7 +75,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {"errors", "loopback", "serving", "version", "wire", *CORE},
         {"numpy", "opentelemetry", "prometheus_client", "waitress"},
     ),
-    "report": ({"errors", "cache", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
+    "report": ({"errors", "cache", "folders", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
     "aws": ({"errors", "folders", "jobs", "payload", "targets", *CORE}, AWS),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import Problem, SpecError
+from loadtest.folders import sync_folder
 
 try:
     import fcntl
@@ -71,7 +72,7 @@ class Journal:
             self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             if fcntl is not None:
                 fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as problem:
             raise SpecError([Problem("--journal", str(path), f"cannot be written: {problem.strerror}")]) from problem
 
@@ -154,13 +155,3 @@ def _is_held(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,12 +10,13 @@ import click
 
 import loadtest.api as api
 from loadtest.capacity_api import is_target, target_job
-from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.duration import DURATION
 from loadtest.cli.existing import inspect_flag
 from loadtest.cli.export_flags import export_flags
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import DEFAULT_SHARE, PERCENT, RATE
 from loadtest.cli.run import plan_of, run_plan
+from loadtest.cli.run_flags import run_flags, screen_flags
 from loadtest.cli.target_flags import target_flags
 from loadtest.cli.web import web_flag
 from loadtest.cli.worker_flags import worker_flags
@@ -63,24 +64,9 @@ SHARE = _Share()
     help="Then send this share of the rate that was found as an open workload.  [80 if no PERCENT is given]",
 )
 @click.option("--confirm-for", type=DURATION, help="How long --confirm lasts.  [default: 30s]")
-@click.option(
-    "--output-dir",
-    type=click.Path(file_okay=False),
-    help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]",
-)
-@click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
-@click.option("--payload", type=click.Path(), help="File, folder, tar or zip of request bodies; one file is one body.")
-@click.option("--content-type", help="Content-Type of every request.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
-@click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")
-@click.option(
-    "--drain", "drain_s", type=DURATION_OR_NONE, help="How long requests may take after a stop.  [default: 60s]"
-)
+@run_flags
 @click.option("--summary-markdown", type=click.Path(dir_okay=False, path_type=Path), help="Append Markdown there.")
-@click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
-@click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
-@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@screen_flags
 @web_flag
 @file_flags
 @worker_flags

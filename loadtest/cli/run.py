@@ -21,7 +21,7 @@ from loadtest.cli.calibrate import fit_line
 from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
 from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
-from loadtest.cli.duration import DURATION, DURATION_OR_NONE
+from loadtest.cli.duration import DURATION
 from loadtest.cli.existing import dry_run, dry_run_flag, inspect_flag, looked_at
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.facts import labels_about
@@ -30,6 +30,7 @@ from loadtest.cli.job_flags import job_flags, job_of
 from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.repeat import repeat_flags, repeats_of, run_repeats
+from loadtest.cli.run_flags import run_flags, screen_flags
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
@@ -66,19 +67,7 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @job_flags
 @click.option("--target", help="What to load: mock:..., sagemaker:NAME, boto3:NAME, http://..., package.module:Name.")
 @click.option("--endpoint-name", help="Short for --target sagemaker:NAME.")
-@click.option(
-    "--output-dir",
-    type=click.Path(file_okay=False),
-    help="The run folder; if it holds something already, a dated one in it.  [default: one in runs/]",
-)
-@click.option("--profile", type=click.Choice(get_args(Profile)), default="relaxed", show_default=True)
-@click.option("--payload", type=click.Path(), help="File, folder, tar or zip of request bodies; one file is one body.")
-@click.option("--content-type", help="Content-Type of every request.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything drawn at random.")
-@click.option("--window", "window_s", type=DURATION, help="Length of a measuring window.  [default: 1s]")
-@click.option(
-    "--drain", "drain_s", type=DURATION_OR_NONE, help="How long requests may take after a stop.  [default: 60s]"
-)
+@run_flags
 @click.option("--rate-window", "rate_window_s", type=DURATION, help="Rolling window of MaxInvocations.  [default: 60s]")
 @click.option("--stairs-duration", type=click.Choice(get_args(StairsReading)), help="Of all steps or of each.")
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
@@ -87,10 +76,7 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @click.option("--log-requests", type=REQUEST_SHARE, help="Keep this share of requests in requests.csv, such as 1%.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
-@click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
-@click.option("--plain", is_flag=True, help="Print lines while it runs, also on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of text.")
-@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@screen_flags
 @web_flag
 @ci_flags
 @repeat_flags
@@ -262,12 +248,15 @@ def _drive(
 def _folder(plan: Plan, about: About, output_dir: str | None) -> RunFolder:
     labels = about(plan)
     labels.pop("not_run")
+    occupied = output_dir is not None and _holds_something(Path(output_dir))
+    if occupied:
+        click.echo(f"{output_dir} holds something already: this run gets a folder of its own in it", err=True)
     try:
         return RunFolder(
             output_dir or DEFAULT_DIR,
             plan,
             created_at=time.time(),
-            exact=output_dir is not None and not _holds_something(Path(output_dir)),
+            exact=output_dir is not None and not occupied,
             environment=environment(),
             **labels,
         )

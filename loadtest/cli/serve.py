@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from loadtest.emulator.server import EmulatorServer
 
 __all__ = ["command"]
+
+_REGION = re.compile(r"[a-z0-9-]{9,16}")  # as in the API's own pattern of ModelPackageVersionArn
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)  # RFC 6454, 6.2
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -96,7 +100,7 @@ def command(
 
     Prints the variables that lead the clients to it. Ctrl-C or SIGTERM stops it in order.
     """
-    _check(upstream, account)
+    _check(upstream, account, region, allow_origins)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     from loadtest.emulator.extra import emulator_server
 
@@ -149,8 +153,14 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _check(upstream: str | None, account: str) -> None:
+def _check(upstream: str | None, account: str, region: str, origins: tuple[str, ...]) -> None:
     if upstream is not None and not upstream.startswith(("http://", "https://")):
         raise click.BadParameter("must be a URL (http://...)", param_hint="--upstream")
     if not (len(account) == 12 and account.isascii() and account.isdigit()):
         raise click.BadParameter("must have twelve digits", param_hint="--account")
+    if not _REGION.fullmatch(region):
+        rule = "must be 9 to 16 small letters, digits and hyphens, as in ARNs: eu-west-1"
+        raise click.BadParameter(rule, param_hint="--region")
+    if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
+        rule = f"{wrong[0]!r} is no origin: write scheme, host and port as a browser does, http://localhost:3000"
+        raise click.BadParameter(rule, param_hint="--allow-origin")

@@ -129,6 +129,9 @@ class Application:
         if _is_stray(path, environ):
             text = f"There is no such operation: {method} {path}"
             return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
+        if method == "POST" and _names_nothing(environ):
+            text = "The request does not say in X-Amz-Target which operation it asks for"
+            return reply(error(asked(environ), UNKNOWN_OPERATION, text, 400, str(uuid.uuid4())), start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
         if self._pages is not None and is_page(path):
@@ -244,6 +247,12 @@ def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
         and not path.endswith("/async-invocations")
         and asked(environ).service in ("", "sagemaker")
     )
+
+
+def _names_nothing(environ: WSGIEnvironment) -> bool:
+    """AWS JSON without its operation. moto would take it for a question about buckets, or break on its path."""
+    is_json = environ.get("CONTENT_TYPE", "").lower().startswith("application/x-amz-json")
+    return is_json and not environ.get("HTTP_X_AMZ_TARGET")
 
 
 def _request(environ: WSGIEnvironment) -> Mapping[str, Any]:

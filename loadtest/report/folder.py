@@ -34,7 +34,7 @@ from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.junit import junit_xml
 from loadtest.report.percentiles import distribution
-from loadtest.report.place import PARTIAL, free, publish, reserve, run_name, sync_folder
+from loadtest.report.place import PARTIAL, free, publish, reserve, run_name
 from loadtest.report.requests_csv import REQUESTS, RequestRows, rows_are_lost
 from loadtest.report.summary import summary_of
 from loadtest.report.tables import SCHEDULE_HEAD, levels_csv, schedule_rows, window_line
@@ -158,7 +158,6 @@ class RunFolder:
         for name, write in self._files(result).items():
             self._try(name, write)
         try:
-            sync_folder(self.path)
             self.path = publish(self.path, self._parent, self._name, exact=self._exact)
         except OSError as problem:
             self.missing[self._name] = problem.strerror or str(problem)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-__all__ = ["PARTIAL", "free", "publish", "reserve", "run_name", "sync_folder"]
+from loadtest.folders import sync_folder
+
+__all__ = ["PARTIAL", "free", "publish", "reserve", "run_name"]
 
 PARTIAL = ".partial"
 
@@ -36,7 +37,8 @@ def reserve(parent: Path, name: str, *, exact: bool) -> tuple[Path, str]:
 
 
 def publish(partial: Path, parent: Path, name: str, *, exact: bool) -> Path:
-    """Give a partial folder its final name. Another run may have taken it since it was reserved."""
+    """Put a partial folder on the disk and give it its final name, which another run may have taken meanwhile."""
+    sync_folder(partial)
     for path in _numbered(parent, name):
         if path.exists() and not (exact and free(path)):
             continue
@@ -60,17 +62,6 @@ def free(path: Path) -> bool:
         return True
     except NotADirectoryError:
         return False
-
-
-def sync_folder(path: Path) -> None:
-    """Force a folder's entries to disk, where the platform can."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _numbered(parent: Path, name: str) -> Iterator[Path]:

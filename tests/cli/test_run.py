@@ -92,7 +92,9 @@ def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", steps=1)
     assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
     before = (tmp_path / "out/summary.json").read_text()
-    assert _run(job, "--output-dir", tmp_path / "out", "--quiet").returncode == 0
+    second_run = _run(job, "--output-dir", tmp_path / "out", "--quiet")
+    assert second_run.returncode == 0
+    assert "holds something already: this run gets a folder of its own in it" in second_run.stderr
     assert (tmp_path / "out/summary.json").read_text() == before
     (second,) = (path for path in (tmp_path / "out").iterdir() if path.is_dir())
     assert {path.name for path in second.iterdir()} == FILES

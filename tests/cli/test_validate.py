@@ -16,7 +16,7 @@ def test_all_real_jobs_are_valid(invoke, jobs):
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("i01", 2), ("i02", 2), ("i04", 2), ("i05", 7), ("i07", 4), ("i08", 2)],
+    [("i01", 2), ("i02", 2), ("i04", 3), ("i05", 7), ("i07", 4), ("i08", 3)],
 )
 def test_every_invalid_job_is_refused_line_by_line(invoke, jobs, name, count):
     (path,) = (jobs / "invalid").glob(f"{name}*")
@@ -42,6 +42,19 @@ def test_relaxed_warns_where_aws_refuses(invoke, jobs):
     assert result.stdout == f"{path}: valid (relaxed)\n"
     assert all(line.startswith(f"{path}: warning: InputConfig.") for line in result.stderr.splitlines())
     assert len(result.stderr.splitlines()) == 2
+
+
+def test_what_only_aws_refuses_is_told(invoke, jobs):
+    bounds, wrong = (next((jobs / "invalid").glob(f"{name}*")) for name in ("i08", "i05"))
+    told = "`loadtest run` takes it all the same, and warns (--profile relaxed)"
+    assert invoke("validate", bounds).stderr.splitlines()[-1] == f"{bounds}: {told}"
+    assert told not in invoke("validate", wrong).stderr
+
+
+def test_an_empty_file_is_called_empty(invoke, tmp_path):
+    for name in ("job.json", "job.yaml"):
+        (tmp_path / name).write_text(" \n")
+        assert "empty" in invoke("validate", tmp_path / name).stderr, name
 
 
 def test_unreadable_files_are_problems_too(invoke, tmp_path):

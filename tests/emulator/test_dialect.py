@@ -192,6 +192,7 @@ def test_botocores_parser_of_every_protocol_reads_our_errors(protocol: str, stat
         ({"Authorization": "nonsense"}, b"{}"),
         ({"Authorization": SCOPE.format("dynamodb")}, b"{}"),
         ({"X-Amz-Target": "NoDot"}, b"{}"),
+        ({"Content-Type": "application/x-amz-json-1.1"}, b"{}"),
         ({"Authorization": SCOPE.format("monitoring"), "X-Amz-Target": "A.B"}, b"{}"),
         ({"Authorization": SCOPE.format("logs"), "X-Amz-Target": "Logs_20140328.NoSuch"}, b"{}"),
         ({"Authorization": SCOPE.format("iam"), "Content-Type": "application/x-www-form-urlencoded"}, b"Action=NoSuch"),

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from emulator_client import PACKAGE, connect, post, small_job
 
+from loadtest.cli import main
 from loadtest.emulator.fallback import NoBackend
 from loadtest.emulator.server import EmulatorOptions, EmulatorServer
 from loadtest.errors import EngineError
@@ -154,6 +156,24 @@ def test_moto_answers_the_rest_on_the_same_address(emulator: EmulatorServer, sag
     s3.put_object(Bucket="beside", Key="a/b c.bin", Body=b"\x00\xff" * 1000)
     assert s3.get_object(Bucket="beside", Key="a/b c.bin")["Body"].read() == b"\x00\xff" * 1000
     assert connect(emulator.url, "sts").get_caller_identity()["Account"] == "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("flag", "wrong"),
+    [
+        ("--region", "bad region"),
+        ("--region", "xx/yy"),
+        ("--region", "EU-WEST-1"),
+        ("--account", "abc"),
+        ("--allow-origin", "foo"),
+        ("--allow-origin", "http://localhost:3000/page"),
+        ("--upstream", "foo"),
+    ],
+)
+def test_an_option_that_could_never_do_anything_is_refused(flag: str, wrong: str) -> None:
+    found = CliRunner().invoke(main, ["serve", "--port", "0", flag, wrong])
+    assert found.exit_code == 2
+    assert flag in found.output
 
 
 def test_upstream_answers_the_rest() -> None:

@@ -216,7 +216,7 @@ UNREADABLE = [
     ("job.json", '{"a":' + "[" * 100 + "]" * 100 + "}", f"is nested deeper than {MAX_DEPTH} levels"),
     ("job.json", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", f"is nested deeper than {MAX_DEPTH} levels"),
     ("job.json", json.dumps({"a": [0] * (MAX_VALUES + 1)}), f"holds more than {MAX_VALUES} values"),
-    ("job.yaml", "", "must be an object"),
+    ("job.yaml", "", "the file is empty; `loadtest init` writes a job"),
     ("job.yaml", "- a\n", "must be an object"),
     ("job.yaml", "a: [1,\n", None),
     ("job.yaml", "a: b: c\n", None),

@@ -103,6 +103,8 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
     unsent = counts.errors.get(Kind.LOCAL.value, 0)
     if unsent > limits.local_run * completed:
         yield TrustReason("local-limit", *local_words(counts))
+    elif not counts.ok:
+        yield TrustReason("no-data", "no request succeeded", "look at the errors and at the target's address")
     by_process = _user_clock_share(windows)
     if limits.mixed_clock < by_process < 1 - limits.mixed_clock:
         yield TrustReason(

@@ -119,6 +119,18 @@ def test_hiccups_and_persistence(marks, expected) -> None:
         pytest.param([*run(20), *run(60)[23:]], False, ["gap"], id="three windows are missing"),
         pytest.param([], False, ["no-data"], id="no windows"),
         pytest.param(run(60, {i: {"ok": 0} for i in range(60)}), False, ["no-data"], id="nothing completed"),
+        pytest.param(
+            run(60, {i: {"ok": 0, "errors": {"connection": 500}} for i in range(60)}),
+            False,
+            ["no-data"],
+            id="nothing succeeded",
+        ),
+        pytest.param(
+            run(60, {i: {"ok": 0, "errors": {"local": 500}} for i in range(60)}),
+            True,
+            ["local", "local-limit"],
+            id="nothing left",
+        ),
     ],
 )
 def test_trust_of_a_run(windows, limited, codes) -> None:
