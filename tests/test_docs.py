@@ -117,6 +117,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor == "" or anchor in slugs, f"{target}#{anchor}"
 
 
+@pytest.mark.live
 def test_every_file_of_a_run_is_explained(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtest", "run", "--target", "mock:service_ms=10", "--stairs", "1x1/1s"]
     subprocess.run([*command, "--output-dir", tmp_path / "run"], check=True, capture_output=True, timeout=90)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.cli import main
 from loadtest.errors import EngineError, Problem, SpecError, TargetError, masked
 
 LEAKS = (
@@ -54,19 +58,44 @@ def test_any_text_is_masked_in_time(text: str) -> None:
     assert isinstance(masked(f"http://u:{text}@h"), str)
 
 
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "no_proxy": "",
+}
+RUN = ["run", "--phases", "1+0/1s", "--p95", "1s", "--target"]
+
+
 @pytest.mark.parametrize("url", LEAKS[:7])
-@pytest.mark.parametrize("how", ["--target", "--endpoint-url", "AWS_ENDPOINT_URL", "http_proxy"])
-def test_the_command_line_prints_no_password(url: str, how: str) -> None:
-    command = [sys.executable, "-m", "loadtest", "run", "--phases", "1+0/1s", "--p95", "1s", "--target"]
-    environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "no_proxy": ""}
-    environment |= {"AWS_DEFAULT_REGION": "us-east-1"}
+@pytest.mark.parametrize("how", ["--target", "--endpoint-url", "AWS_ENDPOINT_URL"])
+def test_the_command_line_prints_no_password(
+    url: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     if how == "--target":
-        command += [url]
+        command = [*RUN, url]
     elif how == "--endpoint-url":
-        command += ["sagemaker:ep", "--endpoint-url", url]
+        command = [*RUN, "sagemaker:ep", "--endpoint-url", url]
     else:
-        environment[how] = url
-        command += ["sagemaker:ep" if how.startswith("AWS") else "http://127.0.0.1:9/x"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        monkeypatch.setenv(how, url)
+        command = [*RUN, "sagemaker:ep"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2, done.output
+    assert "pw" not in done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("url", LEAKS[:7])
+def test_a_run_through_a_proxy_prints_no_password(url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest", *RUN, "http://127.0.0.1:9/x"]
+    environment = {**ENVIRONMENT, "http_proxy": url}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, cwd=tmp_path)
     assert "pw" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

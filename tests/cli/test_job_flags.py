@@ -18,6 +18,7 @@ from loadtest.core.traffic.curve import curve_of
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.live
 def test_a_job_of_flags_runs_and_is_kept_as_a_request(execute, tmp_path):
     out = tmp_path / "out"
     flags = ("--stairs", "2x2/2s", "--p95", "500ms", "--job-name", "quick", "--window", "250ms")
@@ -36,6 +37,7 @@ def test_a_job_of_flags_runs_and_is_kept_as_a_request(execute, tmp_path):
     assert loadtest.parse(str(out / "job.json")).stop.latency is not None
 
 
+@pytest.mark.live
 def test_a_rate_needs_no_users(execute, tmp_path):
     out = tmp_path / "out"
     flags = ("--rate", "50/s", "--duration", "1.5s", "--p95", "500ms", "--window", "250ms")

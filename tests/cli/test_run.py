@@ -100,6 +100,7 @@ def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
     assert {path.name for path in second.iterdir()} == FILES
 
 
+@pytest.mark.live
 def test_without_an_output_dir_the_run_goes_to_a_dated_folder(tmp_path: Path) -> None:
     done = _run(_job(tmp_path / "job.json", steps=1), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -153,6 +154,7 @@ def test_a_region_that_nobody_names_is_a_sentence_too(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.live
 def test_a_target_that_is_down_fails_the_run(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", threshold_ms=500, target="http://127.0.0.1:9/invocations")
     done = _run(job, "--output-dir", tmp_path / "out", "--gate", "--strict", "--json")
@@ -161,6 +163,7 @@ def test_a_target_that_is_down_fails_the_run(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/describe.json").read_text())["Status"] == "FAILED"
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("target", ["sagemaker:my-ep", "boto3:my-ep"])
 def test_the_result_says_where_the_requests_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     secret = "s3cr3t-that-nobody-may-see"
@@ -185,6 +188,7 @@ def test_the_result_says_where_the_requests_went(tmp_path: Path, monkeypatch: py
     assert "AKIDEXAMPLE" not in written
 
 
+@pytest.mark.live
 def test_a_url_is_told_without_its_query(tmp_path: Path) -> None:
     with MockProcess() as mock:
         url = f"{mock.url}/invocations"
@@ -270,6 +274,7 @@ def test_two_signals_end_at_once_with_results(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/summary.json").read_text())["reason"] == "USER"
 
 
+@pytest.mark.live
 def test_a_killed_run_leaves_a_partial_folder_only(tmp_path: Path) -> None:
     with _start(_job(tmp_path / "job.json", steps=1, step_s=60), tmp_path / "out") as run:
         _await_window(tmp_path / "out")

@@ -68,6 +68,7 @@ def test_a_job_with_the_aws_cli(aws: Aws, tmp_path: Path) -> None:
     assert "(ResourceNotFound)" in errors
 
 
+@pytest.mark.live
 def test_an_invocation_with_the_aws_cli(aws: Aws, emulator: EmulatorServer, tmp_path: Path) -> None:
     sagemaker = connect(emulator.url)
     image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1"

@@ -25,6 +25,22 @@ def _ran(sagemaker: Any, name: str, **changes: Any) -> dict[str, Any]:
     return wait_for_end(sagemaker, name)
 
 
+def test_the_table_in_the_docs_is_what_the_job_in_the_docs_gives(sagemaker: Any) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    sagemaker.create_inference_recommendations_job(**json.loads((docs / "emulator-job.json").read_text()))
+    found = wait_for_end(sagemaker, "first")["InferenceRecommendations"]
+    shown = re.findall(r"^\|  (ml\.\S+?) *\| +(\d) \| +(\d+) \| +(\d+) \|", (docs / "emulator.md").read_text(), re.M)
+    assert shown == [
+        (
+            each["EndpointConfiguration"]["InstanceType"],
+            str(each["EndpointConfiguration"]["InitialInstanceCount"]),
+            str(each["Metrics"]["MaxInvocations"]),
+            str(each["Metrics"]["ModelLatency"]),
+        )
+        for each in found
+    ]
+
+
 def test_an_advanced_job_from_create_to_its_recommendations(sagemaker: Any) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
     request = job_request(ADVANCED, JobName="whole-life", JobDescription="text", Tags=[{"Key": "team", "Value": "ml"}])

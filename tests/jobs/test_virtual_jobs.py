@@ -273,6 +273,7 @@ def test_a_model_that_is_too_slow_for_its_threshold_has_no_figures(virtual: JobS
     assert "Metrics" not in steps_of(virtual, "job-1")[0]["InferenceBenchmark"]
 
 
+@pytest.mark.live
 def test_real_traffic_against_a_live_endpoint_of_the_fleet(tmp_path: Path) -> None:
     """The one test with processes: traffic runs, everyone can invoke the endpoint meanwhile, a stop is obeyed."""
     from urllib.request import Request, urlopen

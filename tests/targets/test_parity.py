@@ -30,6 +30,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from runtime_server import ACTIONS, RUNTIME_ERRORS, Request, RuntimeServer
 
+pytestmark = pytest.mark.live
+
 DRIVER = Path(__file__).with_name("invoke_driver.py")
 ONLY_BOTO = {"amz-sdk-invocation-id", "amz-sdk-request", "accept-encoding"}
 DIFFERENT = {"authorization", "x-amz-date", "user-agent"}

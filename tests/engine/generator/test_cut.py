@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from engine_kit import plan_of
 
 from loadtest.core.judge.decision import Reason
@@ -10,6 +11,7 @@ from loadtest.engine.parent.spawn import MOCK_ENV, start
 from loadtest.mock.process import MockProcess
 
 
+@pytest.mark.live
 def test_a_request_is_answered_or_cut_and_never_both() -> None:
     """Answers come all the time, so some come in the middle of the cut."""
     with MockProcess(MockSettings(servers=600, service_ms=1000, law="exponential")) as mock:

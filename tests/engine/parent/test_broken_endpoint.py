@@ -54,6 +54,7 @@ def servers() -> Iterator[list[Answering]]:
         server.close()
 
 
+@pytest.mark.live
 def test_users_rest_after_an_answer_that_is_none(servers: list[Answering]) -> None:
     servers.append(Answering(b"SSH-2.0-OpenSSH_9.6\r\n"))
     plan = plan_of((0.0, 2), end_s=1.5, target=servers[0].url, stop=StopConditions(flat_stops=False))
@@ -63,6 +64,7 @@ def test_users_rest_after_an_answer_that_is_none(servers: list[Answering]) -> No
     assert totals.counts.details == {"malformed bad status line: 'SSH-2.0-OpenSSH_9.6'": totals.errors}
 
 
+@pytest.mark.live
 def test_an_endpoint_that_ends_its_connections_unsaid_is_told_as_one(servers: list[Answering]) -> None:
     servers.append(Answering(PLAIN, ends=True))
     totals = start(plan_of((0.0, 2), end_s=1.5, target=servers[0].url)).result(40).totals

@@ -129,6 +129,7 @@ def test_a_killed_generator_is_an_engine_lost() -> None:
     assert result.windows
 
 
+@pytest.mark.live
 def test_a_target_that_blocks_the_loop_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOADTEST_BLOCKED_LIMIT_S", "2")
     result = start(plan_of((0.0, 1), end_s=60.0, target="plugin_targets:Blocker")).result(30)
@@ -230,6 +231,7 @@ def test_result_times_out_cleanly() -> None:
     run.result(20)
 
 
+@pytest.mark.live
 def test_a_request_that_is_wrong_is_not_hammered_until_one_has_succeeded() -> None:
     result = start(plan_of((0.0, 2), end_s=1.0, target="plugin_targets:Wrong")).result(30)
     assert result.totals.counts.errors == {"client_error": result.totals.errors}
