@@ -22,7 +22,7 @@ def capacity_answer(result: RunResult) -> str:
 
 
 def load_words(found: Capacity) -> str:
-    """12 users (11 .. 13, 95 %) - 210 requests/s (204 .. 215, 95 %)."""
+    """12 users (11 .. 13, nominal 95 %) - 210 requests/s (204 .. 215, nominal 95 %)."""
     if found.load is None:
         return ""
     return f"{load_word(found.load, found.by)} ({interval_words_of(found)})"
@@ -38,9 +38,10 @@ def rate_words_of(found: Capacity) -> str:
 
 
 def interval_words_of(found: Capacity) -> str:
+    """11 .. 13, nominal 95 %: what a search aims at; docs/method.md says how often intervals hold."""
     low = "0" if found.low is None else number(found.low)
     high = "?" if found.high is None else number(found.high)
-    return f"{low} .. {high}, {100 * found.confidence:g} %"
+    return f"{low} .. {high}, nominal {number(100 * found.confidence)} %"
 
 
 def load_word(load: float, by: By) -> str:
