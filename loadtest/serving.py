@@ -37,6 +37,17 @@ def end_serving(server: Any, thread: threading.Thread | None, *, requests_s: flo
         server.asyncore.close_all(server._map, ignore_all=True)
 
     if thread is not None and thread.is_alive():
-        server.trigger.pull_trigger(close_sockets)  # runs in the loop's own thread
+        # In the loop's own thread, and not before the trigger was pulled: a loop that is awake already would close the
+        # trigger's pipe under the hand that writes to it.
+        pulled = threading.Event()
+
+        def close_in_turn() -> None:
+            pulled.wait()
+            close_sockets()
+
+        try:
+            server.trigger.pull_trigger(close_in_turn)
+        finally:
+            pulled.set()
         thread.join(loop_s)
     close_sockets()

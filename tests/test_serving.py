@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 from waitress.server import create_server
@@ -38,3 +39,20 @@ def test_an_open_connection_is_closed_and_the_end_may_come_twice(threaded: bool)
             assert client.recv(1) == b""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(server.effective_port)))
+
+
+def test_a_loop_that_is_awake_closes_nothing_before_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    sock = listening("127.0.0.1", 0)
+    server = create_server(lambda environ, start: [], sockets=[sock])
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    pull = server.trigger._physical_pull
+
+    def late() -> None:
+        pull()  # somebody else's, which wakes the loop: it finds the thunk that is there already
+        time.sleep(0.2)
+        pull()
+
+    monkeypatch.setattr(server.trigger, "_physical_pull", late)
+    end_serving(server, thread, requests_s=1, loop_s=60)
+    assert not thread.is_alive()
