@@ -18,16 +18,25 @@ SETTINGS = SearchSettings((Objective(0.5, 100),), budget_s=300, max_load=200)
 TRUE = 20  # of four exponential servers of 20 ms with a median of 100 ms at most, by long simulation
 
 
-def searched(seed: int, law: str = "exponential", slower_per_s: float = 0.0, settings: SearchSettings = SETTINGS):
+def searched(
+    seed: int,
+    law: str = "exponential",
+    slower_per_s: float = 0.0,
+    settings: SearchSettings = SETTINGS,
+    *,
+    service_s: float = 0.02,
+    quota_per_s: int = 10**9,
+    limited: bool = False,
+) -> Capacity:
     rng, found = np.random.default_rng(seed), Search(settings)
     free, flights, moves = [0.0] * 4, [], [(0.0, settings.start)]
     users = leaving = 0
 
     def send(at_s: float) -> None:
         begin_s = max(at_s, heapq.heappop(free))
-        service_s = (rng.exponential(0.02) if law == "exponential" else 0.02) * (1 + slower_per_s * at_s)
-        heapq.heappush(free, begin_s + service_s)
-        heapq.heappush(flights, (begin_s + service_s, at_s))
+        length_s = (rng.exponential(service_s) if law == "exponential" else service_s) * (1 + slower_per_s * at_s)
+        heapq.heappush(free, begin_s + length_s)
+        heapq.heappush(flights, (begin_s + length_s, at_s))
 
     for k in range(int(settings.budget_s) + 1):
         if moves and moves[0][0] <= k:
@@ -47,7 +56,9 @@ def searched(seed: int, law: str = "exponential", slower_per_s: float = 0.0, set
                 leaving -= 1
             else:
                 send(done_s)
-        answer = found.take(Reading(k, float(k), k + 1.0, n, n, (over,), 0, sum_s))
+        refused = max(0, n - quota_per_s)
+        reading = Reading(k, float(k), k + 1.0, n, n - refused, (max(over, refused),), refused, sum_s, limited=limited)
+        answer = found.take(reading)
         if isinstance(answer, Finished):
             break
         if answer is not None:
@@ -76,6 +87,20 @@ def test_a_drifting_endpoint_gets_no_number():
 def test_a_search_ends_at_the_highest_load():
     settings = SearchSettings((Objective(0.5, 100),), max_load=8)
     assert searched(1, settings=settings).finding == "above max"
+
+
+def test_a_first_load_that_breaks_it_has_no_number_below():
+    found = searched(1, "fixed", service_s=0.2)
+    assert (found.finding, found.load, found.shown_broken) == ("below start", None, 1.0)
+
+
+def test_a_quota_is_called_one():
+    assert searched(1, quota_per_s=30).finding == "throttled"
+
+
+def test_a_generator_that_sets_the_pace_gives_no_number():
+    found = searched(1, limited=True)
+    assert (found.finding, found.load) == ("generator limited", None)
 
 
 def test_the_same_windows_give_the_same_answer_and_it_survives_json():
