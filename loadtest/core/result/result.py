@@ -55,6 +55,7 @@ class RunResult:
     thresholds: what was asked besides the job's own threshold, judged; (): nothing.
     workers: the generator processes of a distributed run; (): it had one, this machine's.
     capacity: what a search found; `plan` then has the loads that it held; None: the load was planned.
+    cloudwatch: what CloudWatch told of the endpoint's side, as `cloudwatch.json` has it; None: it was not asked.
     """
 
     plan: Plan
@@ -84,6 +85,7 @@ class RunResult:
     workers: tuple[Worker, ...] = ()
     thresholds: tuple[ThresholdVerdict, ...] = ()
     capacity: Capacity | None = None
+    cloudwatch: Mapping[str, Any] | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -140,6 +142,7 @@ class RunResult:
             "workers": [asdict(worker) for worker in self.workers],
             "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
             "capacity": self.capacity and self.capacity.to_dict(),
+            "cloudwatch": self.cloudwatch,
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -177,6 +180,7 @@ class RunResult:
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
             thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
             capacity=Capacity.from_dict(values["capacity"]) if values.get("capacity") else None,
+            cloudwatch=values.get("cloudwatch"),
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
@@ -203,6 +207,7 @@ def build_result(
     log_tail: Sequence[str] = (),
     confirmation: Confirmation | None = None,
     workers: Sequence[Worker] = (),
+    cloudwatch: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
@@ -217,6 +222,7 @@ def build_result(
     traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
+    blind = plan.options.latency_clock == "model" and not model.total
     best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return RunResult(
         plan=plan,
@@ -231,7 +237,8 @@ def build_result(
         best=best,
         verdicts=by_level,
         overall=overall(plan, ordered, by_level, watch),
-        slow=None if watch is None else slow_requests(plan, ordered, watch),
+        # On another clock than the one that was asked for nothing is slow.
+        slow=None if watch is None or blind else slow_requests(plan, ordered, watch),
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -245,6 +252,7 @@ def build_result(
         confirmation=confirmation,
         workers=tuple(workers),
         capacity=capacity,
+        cloudwatch=cloudwatch,
     )
 
 
