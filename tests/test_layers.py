@@ -144,7 +144,6 @@ ONLY_IN: Mapping[str, set[str]] = {
         "targets/boto.py",
         "payload/remote.py",
         "jobs/pricing.py",
-        "emulator/inside.py",
         "emulator/clients.py",
         "emulator/cloudwatch.py",
     },
