@@ -40,7 +40,9 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """count: of each side. against: the baseline's target; None: there is no other side. margin: as in `compare`."""
+    """What --repeat and --against ask for. count: of each side. against: the baseline's target; None: there is no other
+    side. margin: as in `compare`.
+    """
 
     count: int
     against: TargetRef | None

@@ -27,7 +27,9 @@ TEXTFILE_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """listen: (host, port) for Prometheus to scrape. textfile: for node_exporter. otlp: send by OTLP."""
+    """Where a run's metrics go. listen: (host, port) for Prometheus to scrape. textfile: for node_exporter. otlp: send
+    by OTLP.
+    """
 
     listen: tuple[str, int] | None = None
     textfile: str | None = None

@@ -86,7 +86,9 @@ class CountSeries:
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
+    """How much windows that resemble the one before widen an interval.
+
+    dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
 
     block: windows, b.
     """

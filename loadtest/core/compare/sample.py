@@ -91,10 +91,11 @@ class LevelSample:
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """begun: levels by index, those with at least three windows and a request. levels: of them, those that are not cut
+    """What a comparison takes from one run.
+
+    begun: levels by index, those with at least three windows and a request. levels: of them, those that are not cut
     short: a level that the run ended in because of what it saw there was left when it looked bad. rates: as the plateau
     is looked for in them.
-
     """
 
     result: RunResult

@@ -16,7 +16,7 @@ __all__ = ["RunPhase", "too_early"]
 
 
 class RunPhase(enum.IntEnum):
-    """In the order of time."""
+    """How far a run on several processes has come, in the order of time."""
 
     GATHERING = 1  # workers come and go
     OPENING = 2  # the plan is out, nobody comes any more: workers open the target, clocks are compared

@@ -266,6 +266,8 @@ class _Tally:
 
 def _user_class(swarm: Swarm) -> type[User]:
     class Invoker(User):
+        """A user of Locust that calls the target until it is to leave."""
+
         leaving = False
         leaves_s = 0.0
         sent_s = 0.0  # monotonic time of the request in flight, 0.0 between requests

@@ -37,7 +37,9 @@ class Received(NamedTuple):
 
 
 class Channel:
-    """Not for two greenlets at once.
+    """A socket of one user, with its times.
+
+    Not for two greenlets at once.
 
     since_ns: monotonic time since when an answer, or the next part of one, is awaited; 0: none is.
     sent_ns, start_ns: when the request left, or the opening began, on CLOCK_REALTIME and by the monotonic clock.

@@ -28,7 +28,9 @@ class Sink(Protocol):
 
 
 class Connection(Channel):
-    """Not for two greenlets at once. After `exchange` or `settle`:
+    """A connection of one user, exchange by exchange.
+
+    Not for two greenlets at once. After `exchange` or `settle`:
 
     sent_ns, first_ns, done_ns: CLOCK_REALTIME; kernel_clock: done_ns is the kernel's receive time.
     parser: holds the answer. failure: (kind, detail) if there is none. opening: as in Outcome.
