@@ -37,8 +37,9 @@ Points = dict[Key, dict[float, dict[str, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """name, namespace, statistics: as CloudWatch calls them. unit: that is asked for; None: any, it has no scale.
+    """One metric that may be there. name, namespace, statistics: as CloudWatch calls them.
 
+    unit: that is asked for; None: any, it has no scale.
     extended: percentiles and counts are asked for besides. of_component: published for an inference component (True),
     for a variant (False) or for both (None).
     """
@@ -125,7 +126,10 @@ def place_of(found: Mapping[str, Any], options: Mapping[str, Any], limits_ms: Se
 
 @dataclass(slots=True)
 class Answer:
-    """points: what was told. offset_s: this machine's clock less AWS's, to a second; None: not told."""
+    """What one question was answered.
+
+    points: what was told. offset_s: this machine's clock less AWS's, to a second; None: not told.
+    """
 
     points: Points = field(default_factory=dict)
     offset_s: float | None = None

@@ -21,13 +21,12 @@ from loadtest.aws.clients import UNANSWERED, Clients, aws_words, is_forbidden
 from loadtest.aws.endpoint_logs import error_lines, minutes_with_errors
 from loadtest.aws.metrics import Place, Points, ask
 from loadtest.core.result.model_clock import judged_by_model
-from loadtest.core.result.periods import unpublished
+from loadtest.core.result.periods import KEPT_AS, unpublished
 from loadtest.core.result.result import RunResult
 from loadtest.errors import TargetError
 
-__all__ = ["KEPT_AS", "SCHEMA_VERSION", "WAIT_S", "Telemetry"]
+__all__ = ["SCHEMA_VERSION", "WAIT_S", "Telemetry"]
 
-KEPT_AS = "cloudwatch.json"
 SCHEMA_VERSION = 1
 PERIOD_S = 60.0
 LOOK_S = 10.0  # between two looks after the run
@@ -91,8 +90,12 @@ class Telemetry:
                     self._ask(begin_s, now_s, extended)
             self._keep(KEPT_AS, self._document())
 
-    def completed(self, result: RunResult) -> RunResult:
-        """The result with all of it. Blocks until the points are there, `wait_s` are over or somebody hurries."""
+    def completed(self, result: RunResult, say: Callable[[str], object] | None = None) -> RunResult:
+        """The result with all of it. Blocks until the points are there, `wait_s` are over or somebody hurries.
+
+        say: in place of the former one, which may be gone with the run.
+        """
+        self._say = say or self._say
         began_s = self._clock()
         until_s = began_s + self._wait_s
         self.look()

@@ -25,6 +25,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
 from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
+from loadtest.report.cloudwatch import cloudwatch_lines, cloudwatch_tables, judged_clock
 from loadtest.report.connections import connection_lines
 from loadtest.report.existing import endpoint_lines
 from loadtest.report.live import LiveView
@@ -47,7 +48,7 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     is_open = result.plan.arrivals is not None
     parts += headline(result)
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
-    parts += streaming_tables(result)
+    parts += [*streaming_tables(result), *cloudwatch_tables(result)]
     parts += closing(result)
     if (url := result.environment.get("target_url")) is not None:
         more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
@@ -75,7 +76,8 @@ def closing(result: RunResult) -> list[RenderableType]:
     confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
     found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
     endpoint = (Text(f"Endpoint: {line}", overflow="fold") for line in endpoint_lines(result))
-    return [*found, *endpoint, *_warnings(result), *_unused(result)]
+    told = (Text(f"CloudWatch: {line}", overflow="fold") for line in cloudwatch_lines(result))
+    return [*found, *endpoint, *told, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:
@@ -198,8 +200,9 @@ def _level_table(result: RunResult) -> RenderableType:
     for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     if verdicts and threshold is not None:
-        clock = next(iter(verdicts.values())).clock
-        table.add_column(f"{threshold.name}, 95 %\n{clock} clock", justify="right", no_wrap=True)
+        table.add_column(
+            f"{threshold.name}, 95 %\n{judged_clock(result.verdicts)} clock", justify="right", no_wrap=True
+        )
         table.add_column("\nverdict", no_wrap=True)
     skipped = max(0, len(result.levels) - MAX_ROWS)
     for i, level in enumerate(result.levels):

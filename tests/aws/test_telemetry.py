@@ -15,7 +15,8 @@ from told import FIRST_AT, STARTED_AT, plan_of, run_of
 from loadtest.aws.clients import Clients
 from loadtest.aws.endpoint import inspect_endpoint
 from loadtest.aws.metrics import METRICS, Place, place_of
-from loadtest.aws.telemetry import KEPT_AS, Telemetry
+from loadtest.aws.telemetry import Telemetry
+from loadtest.core.result.periods import KEPT_AS
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import service_side
 from loadtest.report.existing import endpoint_words

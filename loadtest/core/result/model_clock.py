@@ -72,13 +72,14 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
             found.append(verdict)
         elif why:
             blocked = blocked or why
-            found.append(_told(verdict, "undecided", why))
+            # Its counts are the client's: so is its clock.
+            found.append(replace(verdict, rule=why))
         else:
             found.append(_of_level(side, under[verdict.level], over[verdict.level]))
     if result.overall is None or result.overall.answer == "met":
         return found, result.overall
     if blocked and not any(verdict.answer == "not met" for verdict in found):
-        return found, _told(result.overall, "undecided", blocked)
+        return found, replace(result.overall, rule=blocked)
     whole = overall(plan, most, found)
     return found, result.overall if whole is None else replace(whole, clock="model")
 

@@ -22,6 +22,7 @@ from loadtest.core.traffic.plan import Plan
 
 __all__ = [
     "COVERED",
+    "KEPT_AS",
     "PERCENTILES",
     "ClientSide",
     "Period",
@@ -35,6 +36,7 @@ __all__ = [
     "within_levels",
 ]
 
+KEPT_AS = "cloudwatch.json"  # in a run's folder
 PERCENTILES = (0.5, 0.95, 0.99)
 COVERED = 0.8  # of a period's time the client must have measured to be laid beside it
 OFFSET_S = 1.5  # of two clocks; less cannot be told from the whole seconds of an answer's Date

@@ -17,6 +17,7 @@ from loadtest.core.judge.stop.final import final_stop
 from loadtest.core.judge.trust import assess
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
 from loadtest.core.judge.verdicts import overall, replayed, verdicts
+from loadtest.core.judge.watch import LatencyWatch
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
@@ -207,7 +208,6 @@ def build_result(
     log_tail: Sequence[str] = (),
     confirmation: Confirmation | None = None,
     workers: Sequence[Worker] = (),
-    cloudwatch: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
@@ -222,7 +222,6 @@ def build_result(
     traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
-    blind = plan.options.latency_clock == "model" and not model.total
     best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return RunResult(
         plan=plan,
@@ -237,8 +236,7 @@ def build_result(
         best=best,
         verdicts=by_level,
         overall=overall(plan, ordered, by_level, watch),
-        # On another clock than the one that was asked for nothing is slow.
-        slow=None if watch is None or blind else slow_requests(plan, ordered, watch),
+        slow=_slow(plan, ordered, watch, model),
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -252,7 +250,6 @@ def build_result(
         confirmation=confirmation,
         workers=tuple(workers),
         capacity=capacity,
-        cloudwatch=cloudwatch,
     )
 
 
@@ -264,6 +261,12 @@ def _searched(
         return plan, None
     course = sailed(plan, windows, stopped_at_s)
     return course.plan, found_by(course, reason)
+
+
+def _slow(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None, model: Histogram) -> SlowRequests | None:
+    # On another clock than the one that was asked for nothing is slow.
+    blind = plan.options.latency_clock == "model" and not model.total
+    return None if watch is None or blind else slow_requests(plan, windows, watch)
 
 
 def _totals(windows: Sequence[Window], client: Histogram, model: Histogram, workers: Sequence[Worker]) -> Totals:

@@ -72,8 +72,9 @@ class LevelSide:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSide:
-    """period_s: of the invocation metrics. absent: metrics of which no point came. shared: others use the endpoint too.
-    doubts: in words, as are problems: what could not be asked, or was not told in time.
+    """A run as the service saw it. period_s: of the invocation metrics. absent: metrics of which no point came.
+
+    shared: others use the endpoint too. doubts: in words, as are problems: what could not be asked.
     """
 
     period_s: float
