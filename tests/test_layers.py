@@ -124,7 +124,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
 SPLIT = ("core", "engine", "targets")
 # Modules of a patched process: nothing of the parent's side may import them.
 PATCHED_NAMES = (
-    *("cluster.door", "cluster.master", "cluster.post", "cluster.runners", "cluster.worker"),
+    *("cluster.master", "cluster.post", "cluster.runners", "cluster.worker"),
     *("generator.arrival_swarm", "generator.child"),
     *("generator.generator", "generator.link", "generator.probe", "generator.session", "generator.swarm"),
     "generator.timer",
