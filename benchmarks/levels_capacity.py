@@ -63,7 +63,8 @@ def main() -> None:
             others = Counter(each.finding if each else "nothing" for each in found if each not in given)
             said = Counter(each.finding for each in given)
             share = f"{100 * held / len(given):.0f} % (at least {100 * least(held, len(given)):.0f})" if given else "-"
-            print(f"| {family} | {true} | {shape} | {len(given)} {dict(said)} | {share} | {100 * width:.1f} % | {dict(others)} |")
+            cells = (family, true, shape, f"{len(given)} {dict(said)}", share, f"{100 * width:.1f} %", dict(others))
+            print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The capacity that an ordinary run shows: stairs, phases, a constant rate. The same statistics as a search, no moves.
+"""The capacity that an ordinary run shows: stairs, phases. The same statistics as a search, no moves.
 
 Every stretch of one load is a visit, cut into blocks of four windows or a tenth of it; the lines, the levels' tests and
 how the error is shared are those of a search (`known.py`). What a run cannot choose is where its loads lie. So
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from loadtest.core.measure.window import Window
-from loadtest.core.request.search import By, Objective, SearchSettings
+from loadtest.core.request.search import Objective, SearchSettings
 from loadtest.core.search.capacity import Capacity, Finding, Finished
 from loadtest.core.search.fit import Crossing
 from loadtest.core.search.known import NEAR, Known, latency_s
@@ -44,14 +44,18 @@ SLACK_S = 1e-6
 
 
 def capacity_of_levels(
-    plan: Plan, windows: Sequence[Window], objectives: Sequence[Objective] = (), cold: Sequence[Span] = ()
+    plan: Plan,
+    windows: Sequence[Window],
+    objectives: Sequence[Objective] = (),
+    max_error_ratio: float | None = None,
+    cold: Sequence[Span] = (),
 ) -> Capacity | None:
     """What `windows`, those of the traffic of a run of `plan`, in order, show of the largest load.
 
-    objectives: besides the plan's own threshold and error budget. cold: cold starts.
-    None: nothing says what a load is to hold, or nothing was measured.
+    objectives, max_error_ratio: besides the plan's own threshold and error budget. cold: cold starts.
+    None: nothing says what a load is to hold, there is one load only, or nothing was measured.
     """
-    settings = _settings(plan, objectives)
+    settings = _settings(plan, objectives, max_error_ratio)
     if settings is None:
         return None
     criteria = criteria_of(settings)
@@ -76,18 +80,18 @@ def capacity_of_visits(settings: SearchSettings, visits: Sequence[tuple[float, S
     return _told(known.capacity(), known, max(limited))
 
 
-def _settings(plan: Plan, objectives: Sequence[Objective]) -> SearchSettings | None:
-    own, ratio = plan.stop.latency, plan.stop.max_error_ratio
+def _settings(plan: Plan, objectives: Sequence[Objective], max_error_ratio: float | None) -> SearchSettings | None:
+    own = plan.stop.latency
     asked = [*([] if own is None else [Objective(own.percentile, float(own.limit_ms))]), *objectives]
-    by: By = "users" if plan.arrivals is None else "rate"
-    loads = (
-        [step.users for step in plan.curve.steps if step.users] if plan.arrivals is None else [plan.arrivals.rate_per_s]
-    )
-    ratio = ratio if ratio and ratio < 1 else None
-    if not loads or not (asked or ratio):
+    ratios = [each for each in (plan.stop.max_error_ratio, max_error_ratio) if each and each < 1]
+    loads = {float(step.users) for step in plan.curve.steps if step.users}
+    if plan.arrivals is not None or len(loads) < 2 or not (asked or ratios):
         return None
     return SearchSettings(
-        objectives=tuple(dict.fromkeys(asked)), max_error_ratio=ratio, by=by, start=min(loads), max_load=max(loads)
+        objectives=tuple(dict.fromkeys(asked)),
+        max_error_ratio=min(ratios, default=None),
+        start=min(loads),
+        max_load=max(loads),
     )
 
 
@@ -126,7 +130,7 @@ def _reading(window: Window, plan: Plan, criteria: tuple[Criterion, ...]) -> Rea
 
 def _visits(plan: Plan, windows: Sequence[Window]) -> Iterator[tuple[float, list[Window]]]:
     """(load, its windows in a row); windows in which the load changes are in none."""
-    changes_s = [] if plan.arrivals is not None else [step.at_s for step in plan.curve.steps[1:]]
+    changes_s = [step.at_s for step in plan.curve.steps[1:]]
     at, load, visit = 0, 0.0, list[Window]()
     for window in windows:
         begun = at
@@ -135,10 +139,9 @@ def _visits(plan: Plan, windows: Sequence[Window]) -> Iterator[tuple[float, list
         if at > begun and visit:
             yield load, visit
             visit = []
-        load = (
-            float(plan.curve.users_at(window.start_s + SLACK_S)) if plan.arrivals is None else plan.arrivals.rate_per_s
-        )
-        if load and not (at < len(changes_s) and changes_s[at] < window.end_s - SLACK_S):
+        users = plan.curve.users_at(window.start_s + SLACK_S)
+        if users and not (at < len(changes_s) and changes_s[at] < window.end_s - SLACK_S):
+            load = float(users)
             visit.append(window)
     if visit:
         yield load, visit
