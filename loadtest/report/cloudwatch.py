@@ -10,9 +10,10 @@ from rich.table import Table
 from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import LevelSide, ServiceSide, service_side
+from loadtest.report.existing import endpoint_lines
 from loadtest.report.words import duration, level_users, milliseconds, number, plural
 
-__all__ = ["cloudwatch_lines", "cloudwatch_tables", "judged_clock", "log_lines", "percentile_range"]
+__all__ = ["cloudwatch_lines", "cloudwatch_tables", "judged_clock", "log_lines", "percentile_range", "service_lines"]
 
 MAX_ROWS, FIRST_ROWS = 24, 4
 OPTIONAL = {  # metrics that many endpoints do not have, and which do
@@ -64,6 +65,12 @@ def cloudwatch_lines(result: RunResult) -> Iterator[str]:
     if not side.problems:
         yield from _absent(side)
     yield from log_lines(result)
+
+
+def service_lines(result: RunResult) -> Iterator[str]:
+    """What the endpoint was, and what CloudWatch told of it, each line with the word that it is about."""
+    yield from (f"Endpoint: {line}" for line in endpoint_lines(result))
+    yield from (f"CloudWatch: {line}" for line in cloudwatch_lines(result))
 
 
 def log_lines(result: RunResult) -> Iterator[str]:

@@ -23,11 +23,10 @@ from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
-from loadtest.report.capacity import capacity_lines
+from loadtest.report.capacity import capacity_lines, held_lines
 from loadtest.report.checks import interval_words
-from loadtest.report.cloudwatch import cloudwatch_lines, cloudwatch_tables, judged_clock
+from loadtest.report.cloudwatch import cloudwatch_tables, judged_clock, service_lines
 from loadtest.report.connections import connection_lines
-from loadtest.report.existing import endpoint_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
 from loadtest.report.streaming import streaming_tables
@@ -63,7 +62,7 @@ def headline(result: RunResult) -> list[RenderableType]:
     """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
     return [
         *_failed_share(result),
-        *([_verdict(result)] if result.capacity is None else capacity_lines(result)),
+        *(capacity_lines(result) if result.searched else [_verdict(result)]),
         *_thresholds(result),
         *slow_lines(result),
         *_why(result),
@@ -75,9 +74,8 @@ def closing(result: RunResult) -> list[RenderableType]:
     """Connections, the confirmation, errors, how far to trust it all, the endpoint, warnings, what was not used."""
     confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
     found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
-    endpoint = (Text(f"Endpoint: {line}", overflow="fold") for line in endpoint_lines(result))
-    told = (Text(f"CloudWatch: {line}", overflow="fold") for line in cloudwatch_lines(result))
-    return [*found, *endpoint, *told, *_warnings(result), *_unused(result)]
+    lines = (Text(line, overflow="fold") for line in service_lines(result))
+    return [*found, *lines, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:
@@ -150,7 +148,7 @@ def _why(result: RunResult) -> Iterator[RenderableType]:
         )
 
 
-def _figures(result: RunResult) -> Iterator[Text]:
+def _figures(result: RunResult) -> Iterator[RenderableType]:
     if result.best is None:
         yield Text("No rate of invocations held the conditions")
     else:
@@ -163,6 +161,7 @@ def _figures(result: RunResult) -> Iterator[Text]:
             (f"{number(result.best.per_min)} invocations/min", "bold"),
             f"{users}{estimate}{_rate_interval(result.best)}",
         )
+    yield from held_lines(result)
     latency = result.latency
     if latency.reported_ms is not None:
         # R5: the API then reports the threshold; a person wants to know what was measured.

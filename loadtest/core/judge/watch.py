@@ -8,7 +8,7 @@ the same object. No clock, no I/O.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from loadtest.core.stats.run_evidence import Answer, Judgement
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["ROLLING_S", "LatencyWatch", "Opinion"]
+__all__ = ["ROLLING_S", "LatencyWatch", "Opinion", "is_told"]
 
 ROLLING_S = 60.0  # what is said of a piece of a ramp is said of the minute that ends with it
 ROLLING_SPENT = 0.1  # of alpha: a rolling stretch is a new sample again and again
@@ -206,6 +206,11 @@ class LatencyWatch:
         )
         if self._level is not None:
             self._opinions[self._level] = self.opinion
+
+
+def is_told(plan: Plan, windows: Iterable[Window]) -> bool:
+    """Latencies are on the clock that the plan asks for: not, if it is the model's alone and no answer told it."""
+    return plan.options.latency_clock != "model" or any(window.latencies.model.encoded for window in windows)
 
 
 def _stages(levels: tuple[Level, ...]) -> dict[int, int]:
