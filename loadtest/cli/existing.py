@@ -18,7 +18,7 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.report.existing import endpoint_words
 from loadtest.report.words import duration, number, plural
 
-__all__ = ["Existing", "dry_run", "dry_run_flag", "existing_flags", "looked_at"]
+__all__ = ["Existing", "cloudwatch_flags", "dry_run", "dry_run_flag", "existing_flags", "looked_at"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PRICED_MS = (10, 100, 1000)  # latencies that a closed loop's requests are estimated for
@@ -26,12 +26,16 @@ _PRICED_MS = (10, 100, 1000)  # latencies that a closed loop's requests are esti
 
 def existing_flags(command: Command) -> Command:
     """Decorator: adds --no-inspect, --no-cloudwatch and --cloudwatch-wait."""
+    text = "Do not ask AWS what the endpoint is, and send no warm-up request."
+    return click.option("--no-inspect", is_flag=True, help=text)(cloudwatch_flags(command))
+
+
+def cloudwatch_flags(command: Command) -> Command:
+    """Decorator: adds --no-cloudwatch and --cloudwatch-wait."""
     text = "How long CloudWatch's last points are waited for after a run; 0: not at all.  [default: 3m]"
     command = click.option("--cloudwatch-wait", "cloudwatch_wait_s", type=DURATION_OR_NONE, help=text)(command)
     text = "Do not ask CloudWatch for the endpoint's own figures, nor for its log lines of minutes with errors."
-    command = click.option("--no-cloudwatch", is_flag=True, help=text)(command)
-    text = "Do not ask AWS what the endpoint is, and send no warm-up request."
-    return click.option("--no-inspect", is_flag=True, help=text)(command)
+    return click.option("--no-cloudwatch", is_flag=True, help=text)(command)
 
 
 def dry_run_flag(command: Command) -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.attend import attended
 from loadtest.cli.deploy_flags import deploy_flags, deployed
+from loadtest.cli.existing import cloudwatch_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.request.spec import Profile
 from loadtest.jobs.service import EngineName
@@ -46,6 +48,7 @@ EXIT_STRICT = 3
 @click.option("--json", "as_json", is_flag=True, help="Print describe.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @deploy_flags
+@cloudwatch_flags
 def command(
     file: str, output_dir: str | None, strict: bool, quiet: bool, as_json: bool, no_report: bool, **given: Any
 ) -> None:
@@ -60,9 +63,10 @@ def command(
             console.print(text, markup=False, highlight=False, style="dim", soft_wrap=True)
 
     name = Path(file).stem
+    told = _told(given)
     with deployed(file, given, say) as choices:
         folder = job_folder(output_dir, name)
-        found = attended(start(file, output_dir=folder, say=say, **given, **choices), say)
+        found = attended(start(file, output_dir=folder, say=say, **given, **told(choices)), say)
     missing = dict(found.missing)
     if not no_report and found.results and found.folder is not None:
         missing |= write_page(
@@ -81,6 +85,20 @@ def command(
     for file_name, why in missing.items():
         click.echo(f"not written: {file_name}: {why}", err=True)
     raise SystemExit(_code(found, strict) or (EXIT_NOT_WRITTEN if missing else 0))
+
+
+def _told(given: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What has a provider of real endpoints ask CloudWatch of each test, unless that was declined. Takes its flags."""
+    declined, wait_s = given.pop("no_cloudwatch"), given.pop("cloudwatch_wait_s")
+
+    def choices(made: dict[str, Any]) -> dict[str, Any]:
+        if declined or "provider" not in made:
+            return made
+        from loadtest.aws.telling import Telling
+
+        return {**made, "provider": Telling(made["provider"], wait_s=wait_s)}
+
+    return choices
 
 
 def _code(found: Recommendation, strict: bool) -> int:
