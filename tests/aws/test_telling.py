@@ -67,6 +67,8 @@ def run(service: JobService, **members: Any) -> dict[str, Any]:
     request = job_request("j", ("ml.c5.xlarge",))
     del request["InputConfig"]["ModelPackageVersionArn"]
     request["InputConfig"] |= {"ModelName": "base", **members}
+    if "Endpoints" in members:
+        del request["InputConfig"]["EndpointConfigurations"], request["InputConfig"]["ModelName"]
     service.create_inference_recommendations_job(request)
     ended(service, "j")
     result = service.run_result("j", 0)
@@ -93,7 +95,7 @@ def test_an_existing_endpoint_is_asked_what_it_publishes(door: Door, sagemaker: 
     create_endpoint(sagemaker, "e")
     config = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 30}
     door.answers["DescribeEndpoint"] = lambda told: {**told, "MetricsConfig": config}
-    told = run(service, Endpoints=[{"EndpointName": "e"}], EndpointConfigurations=[])
+    told = run(service, Endpoints=[{"EndpointName": "e"}])
     assert (told["endpoint"], told["period_s"]) == ("e", {"invocations": 30, "instances": 30})
 
 
