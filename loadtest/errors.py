@@ -14,7 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "masked"]
+__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "clipped", "masked", "words"]
+
+MOST_SHOWN = 200  # characters of a value that stands in a message
 
 _SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.-]*:/+)"
 _URL = re.compile(rf"({_SCHEME}).*@", re.DOTALL)
@@ -28,6 +30,23 @@ def masked(text: str) -> str:
     if whole is not None:
         return f"{whole[1]}...@{text[whole.end() :]}"
     return _WORD.sub("...@", _URL_INSIDE.sub(r"\1...@", text))
+
+
+def clipped(text: str, most: int = MOST_SHOWN) -> str:
+    """`text`, or as much of both of its ends as leaves `most` characters, and how many it has."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 3 // 4]}...{text[-(most // 8) :]} ({len(text):,} characters)"
+
+
+def words(problem: BaseException) -> str:
+    """What went wrong, for whoever gave the file or the address: without error numbers, and a name that they know."""
+    if isinstance(problem, UnicodeDecodeError):
+        return f"it is not UTF-8 text: byte {problem.start} is 0x{problem.object[problem.start]:02x}"
+    if isinstance(problem, OSError):
+        reason = getattr(problem, "reason", None)  # of a URLError, often another OSError
+        return words(reason) if isinstance(reason, BaseException) else problem.strerror or str(reason or problem)
+    return f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         # Here, not where a message is made: whoever tells of a problem would have to think of it.
-        object.__setattr__(self, "value", masked(self.value))
+        object.__setattr__(self, "value", clipped(masked(self.value)))
         object.__setattr__(self, "rule", masked(self.rule))
 
     def __str__(self) -> str:

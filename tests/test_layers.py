@@ -29,7 +29,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "version": (set(), set()),
     "cache": (set(), set()),
     "loopback": (set(), set()),
-    "folders": (set(), set()),
+    "folders": ({"errors"}, set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "serving": ({"errors"}, set()),
@@ -91,6 +91,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {
             *(
                 "errors",
+                "folders",
                 "loopback",
                 "signals",
                 "version",

@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from loadtest.cli.output import Forgiving, forgiving_output
-from loadtest.errors import EngineError, LoadtestError
+from loadtest.errors import EngineError, LoadtestError, clipped, words
 from loadtest.version import VERSION
 
 __all__ = ["EXIT_NOT_WRITTEN", "VERBS", "Verb", "VerbGroup", "main"]
@@ -96,6 +96,12 @@ class VerbGroup(click.Group):
             except LoadtestError as error:
                 click.echo(str(error), err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)
+            except OSError as error:
+                # Of a name that a path cannot have, or may not be looked at: it was said on the command line.
+                if error.filename is None:
+                    raise
+                click.echo(f"{clipped(str(error.filename))}: {words(error)}", err=True)
+                ctx.exit(2)
             except MemoryError:
                 click.echo("not enough memory: give this process more (ulimit -v), or run a smaller test", err=True)
                 ctx.exit(1)

@@ -19,7 +19,7 @@ from loadtest.core.request.bounds import Bound
 from loadtest.core.request.findings import Findings, nearest, shown
 from loadtest.core.request.findings import Path as Place
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
 from loadtest.jobs.models import ModelFacts
 from loadtest.targets.open import check_target_ref
@@ -99,7 +99,7 @@ class FleetFile:
         try:
             given = yaml.safe_load(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-            raise SpecError([Problem(str(path), "", f"cannot be read: {problem}")]) from problem
+            raise SpecError([Problem(str(path), "", f"cannot be read: {words(problem)}")]) from problem
         if not isinstance(given, dict):
             raise SpecError([Problem(str(path), "", "must be a mapping")])
         if "model" in given and "models" not in given:

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 from loadtest.jobs.instances import SOURCES, Catalogue
 from loadtest.jobs.pricing import updated_file
 
@@ -80,7 +80,7 @@ class Prices:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as problem:
-            raise SpecError([Problem(str(path), "", f"cannot be read: {problem}")]) from problem
+            raise SpecError([Problem(str(path), "", f"cannot be read: {words(problem)}")]) from problem
         values = _csv(path, text) if path.suffix.lower() == ".csv" else _mapping(path, text)
         problems: list[Problem] = []
         prices = {name: _price(path, name, value, problems) for name, value in values.items()}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, words
 from loadtest.python import child_environment, python_command
 
 __all__ = ["TERM_S", "GeneratorProcess"]
@@ -45,7 +45,8 @@ class GeneratorProcess:
                 start_new_session=True,
             )
         except OSError as problem:
-            raise EngineError(f"the generator process cannot be started: {problem}") from problem
+            where = f"{problem.filename}: " if problem.filename else ""
+            raise EngineError(f"the generator process cannot be started: {where}{words(problem)}") from problem
 
     @property
     def pid(self) -> int:
