@@ -1,17 +1,13 @@
-"""Where a file lies, whatever links lead there; whether one can be written; a folder that is on the disk."""
+"""Where a file lies, whatever links lead there; and a folder that is on the disk: one answer each for everybody."""
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from loadtest.errors import words
-
-__all__ = ["lies_in", "sync_folder", "unwritable"]
+__all__ = ["lies_in", "sync_folder"]
 
 MAX_MEMBERS = 10_000  # entries of a folder that are looked at; a payload folder with more is refused when it is read
 
@@ -22,21 +18,6 @@ def lies_in(path: str | Path, roots: Iterable[str | Path]) -> bool:
     links = (Path(top, name) for top, inner, names in os.walk(path) for name in (*inner, *names))
     places = [Path(path), *(link for link in islice(links, MAX_MEMBERS) if link.is_symlink())]
     return all(any(Path(os.path.realpath(place)).is_relative_to(root) for root in folders) for place in places)
-
-
-def unwritable(path: Path) -> str | None:
-    """Why no file can be written there, in the system's words, as far as is known without trying; None: it can."""
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as problem:
-        if os.access(path.parent, os.W_OK):
-            return None
-        return os.strerror(errno.EACCES) if path.parent.is_dir() else words(problem)
-    except (OSError, ValueError) as problem:
-        return words(problem)
-    if stat.S_ISDIR(mode):
-        return os.strerror(errno.EISDIR)
-    return None if os.access(path, os.W_OK) else os.strerror(errno.EACCES)
 
 
 def sync_folder(path: Path) -> None:

@@ -29,7 +29,8 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "version": (set(), set()),
     "cache": (set(), set()),
     "loopback": (set(), set()),
-    "folders": ({"errors"}, set()),
+    "files": ({"errors"}, set()),
+    "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
     "serving": ({"errors"}, set()),
@@ -62,9 +63,9 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "files", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": (
-        {"errors", "cache", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE},
+        {"errors", "cache", "files", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE},
         {"yaml", *AWS},
     ),
     "emulator": (
@@ -78,7 +79,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "cache", "folders", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
-    "aws": ({"errors", "folders", "jobs", "payload", "targets", *CORE}, AWS),
+    "aws": ({"errors", "files", "folders", "jobs", "payload", "targets", *CORE}, AWS),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
@@ -91,7 +92,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {
             *(
                 "errors",
-                "folders",
+                "files",
                 "loopback",
                 "signals",
                 "version",
@@ -115,6 +116,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
                 "report",
                 "targets",
                 "web",
+                "wire",
                 *CORE,
                 *COMPARED,
             ),

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from loadtest.cli.output import Forgiving, forgiving_output
+from loadtest.cli.usage import usage_words
 from loadtest.errors import EngineError, LoadtestError, clipped, words
 from loadtest.version import VERSION
 
@@ -93,6 +94,9 @@ class VerbGroup(click.Group):
         with forgiving_output() as (out, _):
             try:
                 value = super().invoke(ctx)
+            except click.UsageError as error:
+                error.message = usage_words(error)
+                raise
             except LoadtestError as error:
                 click.echo(str(error), err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)

@@ -12,7 +12,7 @@ import click
 
 from loadtest.cli.job_flags import job_flags, wish_of
 from loadtest.errors import Problem, SpecError
-from loadtest.folders import unwritable
+from loadtest.files import unwritable
 from loadtest.jobfile.compose import Wish, compose, name_of
 from loadtest.jobfile.shorthand import PHASES_FORM, STAIRS_FORM
 from loadtest.jobfile.written import written

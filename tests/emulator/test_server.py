@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import logging
 import os
@@ -174,6 +175,13 @@ def test_an_option_that_could_never_do_anything_is_refused(flag: str, wrong: str
     found = CliRunner().invoke(main, ["serve", "--port", "0", flag, wrong])
     assert found.exit_code == 2
     assert flag in found.output
+
+
+def test_all_that_is_wrong_with_the_options_is_said_at_once() -> None:
+    wrong = {"--account": "1", "--region": "x", "--upstream": "http://", "--allow-origin": "a", "--allow-host": "b:1"}
+    found = CliRunner().invoke(main, ["serve", "--port", "0", *itertools.chain(*wrong.items())])
+    assert found.exit_code == 2
+    assert all(flag in found.output for flag in wrong), found.output
 
 
 def test_upstream_answers_the_rest() -> None:
