@@ -33,7 +33,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
-    "serving": ({"errors"}, set()),
+    "serving": ({"errors"}, {"waitress"}),
     "core": ({"errors"}, NUMBERS),
     "core.request": ({"errors", "core"}, set()),
     "core.traffic": ({"errors", "core", "core.request"}, {"numpy"}),

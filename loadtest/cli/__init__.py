@@ -95,8 +95,7 @@ class VerbGroup(click.Group):
             try:
                 value = super().invoke(ctx)
             except click.UsageError as error:
-                error.message = usage_words(error)
-                raise
+                raise click.UsageError(usage_words(error), error.ctx) from None
             except LoadtestError as error:
                 click.echo(str(error), err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)

@@ -15,7 +15,7 @@ _NO_NUMBER = re.compile(r"is not a valid (integer|float)( range)?\.")
 
 def usage_words(error: click.UsageError) -> str:
     """The message of `error`, as it may be shown."""
-    text = readable(error.message)
+    text = readable(error.format_message())
     kind = error.param.type if isinstance(error, click.BadParameter) and error.param is not None else None
     bounds = _bounds(kind) if isinstance(kind, (click.IntRange, click.FloatRange)) else ""
     return _NO_NUMBER.sub(lambda match: f"is not a {'whole ' if match[1] == 'integer' else ''}number{bounds}.", text)
