@@ -282,10 +282,17 @@ def _unused(result: RunResult) -> Iterator[Text]:
         name = str(each["member"]).rpartition(".")[2]
         by_reason.setdefault((each["why"], each["verb"]), []).append(name)
     parts = [
-        f"{', '.join(names)} ({why}{f'; {verb} uses it' if verb else ''})" for (why, verb), names in by_reason.items()
+        f"{', '.join(names)} ({why}{f'; {_used_by(verb)} it' if verb else ''})"
+        for (why, verb), names in by_reason.items()
     ]
     if parts:
         yield Text(f"Not used here: {'; '.join(parts)}", style="dim", overflow="fold")
+
+
+def _used_by(verbs: str) -> str:
+    """`loadtest a and loadtest b use`."""
+    first, *others = verbs.split(", ")
+    return " and ".join((first, *others)) + (" use" if others else " uses")
 
 
 def _silences(result: RunResult) -> Iterator[str]:

@@ -217,7 +217,7 @@ def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.Mon
     with recommender() as server:
         assert isinstance(server.neighbour, NoBackend)
         assert set(server.exports()) == {"AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
-        for target, path in (("SageMaker.ListModels", "/"), ("Logs_20140328.GetLogEvents", "/"), ("", "/bucket/key")):
+        for target, path in (("SageMaker.ListModels", "/"), ("", "/bucket/key")):
             status, document, _ = _post(server.url, b"{}", target, path)
             assert (status, document["__type"]) == (400, "UnknownOperationException")
         assert _post(server.url, b'{"JobName": "x"}')[1]["__type"] == "ResourceNotFound"

@@ -45,4 +45,17 @@ def test_every_member_of_the_api_is_used_or_said_not_to_be() -> None:
 def test_what_was_not_asked_for_is_not_mentioned() -> None:
     assert unused_members({"JobName": "a", "InputConfig": {"Endpoints": [{"EndpointName": "ep"}]}}, "ep") == ()
     (other,) = unused_members({"InputConfig": {"Endpoints": [{"EndpointName": "ep"}, {"EndpointName": "b"}]}}, "ep")
-    assert (other.member, other.why, other.verb) == ("InputConfig.Endpoints", "not tested: b", "loadtest serve")
+    verbs = "loadtest recommend, loadtest serve"
+    assert (other.member, other.why, other.verb) == ("InputConfig.Endpoints", "not tested: b", verbs)
+
+
+def test_whoever_makes_endpoints_is_named() -> None:
+    request = {"RoleArn": "r", "Tags": [], "InputConfig": {"VpcConfig": {"a": 1}, "EndpointConfigurations": [1]}}
+    verbs = {each.member: each.verb for each in unused_members({**request, "Tags": [1], "OutputConfig": {"a": 1}})}
+    assert verbs == {
+        "RoleArn": "loadtest recommend --deploy",
+        "OutputConfig": "",
+        "Tags": "loadtest recommend --deploy, loadtest serve",
+        "InputConfig.EndpointConfigurations": "loadtest recommend, loadtest serve",
+        "InputConfig.VpcConfig": "loadtest recommend --deploy",
+    }
