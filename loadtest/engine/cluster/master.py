@@ -18,6 +18,7 @@ from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.awake import Awake
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.door import Door
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
@@ -33,6 +34,7 @@ OPEN_S = 60.0
 CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
 LOOK_S = 0.02
+MOST_S = 1.0  # between two looks; longer, and this process was stopped
 SILENT_S = 15.0  # a worker that beats, and has told of no window for so long, is lost all the same
 REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
 GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
@@ -61,6 +63,7 @@ class _Master:
         self._drain_until_s = 0.0
         self._cut = 0
         self._start_s = 0.0
+        self._awake, self._back_s = Awake(time.monotonic, MOST_S), 0.0  # back_s: run time when this process went on
         self._phase = Phase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
@@ -178,6 +181,10 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
+        away_s = self._awake.away_s
+        self._awake.look()
+        if self._awake.away_s > away_s:
+            self._back_s = self._now_s()
         gone = [member for member in self._roster.living if not member.drained and self._is_lost(member)]
         for member in gone:
             self._post.dismiss(member.client_id, GIVEN_UP)
@@ -193,7 +200,7 @@ class _Master:
             self._replan()
 
     def _is_lost(self, member: Member) -> bool:
-        told_s = (member.newest + 1) * self._plan.options.window_s
+        told_s = max((member.newest + 1) * self._plan.options.window_s, self._back_s)
         late_s = SILENT_S + self._plan.options.window_s
         return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 

@@ -28,6 +28,7 @@ from gevent.queue import Queue
 
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.awake import Awake
 from loadtest.engine.cluster.choice import WorkerChoice
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, is_proof, nonce, proof, session_key
 from loadtest.engine.cluster.runners import join_master
@@ -49,6 +50,7 @@ MOST_LETTERS = 1000  # that wait
 WRONG_TOKEN = "the run does not know this worker's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
+MOST_S = 1.0  # between two looks at the master; longer, and this process was stopped
 
 
 def run_worker(master_host: str, master_port: int, link: Link) -> None:
@@ -90,7 +92,8 @@ class _Worker:
     def __init__(self, host: str, port: int, link: Link) -> None:
         self._link = link
         self._inbox: Queue[Any] = Queue()
-        self._heard_s = time.monotonic()
+        self._awake = Awake(time.monotonic, MOST_S)
+        self._heard_s = 0.0
         self._runner = join_master(host, port, JOIN_S, self._heard)
         for message in MASTER_MESSAGES:
             self._runner.register_message(message, self._receive)
@@ -106,7 +109,7 @@ class _Worker:
 
     def serve(self) -> None:
         # Only now: what the master says before the messages are registered would be lost.
-        self._heard_s = time.monotonic()
+        self._heard_s = self._awake.look()
         self._runner.send_message("loadtest_hello", {"version": VERSION, "nonce": self._nonce})
         while not _told_to_end(self._link):
             self._check_master()
@@ -227,10 +230,10 @@ class _Worker:
         return (self._index + 1) * self._plan.options.window_s
 
     def _heard(self, **_: Any) -> None:
-        self._heard_s = time.monotonic()
+        self._heard_s = self._awake.now_s
 
     def _check_master(self) -> None:
-        if time.monotonic() - self._heard_s > MASTER_SILENCE_S:
+        if self._awake.look() - self._heard_s > MASTER_SILENCE_S:
             raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from loadtest.engine.awake import Awake
 from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
 from loadtest.errors import EngineError, words
 from loadtest.python import child_environment, python_command
@@ -21,6 +22,7 @@ __all__ = ["TERM_S", "GeneratorProcess"]
 LOG_LINES = 200  # of the child's stderr, the newest
 TERM_S = 5.0  # from "end" to SIGKILL
 LOOK_S = 0.5
+MOST_S = 2.0  # between two looks; longer, and this process was stopped
 
 
 class GeneratorProcess:
@@ -34,7 +36,8 @@ class GeneratorProcess:
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, aws: bool = True) -> None:
         own = {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.log: deque[str] = deque(maxlen=LOG_LINES)
-        self._silent_since_s = time.monotonic()
+        self._awake = Awake(time.monotonic, MOST_S)
+        self._silent_since_s = 0.0
         try:
             self._popen = subprocess.Popen(
                 python_command("loadtest.engine.generator.child", *arguments),
@@ -54,8 +57,13 @@ class GeneratorProcess:
 
     @property
     def silent_s(self) -> float:
-        """How long it has said nothing."""
-        return time.monotonic() - self._silent_since_s
+        """How long it has said nothing to us, who may have been stopped meanwhile."""
+        return self._awake.now_s - self._silent_since_s
+
+    @property
+    def watched_s(self) -> float:
+        """How long `messages` has been listening."""
+        return self._awake.now_s
 
     def send(self, kind: str, **members: Any) -> None:
         """Send a message; a process that is gone already is no error, its end is seen by `messages`."""
@@ -76,14 +84,16 @@ class GeneratorProcess:
             for pipe in (self._popen.stdout, self._popen.stderr):
                 selector.register(self._pipe(pipe), selectors.EVENT_READ)
             while selector.get_map():
-                for key, _ in selector.select(LOOK_S):
+                ready = selector.select(LOOK_S)
+                self._awake.look()
+                for key, _ in ready:
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._popen.stderr:
                         self.log.extend(data.decode("utf-8", "replace").splitlines())
                     else:
-                        self._silent_since_s = time.monotonic()
+                        self._silent_since_s = self._awake.now_s
                         yield from lines.feed(data)
                 yield None
 
