@@ -15,19 +15,20 @@ class Awake:
     """Seconds that its owner has lived through, by a clock that only goes forward.
 
     most_s: what counts of the time between two looks; more than this and the owner was not there.
-    away_s: how long it was not, in all.
+    back_s: by the clock, when it came back the last time; at first, when it began.
     """
 
     def __init__(self, clock: Callable[[], float], most_s: float) -> None:
         self._clock, self._most_s = clock, most_s
-        self._looked_s = clock()
-        self.now_s = self.away_s = 0.0
+        self._looked_s = self.back_s = clock()
+        self.now_s = 0.0
 
     def look(self) -> float:
         """`now_s`, brought up to date. To be called more often than every `most_s`."""
         now_s = self._clock()
         passed_s = max(now_s - self._looked_s, 0.0)
         self.now_s += min(passed_s, self._most_s)
-        self.away_s += max(passed_s - self._most_s, 0.0)
         self._looked_s = now_s
+        if passed_s > self._most_s:
+            self.back_s = now_s
         return self.now_s

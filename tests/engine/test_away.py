@@ -26,7 +26,7 @@ def test_what_passed_while_nobody_looked_is_not_counted() -> None:
     clock = iter([100.0, 100.5, 101.0, 701.0, 701.5, 701.4, 702.0])
     awake = Awake(lambda: next(clock), most_s=2.0)
     assert [awake.look() for _ in range(6)] == pytest.approx([0.5, 1.0, 3.0, 3.5, 3.5, 4.1])
-    assert awake.away_s == pytest.approx(598.0)
+    assert awake.back_s == 701.0
 
 
 def test_a_sleep_is_what_the_one_clock_has_more_than_the_other() -> None:

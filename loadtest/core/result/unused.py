@@ -7,11 +7,11 @@ without a word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Unused", "unused_members"]
+__all__ = ["Unused", "not_used", "unused_members"]
 
 _MADE = "no endpoint is made for it"
 _MODEL = "no model is deployed"
@@ -64,6 +64,24 @@ def unused_members(request: Mapping[str, Any], endpoint_name: str | None = None)
     if others := [name for name in names if name != endpoint_name]:
         found.append(Unused("InputConfig.Endpoints", f"not tested: {', '.join(others)}", _BOTH))
     return tuple(found)
+
+
+def not_used(told: Iterable[Mapping[str, Any]]) -> str:
+    """Members as a result keeps them, in a sentence; those with the same reason together; "" for none."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for each in told:
+        name = str(each["member"]).rpartition(".")[2]
+        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
+    return "; ".join(
+        f"{', '.join(names)} ({why}{f'; {_used_by(verbs)} it' if verbs else ''})"
+        for (why, verbs), names in by_reason.items()
+    )
+
+
+def _used_by(verbs: str) -> str:
+    """`loadtest a and loadtest b use`."""
+    first, *others = verbs.split(", ")
+    return " and ".join((first, *others)) + (" use" if others else " uses")
 
 
 def _member(request: Mapping[str, Any], path: str) -> Any:

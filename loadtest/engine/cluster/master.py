@@ -63,7 +63,7 @@ class _Master:
         self._drain_until_s = 0.0
         self._cut = 0
         self._start_s = 0.0
-        self._awake, self._back_s = Awake(time.monotonic, MOST_S), 0.0  # back_s: run time when this process went on
+        self._awake = Awake(time.monotonic, MOST_S)
         self._phase = Phase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
@@ -181,10 +181,7 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
-        away_s = self._awake.away_s
         self._awake.look()
-        if self._awake.away_s > away_s:
-            self._back_s = self._now_s()
         gone = [member for member in self._roster.living if not member.drained and self._is_lost(member)]
         for member in gone:
             self._post.dismiss(member.client_id, GIVEN_UP)
@@ -200,7 +197,7 @@ class _Master:
             self._replan()
 
     def _is_lost(self, member: Member) -> bool:
-        told_s = max((member.newest + 1) * self._plan.options.window_s, self._back_s)
+        told_s = max((member.newest + 1) * self._plan.options.window_s, self._awake.back_s - self._start_s)
         late_s = SILENT_S + self._plan.options.window_s
         return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 

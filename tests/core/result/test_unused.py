@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
-from loadtest.core.result.unused import unused_members
+from loadtest.core.result.unused import not_used, unused_members
 from loadtest.emulator.model import operation
 
 # What a run uses, or shows: everything else is said not to be used.
@@ -59,3 +60,17 @@ def test_whoever_makes_endpoints_is_named() -> None:
         "InputConfig.EndpointConfigurations": "loadtest recommend, loadtest serve",
         "InputConfig.VpcConfig": "loadtest recommend --deploy",
     }
+
+
+def test_what_was_not_used_is_one_sentence_with_equal_reasons_together() -> None:
+    request = {
+        "RoleArn": "r",
+        "InputConfig": {"ModelName": "m", "EndpointConfigurations": [1], "ResourceLimit": {"a": 1}},
+    }
+    assert not_used(asdict(each) for each in unused_members({**request, "OutputConfig": {"a": 1}})) == (
+        "RoleArn (no role is assumed; loadtest recommend --deploy uses it); OutputConfig (results stay in the run folder); "
+        "ModelName (no model is deployed; loadtest recommend --deploy and loadtest serve use it); "
+        "EndpointConfigurations (no endpoint is made for it; loadtest recommend and loadtest serve use it); "
+        "ResourceLimit (one test is run; loadtest recommend and loadtest serve use it)"
+    )
+    assert not_used([]) == ""
