@@ -18,7 +18,7 @@ class Awake:
     back_s: by the clock, when it came back the last time; at first, when it began.
     """
 
-    def __init__(self, clock: Callable[[], float], most_s: float) -> None:
+    def __init__(self, clock: Callable[[], float], most_s: float = 1.0) -> None:
         self._clock, self._most_s = clock, most_s
         self._looked_s = self.back_s = clock()
         self.now_s = 0.0

@@ -34,7 +34,6 @@ OPEN_S = 60.0
 CLOCK_QUESTIONS = 9
 LEAD_S = 0.5  # between the word to start and the first user: every worker must have heard it
 LOOK_S = 0.02
-MOST_S = 1.0  # between two looks; longer, and this process was stopped
 SILENT_S = 15.0  # a worker that beats, and has told of no window for so long, is lost all the same
 REPLAN_S = 0.5  # until those that are left have taken over a lost worker's users
 GIVEN_UP = "the master had to take this worker for lost, after seconds without a sign of life"
@@ -63,7 +62,7 @@ class _Master:
         self._drain_until_s = 0.0
         self._cut = 0
         self._start_s = 0.0
-        self._awake = Awake(time.monotonic, MOST_S)
+        self._awake = Awake(time.monotonic)
         self._phase = Phase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
@@ -218,10 +217,7 @@ class _Master:
     # Messages
 
     def _hear(self, timeout_s: float) -> None:
-        """Act on everything that has arrived; wait at most `timeout_s` for the first.
-
-        What a worker says is believed only as far as it can be true.
-        """
+        """Act on what has arrived, as far as it can be true; wait at most `timeout_s` for the first letter."""
         for letter in self._post.arrived(timeout_s):
             kind, client_id = letter[0].removeprefix("loadtest_"), letter[1]
             try:

@@ -50,7 +50,6 @@ MOST_LETTERS = 1000  # that wait
 WRONG_TOKEN = "the run does not know this worker's token: give both the same one (LOADTEST_TOKEN or --token-file)"
 MASTER_SILENCE_S = 6.0  # the master answers a heartbeat every second
 LOOK_S = 0.05
-MOST_S = 1.0  # between two looks at the master; longer, and this process was stopped
 
 
 def run_worker(master_host: str, master_port: int, link: Link) -> None:
@@ -92,7 +91,7 @@ class _Worker:
     def __init__(self, host: str, port: int, link: Link) -> None:
         self._link = link
         self._inbox: Queue[Any] = Queue()
-        self._awake = Awake(time.monotonic, MOST_S)
+        self._awake = Awake(time.monotonic)
         self._heard_s = 0.0
         self._runner = join_master(host, port, JOIN_S, self._heard)
         for message in MASTER_MESSAGES:

@@ -28,7 +28,6 @@ STUCK_S = float(os.environ.get("LOADTEST_BLOCKED_LIMIT_S", "15"))
 ORPHAN_S = 5.0  # an orphan that has not ended itself by then is ended
 BEAT_S = 0.1
 LOOK_S = 0.25  # how often the watcher looks
-MOST_S = 1.0  # between two looks; longer, and the whole process was stopped
 
 _start_thread = monkey.get_original("_thread", "start_new_thread")
 _allocate_lock = monkey.get_original("_thread", "allocate_lock")
@@ -92,7 +91,7 @@ class Link:
 
     def _watch(self) -> None:
         lines = MessageLines(PARENT_KINDS)
-        awake, beats, turned_s = Awake(_monotonic, MOST_S), 0, 0.0
+        awake, beats, turned_s = Awake(_monotonic), 0, 0.0
         while not self._closing:
             readable = self._orphaned_s is None and _select([self._read_fd], [], [], LOOK_S)[0]
             if self._orphaned_s is not None:
