@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, operation_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,7 +36,7 @@ def stray(environ: WSGIEnvironment) -> Stray | None:
     if method == "POST" and _names_nothing(environ):
         return Stray(UNKNOWN_OPERATION, "The request does not say in X-Amz-Target which operation it asks for")
     if _is_unsigned(path, environ):
-        name = asked(environ).name[:200]
+        name = operation_of(environ).name[:200]
         return Stray(UNSIGNED, f"{name!r} is not signed, and nothing else says which service it is asked of")
     return None
 
@@ -46,7 +46,7 @@ def _is_runtime(path: str, environ: WSGIEnvironment) -> bool:
     return (
         path.startswith("/endpoints/")
         and not path.endswith("/async-invocations")
-        and asked(environ).service in ("", "sagemaker")
+        and operation_of(environ).service in ("", "sagemaker")
     )
 
 
@@ -58,7 +58,7 @@ def _names_nothing(environ: WSGIEnvironment) -> bool:
 
 def _is_unsigned(path: str, environ: WSGIEnvironment) -> bool:
     """An operation whose service only a signature, or the host of AWS's own addresses, would tell."""
-    said = asked(environ)
+    said = operation_of(environ)
     if said.service or environ.get("HTTP_AUTHORIZATION") or "amazonaws.com" in environ.get("HTTP_HOST", ""):
         return False
     if said.dialect == "json":

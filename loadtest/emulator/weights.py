@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 
 __all__ = ["Weights"]
 
@@ -16,9 +16,9 @@ _LISTS = ("ProductionVariants", "ShadowProductionVariants")
 
 
 class Weights:
-    """Completes the neighbour's descriptions. clients: of that neighbour."""
+    """Completes the fallback's descriptions. clients: of that fallback."""
 
-    def __init__(self, clients: InsideClients) -> None:
+    def __init__(self, clients: InProcessClients) -> None:
         self._clients = clients
 
     def of_configuration(self, told: Mapping[str, Any]) -> dict[str, Any]:

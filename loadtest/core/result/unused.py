@@ -45,8 +45,9 @@ _RULES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """member: path in the request. why: a run has no use for it. verb: those of this program that have, between commas;
-    "": none has."""
+    """A member of the request that a run does not use. member: path in the request. why: a run has no use for it. verb:
+    those of this program that have, between commas; "": none has.
+    """
 
     member: str
     why: str
