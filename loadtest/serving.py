@@ -8,7 +8,15 @@ from typing import Any
 
 from loadtest.errors import EngineError
 
-__all__ = ["end_serving", "listening"]
+__all__ = ["PAGE_HEADERS", "end_serving", "listening"]
+
+# Of a page of ours: it says nothing to, and is shown in, nobody else's, and is always today's.
+PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
 
 
 def listening(host: str, port: int) -> socket.socket:

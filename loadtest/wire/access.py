@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.loopback import address_of, is_own
 
-__all__ = ["Access", "Refusal", "split_host"]
+__all__ = ["Access", "Refusal", "environ_headers", "split_host"]
 
 _UNSPECIFIED = ("0.0.0.0", "::")
 _FOREIGN_SITES = ("cross-site", "same-site")
@@ -106,6 +107,15 @@ class Access:
         if headers.get("sec-fetch-site", "").lower() in _FOREIGN_SITES:
             return _origin(referer) if referer else "another origin"
         return _origin(referer) if referer and not _same(referer, host) else None
+
+
+def environ_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a WSGI request, by their names in lower case."""
+    named = ((name[5:], value) for name, value in environ.items() if name.startswith("HTTP_"))
+    found = {name.replace("_", "-").lower(): str(value) for name, value in named}
+    if environ.get("CONTENT_TYPE"):
+        found["content-type"] = environ["CONTENT_TYPE"]
+    return found
 
 
 def split_host(host: str) -> str | None:
