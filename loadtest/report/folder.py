@@ -45,7 +45,7 @@ try:
 except ImportError:  # not on every platform
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["PARTIAL", "RunFolder", "run_name", "write_run"]
+__all__ = ["PARTIAL", "RunFolder", "run_name"]
 
 STREAMS = ("windows.jsonl", "latency.hlog", "schedule.csv", "run.log")
 
@@ -280,21 +280,3 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-
-
-def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at: float) -> Path:
-    """The folder of a run that is over (a simulated one, say), in one go; its path."""
-    with RunFolder(
-        output_dir,
-        result.plan,
-        created_at=created_at,
-        job=result.job,
-        label=result.label,
-        info=result.info,
-        environment=result.environment,
-    ) as folder:
-        folder.start(result.started_at)
-        folder.changes(result.changes)
-        for window in result.windows:
-            folder.window(window)
-        return folder.finish(result)
