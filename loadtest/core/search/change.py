@@ -40,7 +40,7 @@ def trend(levels: Iterable[Level]) -> Change | None:
     if len(rows) < LEAST_WINDOWS:
         return None
     loads, times, logs = np.array(rows).T
-    return _part(loads, (times - times[0]) / max(float(times[-1] - times[0]), 1e-9), logs)
+    return _slope(_Within(loads), (times - times[0]) / max(float(times[-1] - times[0]), 1e-9), logs)
 
 
 def step(levels: Iterable[Level]) -> Change | None:
@@ -49,11 +49,9 @@ def step(levels: Iterable[Level]) -> Change | None:
     if len(rows) < LEAST_WINDOWS:
         return None
     loads, _, logs = np.array(rows).T
-    n = len(rows)
-    cuts = {round(n * k / STEPS) for k in range(1, STEPS)}
-    found = [
-        _part(loads, (np.arange(n) >= at).astype(float), logs) for at in cuts if LEAST_SIDE <= at <= n - LEAST_SIDE
-    ]
+    n, within = len(rows), _Within(loads)
+    cuts = {at for k in range(1, STEPS) if LEAST_SIDE <= (at := round(n * k / STEPS)) <= n - LEAST_SIDE}
+    found = [_slope(within, (np.arange(n) >= at).astype(np.float64), logs) for at in sorted(cuts)]
     return max((each for each in found if each), key=lambda each: abs(each.sigmas), default=None)
 
 
@@ -68,17 +66,27 @@ def _rows(levels: Iterable[Level]) -> list[tuple[float, float, float]]:
     return sorted(rows, key=lambda row: row[1])
 
 
-def _part(loads: Floats, times: Floats, logs: Floats) -> Change | None:
-    """The slope of logs over times within the loads; None: no load was held at two times."""
-    _, at, held = np.unique(loads, return_inverse=True, return_counts=True)
-    times = times - (np.bincount(at, times) / held)[at]
-    logs = logs - (np.bincount(at, logs) / held)[at]
-    square = float((times**2).sum())
+class _Within:
+    """Takes each load's own mean away."""
+
+    def __init__(self, loads: Floats) -> None:
+        _, self._at, self._held = np.unique(loads, return_inverse=True, return_counts=True)
+        self.freedom = max(len(loads) - len(self._held) - 1, 1)
+
+    def __call__(self, values: Floats) -> Floats:
+        centred: Floats = values - (np.bincount(self._at, values) / self._held)[self._at]
+        return centred
+
+
+def _slope(within: _Within, times: Floats, logs: Floats) -> Change | None:
+    """Of logs over times; None: no load was held at two times."""
+    times, logs = within(times), within(logs)
+    square = float(times @ times)
     if square < 1e-9:
         return None
-    moved = float((times * logs).sum()) / square
+    moved = float(times @ logs) / square
     residual = logs - moved * times
-    alike = min(max(float((residual[1:] * residual[:-1]).sum() / max((residual**2).sum(), 1e-12)), 0.0), 0.9)
-    freedom = max(len(logs) - len(held) - 1, 1)
-    error = math.sqrt(max(float((residual**2).sum()) / freedom * (1 + alike) / (1 - alike) / square, 1e-18))
+    left = float(residual @ residual)
+    alike = min(max(float(residual[1:] @ residual[:-1]) / max(left, 1e-12), 0.0), 0.9)
+    error = math.sqrt(max(left / within.freedom * (1 + alike) / (1 - alike) / square, 1e-18))
     return Change(moved / error, moved)
