@@ -24,7 +24,10 @@ LEAST_WINDOWS, LEAST_SIDE, STEPS = 8, 3, 16
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """sigmas: how sure; below 0: faster. moved: of the logarithm of the latency, over the search or at the step."""
+    """How the latency at the same load moved, of its logarithm: over the search, or at the step.
+
+    sigmas: how sure that is; below 0: it became faster.
+    """
 
     sigmas: float
     moved: float

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from loadtest.core.search.change import trend
 from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
-from loadtest.core.search.reading import criteria_of
+from loadtest.core.search.reading import Criterion, criteria_of
 
-__all__ = ["Known"]
+__all__ = ["NEAR", "Known"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
@@ -28,34 +29,52 @@ LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
 SOON = 12  # windows of a load that decide
 
 
+@dataclass(slots=True)
 class Known:
-    """Grows with each window of a search."""
+    """Of one search, so far. criteria: what is held against its limit, in the order of `crossings`.
 
-    def __init__(self, settings: SearchSettings) -> None:
-        self._settings = settings
-        self._criteria = criteria_of(settings)
-        self._levels: dict[float, Level] = {}
-        self._low, self._high = 0.0, math.inf  # seems to meet, seems to break
-        self._finished: Finished | None = None
-        self._looked, self._first_visit, self._narrow_s = 0.0, 0, 0.0
-        self._requests, self._time_s = 0, 0.0
-        self._spent: dict[float, float] = {}
-        self._crossings: tuple[Crossing | None, ...] = (None,) * len(self._criteria)
+    levels: by load. low, high: the highest load that seems to meet everything, the lowest that seems to break it; 0,
+    infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
+    requests, time_s: spent; spent_s: of the time, at each load. by_model: limits were compared on the model's clock.
+    first_visit: the first whose windows are on the lines. looked: requests near the capacity when they were drawn.
+    narrow_s: when the interval was first as narrow as was asked for; 0: it was not.
+    """
+
+    settings: SearchSettings
+    criteria: tuple[Criterion, ...]
+    levels: dict[float, Level] = field(default_factory=dict)
+    low: float = 0.0
+    high: float = math.inf
+    crossings: tuple[Crossing | None, ...] = ()
+    requests: int = 0
+    time_s: float = 0.0
+    spent_s: dict[float, float] = field(default_factory=dict)
+    finished: Finished | None = None
+    by_model: bool = False
+    first_visit: int = 0
+    looked: float = 0.0
+    narrow_s: float = 0.0
+
+    @classmethod
+    def of(cls, settings: SearchSettings) -> Known:
+        """Nothing yet."""
+        criteria = criteria_of(settings)
+        return cls(settings, criteria, crossings=(None,) * len(criteria))
 
     def capacity(self) -> Capacity:
         """What is known now."""
-        low, high = self._interval()
-        finding: Finding = "searching" if self._finished is None else self._finished.finding
-        load = self._estimate() if finding in ("found", "budget") and low and high is not None else None
+        low, high = self.interval()
+        finding: Finding = "searching" if self.finished is None else self.finished.finding
+        load = self.estimate() if finding in ("found", "budget") and low and high is not None else None
         if load is not None and high is not None:
             load = min(max(load, low), high)
-        met, broken = self._shown()
+        met, broken = self.shown()
         at = load if load is not None else low or None
         above = high if high is not None else math.inf
         return Capacity(
             finding=finding,
-            by=self._settings.by,
-            confidence=self._settings.confidence,
+            by=self.settings.by,
+            confidence=self.settings.confidence,
             load=load,
             low=low or None,
             high=high,
@@ -66,35 +85,39 @@ class Known:
             shown_broken=broken,
             knee_users=self._knee(),
             binding=self._binding(),
-            margins=tuple(self._margin(i, at) for i in range(len(self._criteria))),
-            requests=self._requests,
-            time_s=self._time_s,
-            above_s=sum(spent_s for load_, spent_s in self._spent.items() if load_ > above),
-            more=self._more(low, high),
-            evidence={} if self._finished is None else self._finished.evidence,
+            margins=tuple(self._margin(i, at) for i in range(len(self.criteria))),
+            requests=self.requests,
+            time_s=self.time_s,
+            above_s=sum(spent_s for load_, spent_s in self.spent_s.items() if load_ > above),
+            more=self.more(low, high) if finding == "budget" else None,
+            clock="model" if self.by_model else "client",
+            evidence={} if self.finished is None else self.finished.evidence,
         )
 
-    def _shown(self) -> tuple[float | None, float | None]:
-        """(highest load shown to meet every limit, lowest shown to break one) by their own tests."""
-        alpha = self._alpha()
-        met, broken = None, None
-        for load, level in sorted(self._levels.items()):
-            answers = [level.answer(i, each, alpha) for i, each in enumerate(self._criteria)]
-            if broken is None and -1 in answers:
-                broken = load
-            if answers and all(answer == 1 for answer in answers) and broken is None:
-                met = load
-        return met, broken
+    def answers(self) -> dict[float, int]:
+        """By load: 1: it is shown to meet every limit, -1: to break one, 0: neither, by its own tests."""
+        alpha, found = self._alpha(), {}
+        for load, level in sorted(self.levels.items()):
+            said = [level.answer(i, each, alpha) for i, each in enumerate(self.criteria)]
+            found[load] = -1 if -1 in said else int(bool(said) and all(each == 1 for each in said))
+        return found
 
-    def _interval(self) -> tuple[float, float | None]:
+    def shown(self) -> tuple[float | None, float | None]:
+        """(highest load below that which is shown to meet every limit, lowest shown to break one)."""
+        answers = self.answers()
+        broken = next((load for load, answer in answers.items() if answer < 0), None)
+        met = [load for load, answer in answers.items() if answer > 0 and (broken is None or load < broken)]
+        return max(met, default=None), broken
+
+    def interval(self) -> tuple[float, float | None]:
         """(0: not known below, None: not known above). Of the lines, where they have both ends; else of the levels."""
-        met, broken = self._shown()
-        by_users = self._settings.by == "users"
+        met, broken = self.shown()
+        by_users = self.settings.by == "users"
         low, high = met or 0.0, broken if broken is not None else math.inf
-        known = [each for each in self._crossings if each is not None and each.high < 1e12]
-        if not by_users and met and min(broken or math.inf, self._most_per_s()) - met < self._settings.within * met:
+        known = [each for each in self.crossings if each is not None and each.high < 1e12]
+        if not by_users and met and min(broken or math.inf, self._most_per_s()) - met < self.settings.within * met:
             known = []
-        if known and not self._steep():
+        if known and not self.steep():
             low, high = min(each.low for each in known), min(each.high for each in known)
         elif by_users and high < math.inf:
             high -= 1  # whole users: below a load that breaks it
@@ -103,13 +126,13 @@ class Known:
             low = min(max(low, met or 0.0), high)
         if by_users:
             low, high = float(math.floor(low)), float(math.floor(high)) if high < math.inf else high
-        high = min(high, self._settings.max_load) if high < math.inf else high
+        high = min(high, self.settings.max_load) if high < math.inf else high
         return low, None if high == math.inf else float(max(high, low))
 
     def _most_per_s(self) -> float:
         """No rate above the throughput of an overload stays: the largest that was seen there, and its error."""
         most = math.inf
-        for level in self._levels.values():
+        for level in self.levels.values():
             ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
             if len(ok) < LEAST_SERVED:
                 continue
@@ -118,78 +141,82 @@ class Known:
                 most = min(most, rate + SIGMAS * error)
         return most
 
-    def _steep(self) -> bool:
+    def steep(self) -> bool:
         """The neighbouring loads decide by themselves, and soon: a line has nothing to say of them."""
-        gap = self._high - self._low
-        if not self._low or (
-            gap > 0.5 * self._settings.within * self._low and not (self._settings.by == "users" and gap <= 1)
+        gap = self.high - self.low
+        if not self.low or (
+            gap > 0.5 * self.settings.within * self.low and not (self.settings.by == "users" and gap <= 1)
         ):
             return False
-        for load, side in ((self._low, -1), (self._high, 1)):
-            level = self._level(load)
-            nats = max((level.evidence(i, c) for i, c in enumerate(self._criteria)), default=0.0)
-            if side * nats * SOON < self._needed(level) * len(level.readings):
+        for load, side in ((self.low, -1), (self.high, 1)):
+            level = self.level(load)
+            nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
+            if side * nats * SOON < self.needed(level) * len(level.readings):
                 return False
         return True
 
-    def _estimate(self) -> float | None:
-        known = [each.load for each in self._crossings if each is not None]
-        low, high = self._interval()
+    def estimate(self) -> float | None:
+        known = [each.load for each in self.crossings if each is not None]
+        low, high = self.interval()
         if known:
             load = min(max(min(known), low), high if high is not None else math.inf)
-            return float(math.floor(load)) if self._settings.by == "users" and self._finished else load
-        return None if not low or high is None else math.floor((low + high) / 2) if self._finished else None
+            return float(math.floor(load)) if self.settings.by == "users" and self.finished else load
+        return None if not low or high is None else math.floor((low + high) / 2) if self.finished else None
 
-    def _crosses(self) -> float | None:
+    def crosses(self) -> float | None:
         """The lines' own estimate, of which users are not yet whole."""
-        return min((each.load for each in self._crossings if each is not None), default=None)
+        return min((each.load for each in self.crossings if each is not None), default=None)
 
-    def _near_levels(self) -> list[Level]:
-        return [x for x in self._levels.values() if self._low / NEAR <= x.load <= self._high * NEAR]
+    def near(self) -> list[Level]:
+        return [x for x in self.levels.values() if self.low / NEAR <= x.load <= self.high * NEAR]
 
     def _settled_levels(self) -> list[Level]:
         """Whose latency would stay: by rate, not of a backlog that grows."""
-        return [x for x in self._near_levels() if self._settings.by == "users" or x.load <= self._low]
+        return [x for x in self.near() if self.settings.by == "users" or x.load <= self.low]
 
-    def _drift(self) -> Finding | None:
+    def drift(self) -> Finding | None:
         """It became slower or faster by more than half of what the interval may be wide."""
         found = trend(self._settled_levels())
-        if found is None or abs(found.sigmas) < DRIFT_Z or abs(found.moved) < self._settings.within / 2:
+        if found is None or abs(found.sigmas) < DRIFT_Z or abs(found.moved) < self.settings.within / 2:
             return None
         return "drifting" if found.moved > -0.5 else "scaling out"
 
-    def _steady(self) -> bool:
+    def steady(self) -> bool:
         """It is known, too, that it did not become slower or faster; or that cannot be had in useful time."""
-        self._narrow_s = self._narrow_s or self._time_s
+        self.narrow_s = self.narrow_s or self.time_s
         found = trend(self._settled_levels())
-        return found is None or found.error <= STEADY or self._time_s >= PATIENCE * self._narrow_s
+        return found is None or found.error <= STEADY or self.time_s >= PATIENCE * self.narrow_s
+
+    def evidence(self) -> dict[str, Any]:
+        """The figures that a finding rests on."""
+        return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
 
     def _per_min(self, load: float | None) -> float | None:
         """Successes a minute at a load, between the neighbours that were held."""
-        held = sorted((x, 60 * rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        held = sorted((x, 60 * rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
         if load is None or not held:
             return None
         return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
 
     def _knee(self) -> float | None:
-        held = sorted((x, rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        held = sorted((x, rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
         top = max((rate for _, rate in held), default=0.0)
         first = next((x for x, rate in held if rate >= 0.97 * top), None)
-        return first if self._settings.by == "users" and held and first != held[-1][0] else None
+        return first if self.settings.by == "users" and held and first != held[-1][0] else None
 
     def _binding(self) -> str | None:
-        known = [(each.load, i) for i, each in enumerate(self._crossings) if each is not None]
+        known = [(each.load, i) for i, each in enumerate(self.crossings) if each is not None]
         if known:
-            return self._criteria[min(known)[1]].name
-        level = self._levels.get(self._high)
+            return self.criteria[min(known)[1]].name
+        level = self.levels.get(self.high)
         if level is None or not level.n:
             return None
-        ratios = [level.excess(i, each) for i, each in enumerate(self._criteria)]
-        return self._criteria[int(np.argmax(ratios))].name
+        ratios = [level.excess(i, each) for i, each in enumerate(self.criteria)]
+        return self.criteria[int(np.argmax(ratios))].name
 
     def _margin(self, i: int, at: float | None) -> Margin:
-        found, criterion = self._crossings[i], self._criteria[i]
-        level = min(self._levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
+        found, criterion = self.crossings[i], self.criteria[i]
+        level = min(self.levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
         share = level.over(i) / level.n if level is not None and level.n else None
         counted = criterion.per_s is None
         margin = Margin(
@@ -200,60 +227,64 @@ class Known:
         high = None if found.high > 1e12 else found.high
         return replace(margin, load=found.load, low=found.low, high=high)
 
-    def _more(self, low: float, high: float | None) -> More | None:
+    def more(self, low: float, high: float | None) -> More | None:
         """Widths fall with the square root of what is spent near the capacity."""
-        if not low or high is None or self._finished is None or self._finished.finding != "budget":
+        if not low or high is None:
             return None
-        times = ((high - low) / (self._settings.within * (low + high) / 2)) ** 2 - 1
-        return None if times <= 0 else More(self._settings.within, times * self._time_s, int(times * self._requests))
+        times = ((high - low) / (self.settings.within * (low + high) / 2)) ** 2 - 1
+        return None if times <= 0 else More(self.settings.within, times * self.time_s, int(times * self.requests))
 
-    def _level(self, load: float) -> Level:
+    def level(self, load: float) -> Level:
         """An empty one, if it was not held."""
-        return self._levels.get(load) or Level(load, len(self._levels) + 1)
+        return self.levels.get(load) or Level(load, len(self.levels) + 1)
 
     def _alpha(self) -> float:
-        return LEVEL_ALPHA * (1 - self._settings.confidence) / max(len(self._criteria), 1)
+        return LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
 
-    def _needed(self, level: Level) -> float:
+    def needed(self, level: Level) -> float:
         return level.needed(self._alpha())
 
-    def _narrow(self) -> bool:
+    def narrow(self) -> bool:
         """It is known as narrowly as was asked for."""
-        self._look()
-        low, high = self._interval()
+        self.look()
+        low, high = self.interval()
         if not low or high is None:
             return False
-        wanted = self._settings.within * (low + high) / 2
-        met, broken = self._shown()
+        wanted = self.settings.within * (low + high) / 2
+        met, broken = self.shown()
         apart = math.inf if met is None or broken is None else broken - met
-        if apart <= (1 if self._settings.by == "users" else wanted):
+        if apart <= (1 if self.settings.by == "users" else wanted):
             return True
-        middle = self._crosses()
+        middle = self.crosses()
         if middle is None or not any(
             (1 - HELD) * middle <= x.load <= middle + 1e-9 or x.load == math.floor(middle)
-            for x in self._levels.values()
+            for x in self.levels.values()
             if len(x.readings) >= LEAST_HELD
         ):
             return False
-        if self._settings.by == "users" and wanted < 1:
+        if self.settings.by == "users" and wanted < 1:
             # Two neighbours that cannot be told apart: the share crosses what is allowed very near to one of them.
-            real = max((each.high - each.low for each in self._crossings if each), default=math.inf)
+            real = max((each.high - each.low for each in self.crossings if each), default=math.inf)
             if real <= FINE * wanted:
                 wanted = 1.0
         return high - low <= wanted
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Draw the lines anew, if there is more to draw them from."""
-        near = self._near_levels()
-        if self._settings.by == "rate":
-            middle = self._crosses() or math.sqrt(self._low * self._high)
+        near = self.near()
+        if self.settings.by == "rate":
+            middle = self.crosses() or math.sqrt(self.low * self.high)
             near = [x for x in near if middle / 1.035 <= x.load <= middle * 1.035]
         n = float(sum(level.n for level in near))
-        if n < LOOK_GROWTH * self._looked:
+        if n < LOOK_GROWTH * self.looked:
             return
-        self._looked = n
-        alpha = (1 - self._settings.confidence) / len(self._criteria)
-        self._crossings = tuple(
-            line(i, each, near, self._first_visit, self._settings.by, alpha, self._crossings[i])
-            for i, each in enumerate(self._criteria)
+        self.looked = n
+        self.crossings = self.lines(near)
+
+    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
+        """Where each criterion's line through `near` crosses what is allowed."""
+        alpha = (1 - self.settings.confidence) / len(self.criteria)
+        return tuple(
+            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
+            for i, each in enumerate(self.criteria)
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -52,18 +53,18 @@ def _blocks(i: int, near: Sequence[Level], since: int, by: By) -> tuple[Floats, 
     size = max(BLOCK[by], round(sum(len(x.readings) for x in near) / MOST_BLOCKS))
     rows: list[list[float]] = []
     for level in near:
-        last, count = -1, 0
-        for reading, visit in zip(level.readings, level.visits, strict=True):
-            if visit < since:
-                continue
-            if visit != last or count >= size:
-                rows.append([level.load, 0.0, 0.0, 0.0, 0.0])
-                last, count = visit, 0
-            count += 1
-            for at, value in enumerate((reading.n, reading.over[i], reading.ok, reading.end_s - reading.start_s), 1):
-                rows[-1][at] += value
-    load, n, over, ok, length_s = np.array(rows, np.float64).reshape(-1, 5).T
-    return load, n, over, ok / np.maximum(length_s, 1e-9), length_s
+        for _, same in groupby(zip(level.visits, level.readings, strict=True), key=lambda each: each[0]):
+            visit = [reading for number, reading in same if number >= since]
+            parts = max(1, len(visit) // size)
+            ends = [len(visit) * k // parts for k in range(parts + 1)]
+            for first, end in pairwise(ends if visit else []):
+                of = visit[first:end]
+                length_s = sum(r.end_s - r.start_s for r in of)
+                rows.append(
+                    [level.load, sum(r.n for r in of), sum(r.over[i] for r in of), sum(r.ok for r in of), length_s]
+                )
+    load, n, over, ok, span_s = np.array(rows, np.float64).reshape(-1, 5).T
+    return load, n, over, ok / np.maximum(span_s, 1e-9), span_s
 
 
 def _whole(before: Crossing, alpha: float) -> float:

@@ -36,9 +36,11 @@ from typing import Any
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
-from loadtest.core.search.aim import QUICK, Aim
-from loadtest.core.search.capacity import Finding, Finished, Move
+from loadtest.core.request.spec import LatencyClock
+from loadtest.core.search.aim import QUICK, aim
+from loadtest.core.search.capacity import Capacity, Finding, Finished, Move
 from loadtest.core.search.change import step, trend
+from loadtest.core.search.known import Known
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Reading, reading_of
 from loadtest.core.search.visit import Visit, mean_s
@@ -58,11 +60,20 @@ THROTTLED = 0.5
 MOST_REST, RESTED = 30, 1.3  # windows of a rest; times the latency of loads that meet the objective
 
 
-class Search(Aim):
-    """One search. Shown every window in order, it answers with a move, its end, or nothing (stay)."""
+class Search:
+    """One search. Shown every window in order, it answers with a move, its end, or nothing (stay).
 
-    def __init__(self, settings: SearchSettings, window_s: float = 1.0, lead_s: float = 0.0) -> None:
-        super().__init__(settings)
+    window_s: of its windows. lead_s: from a window's end until a move can be carried out. clock: whose latency counts.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        window_s: float = 1.0,
+        lead_s: float = 0.0,
+        clock: LatencyClock = "client",
+    ) -> None:
+        self._known, self._clock = Known.of(settings), clock
         self._window_s, self._lead_s = window_s, lead_s
         self._visit, self._before = Visit(0, settings.start, 0.0), settings.start
         self._after_rest: tuple[float, int] | None = None  # where to go when the backlog is gone; None: there is none
@@ -74,34 +85,39 @@ class Search(Aim):
 
     def observe(self, window: Window) -> Move | Finished | None:
         """Take the next window, in order; not those after the end, nor of the draining."""
-        return self.take(reading_of(window, self._criteria))
+        return self.take(reading_of(window, self._known.criteria, self._clock))
+
+    def capacity(self) -> Capacity:
+        """What is known now."""
+        return self._known.capacity()
 
     def take(self, reading: Reading) -> Move | Finished | None:
         """`observe` for a window that was read already."""
-        if self._finished is not None:
-            return self._finished
-        self._requests += reading.n
-        self._time_s = reading.end_s
+        if self._known.finished is not None:
+            return self._known.finished
+        self._known.requests += reading.n
+        self._known.time_s = reading.end_s
+        self._known.by_model = self._known.by_model or reading.by_model
         new = reading.index * self._window_s >= self._visit.since_s - 1e-6
         held = self._visit.load if new else self._before
-        self._spent[held] = self._spent.get(held, 0.0) + reading.end_s - reading.start_s
+        self._known.spent_s[held] = self._known.spent_s.get(held, 0.0) + reading.end_s - reading.start_s
         if not new:
             return None
         self._limited.append(reading.limited)
         if self._visit.take(reading) and self._after_rest is None and not self._asking:
             if self._visit.number == 0:
                 self._first_s = mean_s(self._visit.seen)
-            level = self._levels.get(self._visit.load)
+            level = self._known.levels.get(self._visit.load)
             if level is None:
                 self._loads += 1
-                level = Level(self._visit.load, self._loads, self._settings.by == "rate")
-                self._levels[level.load] = level
+                level = Level(self._visit.load, self._loads, self._known.settings.by == "rate")
+                self._known.levels[level.load] = level
             level.readings.append(reading)
             level.visits.append(self._visit.number)
         found = self._finding(reading)
         if found is not None:
-            self._finished = Finished(reading.end_s, found, self._evidence())
-            return self._finished
+            self._known.finished = Finished(reading.end_s, found, self._evidence())
+            return self._known.finished
         wanted = self._next_or_rest()
         return None if wanted is None else self._move(*wanted, reading)
 
@@ -113,48 +129,48 @@ class Search(Aim):
             wanted, self._after_rest = self._after_rest, None
             return wanted
         following = self._next()
-        rest = max(self._settings.start, self._low / 2)
-        if following is None or self._settings.by == "users" or not rest < following[0] < self._visit.load:
+        rest = max(self._known.settings.start, self._known.low / 2)
+        if following is None or self._known.settings.by == "users" or not rest < following[0] < self._visit.load:
             return following
         self._after_rest = following
         return rest, 1
 
     def _rested(self) -> bool:
         """The latency is what it was at loads that meet the objective, and no request of the load before is in it."""
-        met = [r for x in self._levels.values() if x.load <= self._low for r in x.readings]
+        met = [r for x in self._known.levels.values() if x.load <= self._known.low for r in x.readings]
         fresh = self._visit.seen
         return len(fresh) >= MOST_REST or mean_s(fresh[-1:]) <= RESTED * (mean_s(met) if met else math.inf)
 
     def _finding(self, reading: Reading) -> Finding | None:
-        settings = self._settings
+        settings = self._known.settings
         marks = self._limited[-10:]
         if len(marks) >= 3 and (all(marks[-3:]) or sum(marks) > 0.5 * len(marks) >= 2.5):
             return "generator limited"
         self._throttled += reading.throttled
         self._failed += max(reading.over, default=0)
-        if self._high < math.inf and self._throttled >= 20 and self._throttled > THROTTLED * self._failed:
+        if self._known.high < math.inf and self._throttled >= 20 and self._throttled > THROTTLED * self._failed:
             return "throttled"
-        if self._low >= settings.max_load and self._level(settings.max_load).n >= QUICK:
+        if self._known.low >= settings.max_load and self._known.level(settings.max_load).n >= QUICK:
             return "above max"
-        if self._high <= settings.start and self._time_s >= MOST_START_S:
+        if self._known.high <= settings.start and self._known.time_s >= MOST_START_S:
             return "below start"
         if reading.end_s >= settings.budget_s:
-            return self._drift() or "budget"
+            return self._known.drift() or "budget"
         if self._narrowing and self._visit.done:
             if self._asking:
                 return self._answered()
             changed = self._changed()
             if changed or self._asking:
                 return changed
-            if self._narrow():
-                return self._drift() or ("found" if self._steady() else None)
+            if self._known.narrow():
+                return self._known.drift() or ("found" if self._known.steady() else None)
         return None
 
     def _changed(self) -> Finding | None:
         """Slower: it has no capacity that stays. Faster: the first load is asked, whether it was cold or grew."""
-        if self._settings.by == "rate":
+        if self._known.settings.by == "rate":
             return None
-        near = self._near_levels()
+        near = self._known.near()
         found = max((x for x in (step(near), trend(near)) if x), key=lambda x: abs(x.sigmas), default=None)
         if found is None or abs(found.sigmas) < CHANGED_Z or abs(found.moved) < CHANGED:
             return None
@@ -170,95 +186,98 @@ class Search(Aim):
             return "scaling out"
         self._colds += 1
         self._left_out_s = self._visit.since_s
-        self._levels, self._looked, self._crossings = {}, 0.0, (None,) * len(self._criteria)
-        self._low, self._high, self._narrowing = 0.0, math.inf, False
+        self._known.levels, self._known.looked, self._known.crossings = {}, 0.0, (None,) * len(self._known.criteria)
+        self._known.low, self._known.high, self._narrowing = 0.0, math.inf, False
         return None
 
     def _next(self) -> tuple[float, int] | None:
         """The load to go to, and for how many windows; None: stay."""
-        load, settings = self._visit.load, self._settings
+        load, settings = self._visit.load, self._known.settings
         if self._asking:
             return None if load == settings.start else (settings.start, ASKED)
         if self._narrowing:
-            return self._near() if self._visit.done and self._level(load).n >= QUICK else None
+            return self._near() if self._visit.done and self._known.level(load).n >= QUICK else None
         if (
             not self._visit.number
             and sum(r.n for r in self._visit.seen) < FIRST
             and len(self._visit.seen) < FIRST_WINDOWS
         ):
             return None
-        if self._high == math.inf and load < settings.max_load and self._quiet():
-            self._low = max(self._low, load)
+        if self._known.high == math.inf and load < settings.max_load and self._quiet():
+            self._known.low = max(self._known.low, load)
         else:
-            side = self._side(self._level(load))
+            side = self._side(self._known.level(load))
             if side is None:
                 return None
             if side < 0:
-                self._high = min(self._high, load)
-                if self._low >= self._high:
-                    self._low = max([x for x in self._levels if x < self._high], default=0.0)
+                self._known.high = min(self._known.high, load)
+                if self._known.low >= self._known.high:
+                    self._known.low = max([x for x in self._known.levels if x < self._known.high], default=0.0)
             else:
-                self._low = max(self._low, load)
-                if self._high <= self._low:
-                    self._high = min([x for x in self._levels if x > self._low], default=math.inf)
-        if self._high == math.inf:
+                self._known.low = max(self._known.low, load)
+                if self._known.high <= self._known.low:
+                    self._known.high = min([x for x in self._known.levels if x > self._known.low], default=math.inf)
+        if self._known.high == math.inf:
             return None if load >= settings.max_load else (self._rounded(min(2 * load, settings.max_load)), 1)
-        if self._low == 0:
+        if self._known.low == 0:
             return None if load <= settings.start else (settings.start, 1)
-        if not self._level(self._low).n:
-            return self._low, 1
+        if not self._known.level(self._known.low).n:
+            return self._known.low, 1
         if not self._close():
-            return self._rounded(math.sqrt(self._low * self._high)), 1
+            return self._rounded(math.sqrt(self._known.low * self._known.high)), 1
         self._narrowing = True
         if settings.by == "rate":
-            self._first_visit = self._visit.number + 1
+            self._known.first_visit = self._visit.number + 1
         return self._near()
 
     def _quiet(self) -> bool:
         """It is far from the capacity, whatever the window has in it of the load before."""
         seen, last = self._visit.seen, self._visit.seen[-1]
         per_s = last.ok / (last.end_s - last.start_s)
-        if any(c.per_s is not None and per_s > c.per_s / 4 for c in self._criteria):
+        if any(c.per_s is not None and per_s > c.per_s / 4 for c in self._known.criteria):
             return False
         if last.n < QUICK:
             return sum(x.n for x in seen) >= FEW and not any(any(x.over) for x in seen)
-        return all(o <= QUIET * c.allowed * last.n for o, c in zip(last.over, self._criteria, strict=True))
+        return all(o <= QUIET * c.allowed * last.n for o, c in zip(last.over, self._known.criteria, strict=True))
 
     def _side(self, level: Level) -> int | None:
         """1: seems to meet the objective, -1: to break it; None: stay."""
         if level.n < QUICK:
             return None
-        bad = max((level.excess(i, c) for i, c in enumerate(self._criteria)), default=0.0)
-        nats = [level.evidence(i, c) for i, c in enumerate(self._criteria)]
+        bad = max((level.excess(i, c) for i, c in enumerate(self._known.criteria)), default=0.0)
+        nats = [level.evidence(i, c) for i, c in enumerate(self._known.criteria)]
         unsure = max(nats, default=0.0) < UNSURE_NATS if bad > 1 else bad > 0.5 and min(nats, default=0.0) > -1
         if unsure and len(level.readings) < UNSURE_WINDOWS:
             return None
         return -1 if bad > 1 else 1
 
     def _close(self) -> bool:
-        low, high = self._low, self._high
-        if self._settings.by == "users" and high - low <= 1:
-            return True
-        if high - low <= 0.5 * self._settings.within * low:
+        known = self._known
+        low, high, by = known.low, known.high, known.settings.by
+        if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
             return True
         # A line can be drawn: the two loads are not all and nothing.
-        below, above = self._level(low), self._level(high)
-        drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(self._criteria))
-        return high <= BRACKET[self._settings.by] * low and drawn
+        below, above = known.level(low), known.level(high)
+        drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))
+        return high <= BRACKET[by] * low and drawn
 
     def _near(self) -> tuple[float, int]:
         """The next visit near the crossing; up again, if nothing seems to break an objective any more."""
-        found = self.aim(self._visit.load, self._visit.number)
+        found = aim(self._known, self._visit.load, self._visit.number)
         if found is None:
             self._narrowing = False
-            return self._rounded(min(2 * self._low, self._settings.max_load)), 1
+            return self._rounded(min(2 * self._known.low, self._known.settings.max_load)), 1
         return found
 
     def _rounded(self, load: float) -> float:
-        if self._settings.by == "rate":
+        if self._known.settings.by == "rate":
             return load
         near = float(round(load))
-        return min(max(near, self._low + 1), max(self._high - 1, self._low + 1)) if self._low else near
+        return (
+            min(max(near, self._known.low + 1), max(self._known.high - 1, self._known.low + 1))
+            if self._known.low
+            else near
+        )
 
     def _move(self, load: float, wanted: int, reading: Reading) -> Move | None:
         if load == self._visit.load:
@@ -267,10 +286,10 @@ class Search(Aim):
         whole = max(reading.index + 1, math.floor(reading.end_s / self._window_s + 1e-6))
         at_s = self._window_s * whole + self._lead_s
         self._before = self._visit.load
-        skipped = round(RATE_SKIP * wanted) if self._settings.by == "rate" and self._narrowing else 1
+        skipped = round(RATE_SKIP * wanted) if self._known.settings.by == "rate" and self._narrowing else 1
         self._visit = Visit(self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1))
         return Move(at_s, float(load))
 
     def _evidence(self) -> dict[str, Any]:
         cold = {"left_out_s": self._left_out_s} if self._colds else {}
-        return {"requests": self._requests, "time_s": round(self._time_s, 3), "loads": self._loads, **cold}
+        return {"requests": self._known.requests, "time_s": round(self._known.time_s, 3), "loads": self._loads, **cold}
