@@ -17,8 +17,8 @@ LATENCIES = 2.0  # of the load before, after which its requests are gone
 class Visit:
     """A stay at one load. number: 0 is the first of the run. since_s: from then on the load is `load`.
 
-    wanted: windows that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all of
-    its windows; used: that counted.
+    wanted: windows that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all
+    of its windows; used: that counted.
     """
 
     number: int
