@@ -160,9 +160,7 @@ def main() -> None:
     asked.add_argument("--runs", type=int, default=200)
     asked.add_argument("--only", default="", help="families whose name holds this")
     args = asked.parse_args()
-    print(
-        "| endpoint | rate within 5 % | rates over the truth | rate's interval | users' interval | users said | time | |"
-    )
+    print("| endpoint | rate within 5 % | rates / truth | rate's interval | users' interval | users | time | finding |")
     for name in FAMILIES:
         if args.only in name:
             print(row(name, args.runs), flush=True)

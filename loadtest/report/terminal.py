@@ -21,6 +21,7 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
+from loadtest.core.result.model_latency import ModelLatency
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
 from loadtest.report.capacity import capacity_lines, held_lines
@@ -171,7 +172,8 @@ def _figures(result: RunResult) -> Iterator[RenderableType]:
         name = f"P{latency.percentile * 100:g}"
         # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
         there = "" if result.best is None else " at that rate"
-        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{api}")
+        sure = _latency_interval(latency)
+        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{sure}{api}")
     yield from workload_lines(result)
     yield from worker_lines(result.workers)
     schedule = result.schedule
@@ -181,6 +183,12 @@ def _figures(result: RunResult) -> Iterator[RenderableType]:
             f"{milliseconds(schedule.max_lag_ms)} ms at most",
             style="yellow" if schedule.verdict == "late" else "",
         )
+
+
+def _latency_interval(latency: ModelLatency) -> str:
+    if latency.low_ms is None or latency.high_ms is None:
+        return ""
+    return f" ({milliseconds(latency.low_ms)} .. {milliseconds(latency.high_ms)} ms, 95 %)"
 
 
 def _rate_interval(best: BestRate) -> str:

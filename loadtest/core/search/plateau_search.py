@@ -1,7 +1,7 @@
 """The load from which on more users bring no more throughput: the search of a Default job, which names no limit.
 
     grow    users are doubled while that is worth it (`throughput.py`)
-    refine  beside the best load, only where it could be better by more than half of `within`
+    refine  beside the best load, only where it could be better by more than a fifth of `within`
     hold    the best load is held anew: the rate and the latency that are reported were not used to choose it
 
 A load is left when its gain or loss against the best is twice as large as its standard error, or after `level_s`. It
@@ -25,6 +25,7 @@ from loadtest.core.search.throughput import Held, Throughput
 __all__ = ["GROWS", "PlateauSearch"]
 
 GROWS = "throughput grows"
+HOPE = 0.2  # of `within`: by so much a load that is not held must be able to exceed the best
 HOLD_WINDOWS = 8
 PATIENCE, FEW = 3, 10  # times level_s, for a load without ten requests
 MOST_LOADS = 16
@@ -140,7 +141,7 @@ class PlateauSearch:
         if self._hold is not None or not self._decided():
             return None
         known, most = self._known, round(self._settings.max_load)
-        users = known.higher(most) or next(known.between(self._settings.within / 2), None)
+        users = known.higher(most) or next(known.between(HOPE * self._settings.within), None)
         if users is None or len(known.levels) >= MOST_LOADS:
             users = known.best()
             assert users is not None
