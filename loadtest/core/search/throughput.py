@@ -65,7 +65,11 @@ class Held:
 
 @dataclass(slots=True)
 class Throughput:
-    """levels: by users. ceiling: loads from here on do not count: they fail too often, or the generator cannot."""
+    """Throughput at the loads that were held. levels: by users.
+
+    ceiling: loads from here on do not count: they fail too often, or the generator cannot. max_error_ratio: None: they
+    may fail. confidence: of the interval of the best load.
+    """
 
     max_error_ratio: float | None
     confidence: float
