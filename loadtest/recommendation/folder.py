@@ -1,6 +1,6 @@
 """The folder of a job: one run folder per test, written as the test goes, and what they recommend together.
 
-    job.json  describe.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
+    job.json  describe.json  recommendations.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
 
 A test's folder is a run folder like any other. What cannot be written never stops the job: it is named in `missing`.
 """
@@ -84,9 +84,15 @@ class JobFolder:
             self._log.write(text + "\n")
             self._log.flush()
 
-    def finish(self, described: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
-        """Write what the whole job came to."""
+    def finish(
+        self,
+        described: Mapping[str, Any],
+        steps: Sequence[Mapping[str, Any]],
+        certainties: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write what the whole job came to. certainties: how sure each recommendation's figures are."""
         self._write("describe.json", described)
+        self._write("recommendations.json", list(certainties))
         self._write("steps.json", list(steps))
         with contextlib.suppress(OSError):
             self._log.close()
