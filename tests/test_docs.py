@@ -1,4 +1,4 @@
-"""The docs hold: blocks that are marked as runnable run, flags exist, links lead somewhere, each message has its place."""
+"""The docs hold (what their blocks do is in test_docs_blocks.py): flags exist, links lead somewhere, each message has its place."""
 
 from __future__ import annotations
 
@@ -21,44 +21,8 @@ from loadtest.core.measure.outcome import Kind
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TROUBLESHOOTING = ROOT / "docs/troubleshooting.md"
-# A block is preceded by a comment: what runs in one page runs in one folder, one block after the other.
-BLOCK = re.compile(r"<!-- runnable(: slow)? -->\n```(sh|python)\n(.*?)```", re.S)
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.S | re.M)
 MADE = {"benchmarks.md", "changelog.md", "fields.md", "cli.md"}  # see tools/docs_hooks.py
-
-
-def _blocks(page: Path, slow: bool) -> list[tuple[str, str]]:
-    return [(kind, text) for mark, kind, text in BLOCK.findall(page.read_text()) if bool(mark) == slow]
-
-
-def _run(page: Path, slow: bool, folder: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**os.environ, "PATH": path, "NO_COLOR": "1"}
-    for kind, text in _blocks(page, slow):
-        command = ["bash", "-euo", "pipefail", "-c"] if kind == "sh" else [sys.executable, "-W", "error", "-c"]
-        done = subprocess.run([*command, text], cwd=folder, env=env, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout.strip(), text
-
-
-def _with_blocks(slow: bool) -> list[Path]:
-    return [page for page in PAGES if _blocks(page, slow)]
-
-
-@pytest.mark.live
-@pytest.mark.parametrize("page", _with_blocks(slow=False), ids=lambda page: page.name)
-def test_runnable_blocks_run(page: Path, tmp_path: Path) -> None:
-    _run(page, False, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", _with_blocks(slow=True), ids=lambda page: page.name)
-def test_runnable_blocks_that_take_a_while_run(page: Path, tmp_path: Path) -> None:
-    _run(page, True, tmp_path)
-
-
-def test_there_are_such_blocks() -> None:
-    assert sum(len(_blocks(page, slow)) for page in PAGES for slow in (False, True)) >= 6
 
 
 def _commands() -> list[tuple[str, list[str]]]:
