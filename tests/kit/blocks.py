@@ -1,11 +1,11 @@
 """The command blocks of the docs, and how each of them is run: a comment before it says so.
 
-    <!-- runnable -->                       as it stands, in the page's folder, after those before it
-    <!-- runnable: slow; 2x5/10m => 1x2/2s; exit 0 3; silent; until http:// -->
-                                            in `make test-slow`; with that text in place of the other; with one of these exit
-                                            codes; nothing need be printed; ended when this is, for what serves on and on
-    <!-- file: job.yaml -->                 no command: it is written to that file, for those after it
-    <!-- not run: WHY -->                   WHY names the test that does it, or says what it would need
+<!-- runnable -->                       as it stands, in the page's folder, after those before it
+<!-- runnable: slow; 2x5/10m => 1x2/2s; exit 0 3; silent; until http:// -->
+                                        in `make test-slow`; with that text in place of the other; with one of these exit
+                                        codes; nothing need be printed; ended when this is, for what serves on and on
+<!-- file: job.yaml -->                 no command: it is written to that file, for those after it
+<!-- not run: WHY -->                   WHY names the test that does it, or says what it would need
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from places import ROOT
 __all__ = ["PAGES", "Block", "Mark", "blocks_of", "mark_of"]
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-_FENCE = re.compile(r"(?:^ *<!-- (?P<mark>[^\n]*) -->\n\n?)?^(?P<in> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
+_FENCE = re.compile(
+    r"(?:^ *<!-- (?P<mark>[^\n]*) -->\n\n?)?^(?P<in> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S
+)
 _INDENTED = re.compile(r"^ {4}(?:loadtest|aws|pip|make|docker|locust|python) .*$", re.M)
 
 

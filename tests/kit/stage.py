@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks import Block
-from emulator_client import connect, create_endpoint
+from emulator_client import connect, create_endpoint, create_model
 from places import ROOT
 from requests_made import stairs_request
 
@@ -30,7 +30,23 @@ from loadtest.testing import recommender
 __all__ = ["Stage"]
 
 PORTS = ("8080", "8081", "4599", "9464", "5557", "8089")  # that pages name; others may hold them here
-FOLDERS = ("a1", "a2", "a3", "b1", "b2", "b3", "baseline", "candidate", "one", "other", "A", "B", "C", "DIR", "runs/my-job")
+FOLDERS = (
+    "a1",
+    "a2",
+    "a3",
+    "b1",
+    "b2",
+    "b3",
+    "baseline",
+    "candidate",
+    "one",
+    "other",
+    "A",
+    "B",
+    "C",
+    "DIR",
+    "runs/my-job",
+)
 AWS = re.compile(r"--endpoint-name|sagemaker:|--deploy|loadtest cleanup")
 ENDPOINTS = ("my-endpoint", "my-llm")
 LIMIT_S = 240
@@ -116,6 +132,7 @@ class Stage:
         server = self._stack.enter_context(recommender(engine="sim"))
         self._env["AWS_ENDPOINT_URL"] = server.url
         client = connect(server.url)
+        create_model(client, "m")  # of job.json
         for name in ENDPOINTS:
             create_endpoint(client, name)
         client.close()
