@@ -14,7 +14,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "masked"]
+__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "explained_at", "masked"]
+
+_PAGE = "docs/troubleshooting.md"
 
 _SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.-]*:/+)"
 _URL = re.compile(rf"({_SCHEME}).*@", re.DOTALL)
@@ -28,6 +30,11 @@ def masked(text: str) -> str:
     if whole is not None:
         return f"{whole[1]}...@{text[whole.end() :]}"
     return _WORD.sub("...@", _URL_INSIDE.sub(r"\1...@", text))
+
+
+def explained_at(*names: str) -> str:
+    """Where the docs explain errors, reasons or failures of these names: `docs/troubleshooting.md#cpu, #steal`."""
+    return _PAGE + ", ".join(f"#{name.lower()}" for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,12 @@ class LoadtestError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(masked(text))
+
+    @property
+    def explained_at(self) -> str:
+        """Where the docs explain errors of this class, or of the one in this module that it is one of."""
+        known = next(each for each in type(self).__mro__ if each.__module__ == __name__)
+        return f"{known.__name__}: see {explained_at(known.__name__)}"
 
 
 class SpecError(LoadtestError):

@@ -94,7 +94,7 @@ class VerbGroup(click.Group):
             try:
                 value = super().invoke(ctx)
             except LoadtestError as error:
-                click.echo(str(error), err=True)
+                click.echo(f"{error}\n{error.explained_at}", err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)
             except MemoryError:
                 click.echo("not enough memory: give this process more (ulimit -v), or run a smaller test", err=True)

@@ -22,6 +22,7 @@ from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
+from loadtest.errors import explained_at
 from loadtest.report.advice import failure_advice
 from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
@@ -254,6 +255,8 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
         yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
     for reason in trust.reasons:
         yield _indented(Text.assemble(("- ", "yellow"), f"{reason.code}: {reason.text}; {reason.advice}"))
+    if trust.reasons:
+        yield _indented(Text(f"see {explained_at(*(reason.code for reason in trust.reasons))}", style="dim"))
 
 
 def _warnings(result: RunResult) -> Iterator[RenderableType]:

@@ -5,12 +5,13 @@ import re
 import botocore
 import botocore.session
 import pytest
+from packaging.version import Version
 
 from loadtest.core.request.instance_types import INSTANCE_TYPES
 from loadtest.core.request.schema import REQUEST, TAG_PATTERN, Array, Integer, Node, Structure, Text
 
 MODEL_VERSION = "1.44.5"  # the botocore that the table was compared with
-OLDER = tuple(map(int, botocore.__version__.split("."))) < tuple(map(int, MODEL_VERSION.split(".")))
+OLDER = Version(botocore.__version__) < Version(MODEL_VERSION)
 
 
 def model():
