@@ -139,7 +139,9 @@ class Stage:
 
     def _folders(self) -> None:
         """Run folders of the names that the page has: copies of one short run."""
-        wanted = [name for name in FOLDERS if re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", self._text)]
+        made = re.findall(r"--output-dir (\S+)", self._text)
+        found = [name for name in FOLDERS if re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w-])", self._text)]
+        wanted = [name for name in found if name not in made]
         if not wanted:
             return
         command = [sys.executable, "-m", "loadtest", "run", "job.json", "--quiet", "--output-dir", ".run"]
