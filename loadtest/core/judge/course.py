@@ -21,7 +21,9 @@ __all__ = ["Course", "capacity_evidence", "found_by", "progress_of", "sailed"]
 
 
 class Course:
-    """Of one run of `plan`, which asks for a search; moves that the plan has already are made anew.
+    """The moves of a search, and the curve that they make.
+
+    Of one run of `plan`, which asks for a search; moves that the plan has already are made anew.
 
     plan: with the loads so far; a new one after each move.
     """
@@ -30,7 +32,8 @@ class Course:
         assert plan.search is not None
         window_s = plan.options.window_s
         # Several generators must have heard of a move before its time; one is told at once.
-        self._search = Search(plan.search, window_s, window_s if plan.workers > 1 else 0.0)
+        lead_s = window_s if plan.workers > 1 else 0.0
+        self._search = Search(plan.search, window_s, lead_s, plan.options.latency_clock)
         self.plan = plan.unmoved
 
     def observe(self, window: Window) -> Finished | None:

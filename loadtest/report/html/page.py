@@ -67,7 +67,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """job: what several tests of a job say together; None for one test. kind: of page. titles: over each section's
+    """All that a page says and shows.
+
+    job: what several tests of a job say together; None for one test. kind: of page. titles: over each section's
     further sentences, and over its facts. source: the files that every figure of it is in.
     """
 
@@ -129,7 +131,7 @@ def section_of(result: RunResult, key: str = "t0") -> Section:
 def _answer(result: RunResult) -> tuple[str, str]:
     if REASONS[result.reason].exit_code == 1:
         return "failed", "bad"
-    if result.capacity is not None:
+    if result.searched and result.capacity is not None:
         return ("found", "good") if result.capacity.finding == "found" else ("undecided", "open")
     if result.plan.stop.latency is None:
         return "done", "good"
