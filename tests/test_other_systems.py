@@ -33,7 +33,8 @@ def no_scheduler(module):
 
 
 def untold(module):
-    module._SCHEDULER = ("/nowhere/schedstat",)
+    kernel = module.KernelFiles(scheduler=(module.Path("/nowhere/schedstat"),))
+    module.machine.__defaults__ = (kernel,)
 
 
 CHANGES = {
