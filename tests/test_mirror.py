@@ -44,6 +44,7 @@ TESTED_IN = {
     "targets/http/user.py": "targets/http/test_relay.py",
     "core/result/periods.py": "core/result/test_service_side.py",  # what levels are made of
     "report/html/service.py": "report/test_cloudwatch.py",  # the same figures, three ways
+    "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it
     "core/search/capacity.py": "core/search/test_search.py",  # the answer, which is what a search is asked for
     "core/search/known.py": "core/search/test_search.py",  # what a search knows, by what it does next
 }
