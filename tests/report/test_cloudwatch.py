@@ -17,11 +17,12 @@ import loadtest
 from loadtest.core.result.model_clock import judged_by_model
 from loadtest.core.result.periods import KEPT_AS
 from loadtest.core.result.result import RunResult
-from loadtest.report.folder import RunFolder, write_run
+from loadtest.report.folder import RunFolder
 from loadtest.report.html.page import page_of
 from loadtest.report.html.render import render
 from loadtest.report.recovery import complete
 from loadtest.report.terminal import summary
+from loadtest.report.whole import whole_folder
 
 LINE = {"at": STARTED_AT + 42.0, "stream": "v0/i-1", "message": "ERROR <b>out of memory</b>"}
 
@@ -44,7 +45,7 @@ def shown(result: RunResult, width: int = 160) -> str:
 
 
 def test_a_folder_keeps_the_points_and_gives_them_back(result: RunResult, tmp_path: Path) -> None:
-    folder = write_run(tmp_path, result, created_at=STARTED_AT)
+    folder = whole_folder(tmp_path, result, created_at=STARTED_AT).path
     assert json.loads((folder / KEPT_AS).read_text()) == result.cloudwatch
     again = loadtest.load(folder)
     assert again.cloudwatch == result.cloudwatch
@@ -52,7 +53,7 @@ def test_a_folder_keeps_the_points_and_gives_them_back(result: RunResult, tmp_pa
 
 
 def test_the_summary_is_as_its_schema_says(result: RunResult, tmp_path: Path) -> None:
-    told = json.loads((write_run(tmp_path, result, created_at=STARTED_AT) / "summary.json").read_text())
+    told = json.loads((whole_folder(tmp_path, result, created_at=STARTED_AT).path / "summary.json").read_text())
     schema = json.loads((ROOT / "docs" / "schema" / "summary.v1.json").read_text())
     assert [error.message for error in Draft202012Validator(schema).iter_errors(told)] == []
     for name, rows in (("cloudwatch_level", "levels"), ("cloudwatch_period", "periods"), ("cloudwatch_usage", "usage")):
@@ -62,7 +63,7 @@ def test_the_summary_is_as_its_schema_says(result: RunResult, tmp_path: Path) ->
 
 
 def test_a_run_without_cloudwatch_has_no_file(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, run_of(plan_of(), lambda s: 40.0), created_at=STARTED_AT)
+    folder = whole_folder(tmp_path, run_of(plan_of(), lambda s: 40.0), created_at=STARTED_AT).path
     assert not (folder / KEPT_AS).exists()
     assert json.loads((folder / "summary.json").read_text())["cloudwatch"] is None
 
