@@ -331,6 +331,24 @@ def test_what_the_table_names_is_there() -> None:
     assert set().union(*(rooms for rooms, _ in ROOMS.values())) - set(ROOMS) == set()
 
 
+def drawn_folders(page: str) -> set[str]:
+    """Folders in the tree that the page draws: names that end with a slash, two spaces further in for each floor."""
+    block = page.split("```\nloadtest/\n")[1].split("```")[0]
+    found: set[str] = set()
+    above: list[str] = []
+    for indent, name in re.findall(r"^( {2,6})([a-z_]+)/ ", block, re.MULTILINE):
+        above = [*above[: len(indent) // 2 - 1], name]
+        found.add("/".join(above))
+    return found
+
+
+def test_the_page_draws_the_tree_as_it_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    folders = {str(path.parent.relative_to(PACKAGE)) for path in FILES if path.name == "__init__.py"} - {"."}
+    assert drawn_folders(page) == folders
+    assert drawn_folders(page.replace("    html/", "    htlm/")) != folders, "the test can fail"
+
+
 def _circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
     found: list[list[str]] = []
     state: dict[str, int] = {}
