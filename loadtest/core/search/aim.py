@@ -29,13 +29,13 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     _bracket(known)
     if known.high == math.inf:
         return None
-    if known.steep():
-        return known.high if load == known.low else known.low, LEAST_SHOWN
     by, middle = known.settings.by, known.crosses()
-    if middle is None:
-        middle = math.sqrt(known.low * known.high)
-        if by == "users" and known.high - known.low > 1 and _near_windows(known) > LINELESS:
-            return float(max(math.floor(middle), known.low + 1)), LEAST_SHOWN
+    lineless = by == "users" and middle is None and _near_windows(known) > LINELESS
+    middle = middle or math.sqrt(known.low * known.high)
+    if lineless and known.high - known.low > 1:
+        return float(max(math.floor(middle), known.low + 1)), LEAST_SHOWN
+    if lineless or known.steep():
+        return known.high if load == known.low else known.low, LEAST_SHOWN
     below, above = _around(known, middle)
     share = ABOVE_SHARE[by]
     cycle = max(CYCLE[by], _near_windows(known) / CYCLES) * (0.5 + (number * GOLDEN) % 1)
