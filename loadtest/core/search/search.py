@@ -41,7 +41,7 @@ from loadtest.core.search.aim import QUICK, aim
 from loadtest.core.search.capacity import Capacity, Finding, Finished, Move
 from loadtest.core.search.change import step, trend
 from loadtest.core.search.known import Known
-from loadtest.core.search.level import Level
+from loadtest.core.search.level import LEAST_OPEN, Level
 from loadtest.core.search.reading import Reading, reading_of
 from loadtest.core.search.visit import Visit, mean_s
 
@@ -51,6 +51,7 @@ FEW = 5  # requests of a level that may be left, if all of them are fine
 QUIET = 0.25  # of what is allowed, in the first window of a load: the capacity is far
 UNSURE_NATS, UNSURE_WINDOWS = 3.0, 8  # a level that may be on either side is stayed at
 BRACKET = {"users": 1.25, "rate": 1.15}
+OVERLOADED, OVERLOAD = 1.25, 12  # by rate, once: of the load that meets the objective; windows
 RATE_SKIP = 0.5  # by rate: windows left out for each that counts
 CHANGED_Z, CHANGED = 5.5, 0.2  # standard errors, and of the latency
 FIRST, FIRST_WINDOWS = 100, 4  # requests of the first load, or windows: what a warm-up is told by
@@ -81,7 +82,7 @@ class Search:
         self._limited: list[bool] = []
         self._throttled = self._failed = 0
         self._first_s: float | None = None  # latency at the first load, at first
-        self._asking, self._colds, self._left_out_s, self._loads = False, 0, 0.0, 0
+        self._asking, self._colds, self._left_out_s, self._loads, self._tested = False, 0, 0.0, 0, 0
 
     def observe(self, window: Window) -> Move | Finished | None:
         """Take the next window, in order; not those after the end, nor of the draining."""
@@ -114,6 +115,9 @@ class Search:
                 self._known.levels[level.load] = level
             level.readings.append(reading)
             level.visits.append(self._visit.number)
+            if level.open and len(level.readings) == LEAST_OPEN:
+                self._tested += 1
+                level.number = self._tested
         found = self._finding(reading)
         if found is not None:
             self._known.finished = Finished(reading.end_s, found, self._evidence())
@@ -228,6 +232,8 @@ class Search:
         self._narrowing = True
         if settings.by == "rate":
             self._known.first_visit = self._visit.number + 1
+            # No load stays that is above the throughput of one that is too high.
+            return min(max(self._known.high, OVERLOADED * self._known.low), settings.max_load), OVERLOAD
         return self._near()
 
     def _quiet(self) -> bool:
