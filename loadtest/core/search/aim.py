@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from loadtest.core.search.known import Known
+from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
 
-__all__ = ["QUICK", "aim"]
+__all__ = ["QUICK", "aim", "close"]
 
 QUICK = 20  # requests of a level that may be left
+BRACKET = {"users": 1.25, "rate": 1.15}
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -22,6 +23,16 @@ CYCLE, CYCLES = {"users": 12.0, "rate": 20.0}, 12.0  # windows of two visits, at
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+def close(known: Known) -> bool:
+    """The bracket is narrow enough, and a line can be drawn between its loads: they are not all and nothing."""
+    low, high, by = known.low, known.high, known.settings.by
+    if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
+        return True
+    below, above = known.level(low), known.level(high)
+    drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))
+    return high <= BRACKET[by] * low and drawn
+
+
 def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     """(load, windows) of the visit after the one at `load`; None: no load seems to break an objective any more.
 
@@ -31,6 +42,8 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     if known.high == math.inf:
         return None
     by, middle = known.settings.by, known.crosses()
+    if middle is not None and not known.low / NEAR <= middle <= known.high * NEAR:
+        middle = None  # a line through loads that are not near it: what seems to break an objective is held again
     lineless = by == "users" and middle is None and _near_windows(known) > LINELESS
     middle = middle or math.sqrt(known.low * known.high)
     if lineless and known.high - known.low > 1:

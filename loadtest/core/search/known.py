@@ -18,9 +18,9 @@ from loadtest.core.search.reading import Criterion, criteria_of
 
 __all__ = ["NEAR", "Known"]
 
-LEVEL_ALPHA = {"users": 0.2, "rate": 0.5}  # of the error, for the levels' own tests
+LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
-DRIFT_Z = {"users": 3.0, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
+DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
@@ -243,7 +243,7 @@ class Known:
         return self.levels.get(load) or Level(load, len(self.levels) + 1)
 
     def _alpha(self) -> float:
-        return LEVEL_ALPHA[self.settings.by] * (1 - self.settings.confidence) / max(len(self.criteria), 1)
+        return LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
 
     def needed(self, level: Level) -> float:
         return level.needed(self._alpha())
