@@ -171,7 +171,9 @@ class JobService:
         return {"Tags": tag_list(self.store.tags(name))}
 
     def list_tags(self, params: Members) -> dict[str, Any]:
-        """All tags of the job: there are at most fifty, so there is one page."""
+        """All tags of the job: there are at most fifty, so there is one page, and no token leads to another."""
+        if token := params.get("NextToken"):
+            open_token(params, token, ())
         return {"Tags": tag_list(self.store.tags(self._tagged(params)))}
 
     def delete_tags(self, params: Members) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def run_test(
     bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
         with bench.provider.provide(_wanted(bench, test, step, course)) as endpoint:
-            notes = _unheeded(bench, endpoint)
+            notes = (*_unheeded(bench, endpoint), *endpoint.notes, *_unpriced(bench, test))
             opened_s = course.now_s()
             told = "; ".join([f"Endpoint in service. {_configuration(bench.traffic)}", *notes])
             bench.time.log(stream, told, opened_s)
@@ -182,6 +182,12 @@ def _unheeded(bench: BenchmarkContext, endpoint: OpenEndpoint) -> tuple[str, ...
     heeded = bench.fleet.file.environment.heeded
     without = {name: value for name, value in asked.items() if name not in heeded}
     return (f"without effect on the fleet file's performance model: {_pairs(without)}",) if without else ()
+
+
+def _unpriced(bench: BenchmarkContext, test: LoadTest) -> Iterator[str]:
+    instance_type = None if test.configuration is None else test.configuration.instance_type
+    if instance_type is not None and bench.fleet.prices.per_hour(instance_type) is None:
+        yield f"no price of {instance_type} is known, so its costs are not given"
 
 
 def _pairs(environment: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent.environment import environment
+from loadtest.errors import words
 from loadtest.report.folder import RunFolder
 
 __all__ = ["JobFolder"]
@@ -49,7 +50,7 @@ class JobFolder:
         try:
             folder = self._folder(index, label, plan)
         except OSError as problem:
-            self.missing[f"{TESTS}/{_name(index, label)}"] = problem.strerror or str(problem)
+            self.missing[f"{TESTS}/{_name(index, label)}"] = words(problem)
             return lambda window: None
         with self._lock:
             self._open[index] = folder
@@ -75,7 +76,7 @@ class JobFolder:
             folder.finish(result)
             self.missing |= {f"{TESTS}/{label}/{name}": why for name, why in folder.missing.items()}
         except OSError as problem:
-            self.missing[f"{TESTS}/{label}"] = problem.strerror or str(problem)
+            self.missing[f"{TESTS}/{label}"] = words(problem)
 
     def say(self, text: str) -> None:
         """One line of job.log."""
@@ -114,7 +115,7 @@ class JobFolder:
             temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             temporary.replace(self.path / name)
         except OSError as problem:
-            self.missing[name] = problem.strerror or str(problem)
+            self.missing[name] = words(problem)
 
 
 def _name(index: int, label: str) -> str:

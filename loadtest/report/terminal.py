@@ -21,6 +21,7 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.unused import not_used
 from loadtest.report.advice import failure_advice
 from loadtest.report.best import best_lines
 from loadtest.report.capacity import capacity_lines
@@ -248,16 +249,9 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _unused(result: RunResult) -> Iterator[Text]:
-    """What the job asked for that this run had no use for; members with the same reason together."""
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for each in result.info.get("not_used", ()):
-        name = str(each["member"]).rpartition(".")[2]
-        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
-    parts = [
-        f"{', '.join(names)} ({why}{f'; {verb} uses it' if verb else ''})" for (why, verb), names in by_reason.items()
-    ]
-    if parts:
-        yield Text(f"Not used here: {'; '.join(parts)}", style="dim", overflow="fold")
+    """What the job asked for that this run had no use for."""
+    if told := not_used(result.info.get("not_used", ())):
+        yield Text(f"Not used here: {told}", style="dim", overflow="fold")
 
 
 def _silences(result: RunResult) -> Iterator[str]:

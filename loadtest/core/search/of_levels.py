@@ -8,7 +8,7 @@ how the error is shared are those of a search (`known.py`). What a run cannot ch
     nothing is said of loads beyond the highest that was held, nor of windows that the generator limited;
     a cold start is left out, and after a rise of the load the windows until two mean latencies, one window at least.
 
-A run may have ended because of what it saw: the lines' boundary is that of ten looks, as in a search. One rise cannot
+A run may have ended because of what it saw: its intervals are stretched by a tenth, as a search's are. One rise cannot
 tell a load that is too high from an endpoint that became slower meanwhile, except by the mean latency within levels.
 No clock, no I/O.
 """
@@ -23,9 +23,10 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.search import Objective, SearchSettings
 from loadtest.core.search.capacity import Capacity, Finding, Finished
 from loadtest.core.search.fit import Crossing
-from loadtest.core.search.known import NEAR, Known, latency_s
+from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Criterion, Reading, criteria_of, reading_of
+from loadtest.core.search.visit import latency_s
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["capacity_of_levels", "capacity_of_visits"]
