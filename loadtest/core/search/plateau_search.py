@@ -2,8 +2,8 @@
 
     grow    users are doubled while that is worth it (`throughput.py`)
     refine  beside the best load, only where it could be better by more than a fifth of `within`
-    hold    the best load is held anew: the rate and the latency that are reported were not used to choose it; the search
-            goes on if another one could be better after all
+    hold    the best load is held anew: the rate and the latency that are reported were not used to choose it; if
+            another one could be better after all, the search goes on
 
 A load is left when its gain or loss against the best is twice as large as its standard error, or after `level_s`; the
 last one when the interval of its rate is as narrow as `within`, or after two of them. Where more than a share of the
