@@ -16,6 +16,7 @@ import pytest
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.verdict import Trust
+from loadtest.core.measure import counters
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
@@ -64,6 +65,30 @@ def test_what_was_written_is_read_back_as_the_same_result(
         log_tail=["l1", "l2"],
     )
     assert read_run(write_run(tmp_path, result, CREATED_AT)) == result
+
+
+def test_reading_a_folder_decodes_each_window_once(
+    tmp_path: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, decoded = write_run(tmp_path, result, CREATED_AT), []
+    parse = counters._stream
+    monkeypatch.setattr(counters, "_stream", lambda payload: decoded.append(payload) or parse(payload))
+    read_run(folder)
+    windows = [part for window in result.windows for part in window.latencies.histograms().values() if part]
+    levels = [part for level in result.levels for part in level.latencies.histograms().values() if part]
+    # And the levels' sums, for the run's.
+    assert sorted(decoded) == sorted(windows + levels)
+
+
+def test_what_was_concluded_is_kept_and_what_was_not_is_worked_out(tmp_path: Path, result: RunResult) -> None:
+    folder = write_run(tmp_path, result, CREATED_AT)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["slow"] is not None
+    (folder / "summary.json").write_text(json.dumps({**summary, "slow": {**summary["slow"], "spells": 77}}))
+    assert read_run(folder).slow == replace(result.slow, spells=77)
+    del summary["slow"]  # as in folders of versions that did not tell
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert read_run(folder).slow == result.slow
 
 
 def test_a_result_without_job_verdict_or_clock_survives_too(tmp_path: Path, finish: Callable[..., RunResult]) -> None:
