@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from loadtest.core.compare.dependence import Dependence, dependence_of
-from loadtest.core.compare.figure import Figure, dependences_of, figure_of, mean_of, remembering, together
+from loadtest.core.compare.figure import Figure, dependences_of, figure_of, mean_of
 from loadtest.core.compare.limits import Held, held
 from loadtest.core.compare.matching import Side, matched
 from loadtest.core.compare.peaks import best_figure, knee_figure
-from loadtest.core.compare.pooling import ENOUGH_FREEDOM, Difference, difference_of, pooled
+from loadtest.core.compare.pooling import Difference, difference_of, pooled
 from loadtest.core.compare.sample import LATENCIES, LevelSample, RunSample, sample_of
 from loadtest.core.judge.decision import Reason
 from loadtest.core.result.result import RunResult
@@ -38,7 +38,6 @@ ALPHA = 0.01
 MARGIN = 0.02
 MOST = 100.0  # as a logarithm: no ratio
 POINTS = 0.1  # of the margin: an error share is the same within 0.2 points where a rate is within 2 %
-WANDERS = "the endpoint wanders with a memory about as long as a level: longer levels or repeats would tell"
 FAILED = (Reason.ERRORS, Reason.TARGET_DOWN)
 HIGHER_IS_BETTER = ("throughput", "best rate", "knee")
 
@@ -112,9 +111,7 @@ class _Pair:
         )
         levels = [level for side in sides for run in side for level in run.levels.values()]
         # Of both sides together: one run alone may have been spared the pauses that the endpoint has.
-        self._dependences, self._memory = dependences_of(levels, self._metrics), None
-        if sum(len(side) - 1 for side in sides) < ENOUGH_FREEDOM:  # else the runs themselves tell
-            self._dependences, self._memory = remembering(self._dependences, levels, max(1, len(self._levels)))
+        self._dependences = dependences_of(levels, self._metrics)
 
     def compared(self) -> Comparison:
         of_levels = [(key, metric) for key in self._levels for metric in self._metrics]
@@ -134,9 +131,7 @@ class _Pair:
             kept = [levels for levels in self._levels.values() if _all_have(levels, metric)]
             figures = [
                 [
-                    mean_of(
-                        [figure_of(metric, levels[place][run], self._dependences, tail) for levels in kept]
-                    ).widened(together(metric, self._dependences))
+                    mean_of([figure_of(metric, levels[place][run], self._dependences, tail) for levels in kept])
                     for run in range(len(side))
                 ]
                 for place, side in enumerate(self._sides)
@@ -221,8 +216,6 @@ class _Pair:
         low, high = (end if math.isfinite(end) else None for end in (difference.low, difference.high))
         open_ended = answer == "undecided" and (low is None or high is None)
         why = "too few requests, or too few independent ones, for an interval" if open_ended else ""
-        if answer == "undecided" and self._memory is not None:
-            why = f"{why}; {WANDERS}" if why else WANDERS
         values = _shown(metric, a.value), _shown(metric, b.value)
         return Row(metric, level, users, unit, *values, difference.value, low, high, answer, why)
 

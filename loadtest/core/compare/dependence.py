@@ -12,7 +12,7 @@ runs, waves or drifts. The rule for b, the same for every metric: blocks are dou
 levels still have two of them, and a longer block is believed where its G is above the last believed one by more
 than chance explains (a chi-squared at 80 %, with the blocks' degrees of freedom). Of the block believed
 2 G(b) - G(b / 2) is taken, which is nearer to the limit. A memory longer than a fraction of a level stays hidden in the
-levels' own means: one run cannot tell it from a difference, repeats can (`memory.py` looks for its traces).
+levels' own means: one run cannot tell it from a difference, repeats can.
 
 Levels are put on one scale by what independence would give, and pooled over all runs of a comparison: one level has too
 few long blocks, and one run may have been spared the pauses that the endpoint has. A variance that a few pauses make is
@@ -88,22 +88,19 @@ class Series:
 class Dependence:
     """dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
 
-    block: windows, b. least: what `effect` is at least, because of a memory that blocks cannot measure; together: what
-    that makes of the variance of a mean over a run's levels (`memory.py`).
+    block: windows, b.
     """
 
     dispersion: float
     growth: float
     freedom: float
     block: int
-    least: float = 0.0
-    together: float = 1.0
 
     def effect(self, series: Series) -> float:
         """How many times the variance of the level's count is that of independent requests."""
         # A single pause in this level alone is hardly seen in what all levels have together.
         own = series.clustered(max(LEAST_CLUSTER, 2 * self.block))
-        return max(series.dispersion * self.growth, self.dispersion * self.growth, own, self.least)
+        return max(series.dispersion * self.growth, self.dispersion * self.growth, own)
 
 
 def dependence_of(levels: Sequence[Series]) -> Dependence:

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from loadtest.core.compare.dependence import Dependence, Series, dependence_of
-from loadtest.core.compare.memory import Memory, memory_of
+from loadtest.core.compare.dependence import Dependence, dependence_of
 from loadtest.core.compare.sample import GRID, LATENCIES, LevelSample
 from loadtest.core.stats.quantile import t_quantile
 
-__all__ = ["Dependences", "Figure", "dependences_of", "figure_of", "mean_of", "remembering", "together"]
+__all__ = ["Dependences", "Figure", "dependences_of", "figure_of", "mean_of"]
 
 Dependences = Mapping[str | tuple[str, int], Dependence]
 
@@ -68,45 +67,16 @@ def figure_of(metric: str, sample: LevelSample, dependences: Dependences, tail: 
 
 def dependences_of(levels: Sequence[LevelSample], metrics: Sequence[str]) -> Dependences:
     """What `figure_of` needs of all runs: by metric, or by a latency and the place in GRID."""
-    kinds = {LATENCIES[metric][0] for metric in metrics if metric in LATENCIES}
-    keys: list[str | tuple[str, int]] = [metric for metric in metrics if metric not in LATENCIES]
-    keys += [(kind, place) for kind in kinds for place in range(len(GRID))]
-    return {key: dependence_of(_series_of(key, levels)) for key in keys}
-
-
-def remembering(
-    dependences: Dependences, levels: Sequence[LevelSample], adjacent: int
-) -> tuple[Dependences, float | None]:
-    """(with what a memory as long as a level adds, that memory in lengths of a level); unchanged, None: none is seen.
-
-    Throughput and the median show it best; if one of them does, every figure is made of an endpoint that wanders.
-    adjacent: levels of a run that follow each other.
-    """
-    median = ("judged", GRID.index(0.50))
-    shown = [memory_of(_series_of(key, levels), adjacent) for key in ("throughput", median) if key in dependences]
-    best = max(shown, key=lambda memory: memory.evidence, default=Memory())
-    if not best.believed:
-        return dependences, None
-    found = {}
-    for key, dependence in dependences.items():
-        memory = memory_of(_series_of(key, levels), adjacent)
-        found[key] = replace(dependence, least=memory.effect, together=memory.together)
-    return found, best.tau
-
-
-def together(metric: str, dependences: Dependences) -> float:
-    """How many times as far the mean over a run's levels reaches because they follow each other; 1 or more."""
-    if metric in LATENCIES:
-        kind, share = LATENCIES[metric]
-        return math.sqrt(max(1.0, dependences[kind, GRID.index(share)].together))
-    return math.sqrt(max(1.0, dependences[metric].together))
-
-
-def _series_of(key: str | tuple[str, int], levels: Sequence[LevelSample]) -> list[Series]:
-    if isinstance(key, str):
-        return [level.series(key) for level in levels if level.has(key)]
-    kind, place = key
-    return [level.series_at(kind, place) for level in levels if kind in level.counted]
+    found: dict[str | tuple[str, int], Dependence] = {
+        metric: dependence_of([level.series(metric) for level in levels if level.has(metric)])
+        for metric in metrics
+        if metric not in LATENCIES
+    }
+    for kind in {LATENCIES[metric][0] for metric in metrics if metric in LATENCIES}:
+        known = [level for level in levels if kind in level.counted]
+        for place in range(len(GRID)):
+            found[kind, place] = dependence_of([level.series_at(kind, place) for level in known])
+    return found
 
 
 def _percentile(kind: str, share: float, sample: LevelSample, dependences: Dependences, tail: float) -> Figure:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from loadtest.core.compare.figure import Figure, mean_of
 from loadtest.core.stats.quantile import t_quantile
 
-__all__ = ["ENOUGH_FREEDOM", "Difference", "difference_of", "pooled"]
+__all__ = ["Difference", "difference_of", "pooled"]
 
 ENOUGH_FREEDOM = 4  # three runs a side
 

@@ -57,7 +57,7 @@
         meter.max = 1; meter.value = Math.min(1, value); meter.setAttribute("aria-label", label.textContent);
         line.append(meter, `${Math.round(100 * value)} %`);
       } else {
-        line.append(Object.entries(value || {}).map(([key, each]) => `${key.replaceAll("_", " ")} ${typeof each === "number" ? figure(each) : each}`).join(", "));
+        line.append(Object.entries(value || {}).filter(([, each]) => each !== null && each !== false).map(([key, each]) => `${key.replaceAll("_", " ")} ${typeof each === "number" ? figure(each) : each}`).join(", "));
       }
       return line;
     });

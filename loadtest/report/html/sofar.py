@@ -25,7 +25,9 @@ def section_so_far(plan: Plan, windows: Sequence[Window], about: Mapping[str, An
     result = build_result(plan, windows, Stop(Reason.USER), **about)
     section = section_of(result)
     parts = [_without(part, drawn) for part in section.parts]
-    return replace(section, head=list(sentences(headline(result, over=False))), parts=_of_the_time(parts, result))
+    facts = [("So far" if name == "Took" else name, text) for name, text in section.facts if name != "Began"]
+    head = list(sentences(headline(result, over=False)))
+    return replace(section, head=head, facts=facts, parts=_of_the_time(parts, result))
 
 
 def _without(part: Part, drawn: Sequence[str]) -> Part:
