@@ -48,8 +48,8 @@ def test_this_machine_can_run() -> None:
 def test_what_is_missing_elsewhere_is_said_with_what_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.delattr(select, "epoll", raising=False)
-    monkeypatch.setattr(machine, "_SCHEDULER", ("/nowhere/schedstat",))
-    found = _by_topic(machine.machine())
+    kernel = machine.KernelFiles(scheduler=(Path("/nowhere/schedstat"),))
+    found = _by_topic(machine.machine(kernel))
     for topic, word in (
         ("Kernel timestamps", "own clock"),
         ("Readiness", "calibrate"),
@@ -62,23 +62,20 @@ def test_what_is_missing_elsewhere_is_said_with_what_takes_its_place(monkeypatch
 @pytest.mark.parametrize(
     ("name", "text", "topic", "state"),
     [
-        ("_CLOCK", "hpet\n", "Clock", "note"),
-        ("_CLOCK", "tsc\n", "Clock", "good"),
-        ("_CLOCK", None, "Clock", "good"),
-        ("_QUOTA", "50000 100000\n", "Cores", "note"),
-        ("_QUOTA", "max 100000\n", "Cores", "good"),
-        ("_QUOTA", "", "Cores", "good"),
-        ("_QUOTA", None, "Cores", "good"),
+        ("clock", "hpet\n", "Clock", "note"),
+        ("clock", "tsc\n", "Clock", "good"),
+        ("clock", None, "Clock", "good"),
+        ("quota", "50000 100000\n", "Cores", "note"),
+        ("quota", "max 100000\n", "Cores", "good"),
+        ("quota", "", "Cores", "good"),
+        ("quota", None, "Cores", "good"),
     ],
 )
-def test_files_of_the_kernel(
-    name: str, text: str | None, topic: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_of_the_kernel(name: str, text: str | None, topic: str, state: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     if text is not None:
         path.write_text(text)
-    monkeypatch.setattr(machine, name, path)
-    finding = _by_topic(machine.machine())[topic]
+    finding = _by_topic(machine.machine(machine.KernelFiles(**{name: path})))[topic]
     assert finding.state == state
     assert (finding.advice == "") == (state == "good")
 
@@ -94,12 +91,11 @@ def test_open_files(hard: int, state: str, monkeypatch: pytest.MonkeyPatch) -> N
     ("version", "name", "state"),
     [((3, 10, 9), "cpython", "bad"), ((3, 11, 0), "cpython", "good"), ((3, 11, 0), "pypy", "bad")],
 )
-def test_interpreters(version: tuple[int, ...], name: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interpreters(version: tuple[int, ...], name: str, state: str) -> None:
     fake = SimpleNamespace(version_info=version, implementation=SimpleNamespace(name=name), executable="python")
-    monkeypatch.setattr(machine, "sys", fake)
-    assert machine._python().state == state
-    fake._is_gil_enabled = lambda: False
-    assert machine._python().state == ("note" if state == "good" else state)
+    assert machine.python(fake).state == state
+    fake._is_gil_enabled = lambda: False  # what sys calls it
+    assert machine.python(fake).state == ("note" if state == "good" else state)
 
 
 def test_parts_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:

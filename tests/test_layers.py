@@ -144,7 +144,6 @@ ONLY_IN: Mapping[str, set[str]] = {
         "targets/boto.py",
         "payload/remote.py",
         "jobs/pricing.py",
-        "emulator/inside.py",
         "emulator/clients.py",
         "emulator/cloudwatch.py",
     },
@@ -360,6 +359,56 @@ def test_no_test_imports_another() -> None:
             assert not module.split(".")[-1].startswith("test_"), f"{path} imports {module}: put it into tests/kit"
 
 
+# What NamedTuple and the interpreter call so, although it is meant to be used.
+PUBLIC_ALL_THE_SAME = {"_replace", "_asdict", "_fields", "_make", "_exit", "_is_gil_enabled"}
+# Of others' packages, which show it nowhere else.
+NOWHERE_ELSE = {
+    "targets/test_classify.py": ["_throttled_error_codes"],  # botocore's list, which ours is compared with
+    "targets/test_refused_credentials.py": ["botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR"],  # else in $HOME
+}
+
+
+def _is_private(name: str) -> bool:
+    return re.match(r"_(?!_)", name) is not None and name not in PUBLIC_ALL_THE_SAME
+
+
+def privates(source: str) -> list[str]:
+    """Private names of others that a file uses: attributes, imports, and what is patched by name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            found += [node.attr] if _is_private(node.attr) and not own else []
+        elif isinstance(node, ast.ImportFrom):
+            found += [alias.name for alias in node.names if _is_private(alias.name)]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("setattr", "getattr", "delattr"):
+            names = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            found += [name for name in names[:1] if any(map(_is_private, name.split(".")[1:] or [name]))]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_no_test_reaches_into_privates(path: Path) -> None:
+    """Where a test needs a clock or a count, the code takes one or shows one."""
+    assert privates(path.read_text()) == NOWHERE_ELSE.get(str(path.relative_to(TESTS)), [])
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "controller._recent",
+        "service.store._db.execute('x')",
+        "from loadtest.payload.payload import _file",
+        "monkeypatch.setattr(cloudwatch, '_GATHER_S', 0.01)",
+        "monkeypatch.setattr('loadtest.wire.sigv4._light', sha256)",
+        "getattr(target, '_shared')",
+    ],
+)
+def test_a_private_access_is_found(planted: str) -> None:
+    assert len(privates(planted)) == 1
+    assert privates("class C:\n    def f(self):\n        return self._x, row._replace(a=1), __name__, c.__dict__") == []
+
+
 def too_long(source: str) -> list[str]:
     """What of a file is longer than one can take in: itself, or a function (with its docstring)."""
     lines = len(source.splitlines())
@@ -387,6 +436,27 @@ def test_too_long_is_found() -> None:
 def test_a_folder_says_what_lives_there_and_what_may_not(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
     assert len(text.splitlines()) >= 2, "what lives here, and what does not"
+
+
+def nameless(source: str) -> list[str]:
+    """Public classes whose docstring does not begin with a sentence that says what they are, but with a field."""
+    return [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_"
+        if re.match(r"(\w+(, \w+)*:|$)", ast.get_docstring(node) or "")
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_public_class_says_what_it_is(path: Path) -> None:
+    assert nameless(path.read_text()) == []
+
+
+@pytest.mark.parametrize("docstring", ["", '"""index: of the first."""', '"""n, over: requests."""'])
+def test_a_nameless_class_is_found(docstring: str) -> None:
+    assert nameless(f"class C:\n    {docstring}\n    x = 1\n") == ["C"]
+    assert nameless('class C:\n    """A thing. index: of the first."""\n') == []
 
 
 def test_only_three_modules_import_locust_and_only_the_child_patches() -> None:

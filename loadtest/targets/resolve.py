@@ -21,7 +21,6 @@ from botocore.config import Config
 from loadtest.errors import TargetError
 from loadtest.targets.credentials import REFUSED, CredentialSource, refusal
 from loadtest.targets.reference import url_problems
-from loadtest.wire.sigv4 import Credentials
 
 __all__ = ["PARAMETERS", "Endpoint", "resolve_endpoint"]
 
@@ -71,7 +70,7 @@ class Endpoint:
     ca_file: str | None
 
 
-def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credentials | None = None) -> Endpoint:
+def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: CredentialSource | None = None) -> Endpoint:
     """The endpoint `name` under `options` (region, profile, endpoint_url, use_fips, use_dualstack, stream, PARAMETERS).
 
     credentials: instead of botocore's chain. Raises TargetError, in a sentence, without a region or credentials, and
@@ -80,7 +79,8 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
     session = botocore.session.Session(profile=options.get("profile"))
     try:
         if credentials is not None:
-            session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)
+            known = credentials.current
+            session.set_credentials(known.access_key, known.secret_key, known.token)
         client = session.create_client(
             "sagemaker-runtime",
             region_name=options.get("region"),
@@ -92,7 +92,7 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
             ),
         )
         request = _unsent_request(client, name, options)
-        found = CredentialSource(session.get_credentials())
+        found = credentials or CredentialSource(session.get_credentials())
     except botocore.exceptions.NoRegionError:
         raise TargetError(
             "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from loadtest.core.measure.window import Window
@@ -20,12 +20,15 @@ LEAST_S = 2.0
 
 
 class Feed:
-    """Of a run of `plan`. Windows come from one thread; any number of others read.
+    """The rows and the report so far of a run, for its page. Windows come from one thread; any number of others read.
 
-    about: job, label and info, as `build_result` takes them.
+    about: job, label and info, as `build_result` takes them. clock: in seconds.
     """
 
-    def __init__(self, plan: Plan, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, about: Mapping[str, Any] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._plan, self._about = plan, dict(about or {})
         self._run = LiveRun(plan)
         self._windows: list[Window] = []
@@ -53,10 +56,10 @@ class Feed:
         `known` windows has the newest, or nothing was measured yet.
         """
         with self._making:
-            count, began_s = len(self._windows), time.monotonic()
+            count, began_s = len(self._windows), self._clock()
             if count > self._made_of and began_s >= self._next_s:
                 self._made, self._made_of = render_so_far(self._plan, self._windows[:count], self._about), count
-                took_s = time.monotonic() - began_s
+                took_s = self._clock() - began_s
                 self._next_s = began_s + took_s + max(LEAST_S, REST * took_s)
             return self._made if self._made_of > known else None
 

@@ -78,7 +78,7 @@ def test_endpoints_models_and_packages(server: EmulatorServer, region: str) -> N
     job["InputConfig"]["ModelPackageVersionArn"] = package.replace(HOME, region)
     del job["InputConfig"]["ContainerConfig"]
     away.create_inference_recommendations_job(**job)
-    kept = server.service._store.get(job["JobName"])
+    kept = server.service.store.get(job["JobName"])
     assert kept is not None
     assert (kept.facts.known, kept.facts.domain) == (True, "COMPUTER_VISION")
     away.delete_endpoint(EndpointName=name)
@@ -130,9 +130,9 @@ def test_a_bucket_of_any_region_holds_the_payload(server: EmulatorServer, region
     with urlopen(url, timeout=30) as answer:
         assert answer.read()[:2] == b"\x1f\x8b"
     from loadtest.emulator.catalogue import ModelCatalogue
-    from loadtest.emulator.clients import InsideClients
+    from loadtest.emulator.clients import InProcessClients
 
-    assert ModelCatalogue(InsideClients(server.neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
+    assert ModelCatalogue(InProcessClients(server.fallback, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
 
 
 def scoped(**environ: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Door:
                 pass
 
             def do_POST(self) -> None:
-                door._handle(self)
+                door.handle(self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
@@ -75,7 +75,7 @@ class Door:
         """The documents of all calls of an operation."""
         return [document for name, document in self.calls if name == operation]
 
-    def _handle(self, request: BaseHTTPRequestHandler) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
         if "/invocations" in request.path:

@@ -329,7 +329,7 @@ def test_a_reader_of_heads_is_shared_and_bounded() -> None:
         assert one.feed(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % i)
         one.reset()
     assert 0 < len(reader.heads) <= 256
-    assert 0 < len(reader._lines) <= 1024
+    assert 0 < len(reader.lines) <= 1024
     known = next(iter(reader.heads))
     assert other.feed(known)
     assert other.head is reader.heads[known]

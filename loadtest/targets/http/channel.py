@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 from typing import Any, NamedTuple
 
 from gevent import get_hub, getcurrent
@@ -22,13 +22,13 @@ from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES
 from loadtest.targets.http.watchdog import Watchdog
 
-__all__ = ["READ_BYTES", "Channel", "Reading"]
+__all__ = ["READ_BYTES", "Channel", "Received"]
 
 READ_BYTES = 64 * 1024
 _READ, _WRITE = 1, 2
 
 
-class Reading(NamedTuple):
+class Received(NamedTuple):
     """One read of the socket. raw: its bytes, b"" at the end of the stream. data: those of HTTP, without TLS."""
 
     raw: bytes
@@ -37,7 +37,9 @@ class Reading(NamedTuple):
 
 
 class Channel:
-    """Not for two greenlets at once.
+    """A socket of one user, with its times.
+
+    Not for two greenlets at once.
 
     since_ns: monotonic time since when an answer, or the next part of one, is awaited; 0: none is.
     sent_ns, start_ns: when the request left, or the opening began, on CLOCK_REALTIME and by the monotonic clock.
@@ -54,6 +56,7 @@ class Channel:
         "_poller",
         "_route",
         "_sock",
+        "_time_ns",
         "_watchdog",
         "expired",
         "hub_switch",
@@ -73,6 +76,7 @@ class Channel:
 
     def __init__(self, route: Route, watchdog: Watchdog) -> None:
         self._route = route
+        self._time_ns = route.system.time_ns
         self._watchdog = watchdog
         self._sock: Any = None
         self.tls: Any = None
@@ -109,7 +113,7 @@ class Channel:
                 self._arm()
                 return False
             self.close()
-        self.start_ns, self.sent_ns = monotonic_ns(), time_ns()
+        self.start_ns, self.sent_ns = monotonic_ns(), self._time_ns()
         self._dialing = True
         try:
             sock, self.tls, self.opening = dial(self._route)
@@ -138,7 +142,7 @@ class Channel:
         self.queued = 0
         # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
         self.since_ns = monotonic_ns()
-        self.sent_ns = time_ns()
+        self.sent_ns = self._time_ns()
         try:
             queued: int = self.send(request)
         except BlockingIOError:
@@ -152,7 +156,7 @@ class Channel:
         self.queued = queued
         return queued == len(request)
 
-    def send_rest(self) -> Reading | None:
+    def send_rest(self) -> Received | None:
         """Send what the kernel did not take at once. None: it has it all; else what the server said before that."""
         rest = memoryview(self.request)[self.queued :]
         self._disarm()
@@ -178,20 +182,20 @@ class Channel:
             self._arm()
         return self.read_next() if rest else None
 
-    def read_next(self) -> Reading | None:
+    def read_next(self) -> Received | None:
         """Wait for something to read, and `read`."""
         self.hub_switch()
         return self.read()
 
-    def read(self) -> Reading | None:
+    def read(self) -> Received | None:
         """What there is to read; None: nothing after all."""
         try:
             raw, ancillary, _, _ = self.receive(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
             return None
-        return Reading(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
+        return Received(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
 
-    def ends(self, reading: Reading) -> bool:
+    def ends(self, reading: Received) -> bool:
         """The server sends no more after this."""
         return not reading.raw or (self.tls is not None and self.tls.ended)
 
@@ -255,7 +259,7 @@ class Channel:
 
     def _arm(self) -> None:
         if self._poller is None:
-            self._poller = poller_here()
+            self._poller = poller_here(self._route.system.epoll)
             self._poller.add(self._sock.fileno(), self._readable)
 
     def _disarm(self) -> None:

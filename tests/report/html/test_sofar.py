@@ -48,7 +48,8 @@ def test_one_window_is_enough(plan: Plan, windows: list[Window]) -> None:
 
 
 def test_it_is_made_again_when_it_has_rested(plan: Plan, windows: list[Window]) -> None:
-    found = Feed(plan, ABOUT)
+    now_s = 0.0
+    found = Feed(plan, ABOUT, lambda: now_s)
     assert found.so_far(0) is None, "nothing was measured"
     found.window(windows[0])
     first = found.so_far(0)
@@ -57,8 +58,7 @@ def test_it_is_made_again_when_it_has_rested(plan: Plan, windows: list[Window]) 
     assert found.so_far(1) is None, "the reader has it"
     found.window(windows[1])
     assert found.so_far(0) == first, "too early to make it again"
-    found._next_s = 0.0
+    now_s = feed.LEAST_S
     again = found.so_far(1)
     assert again is not None
     assert json.loads(again)["windows"] == 2
-    assert found._next_s - feed.LEAST_S > 0
