@@ -151,6 +151,8 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
         else:
             console.print(summary(result, path))
+            if (path / REPORT).is_file():
+                console.print(f"Report: {path / REPORT}", markup=False, highlight=False, soft_wrap=True)
     for loss in exports.losses:
         click.echo(loss, err=True)
     if missing:
