@@ -126,7 +126,7 @@ def run_repeats(plan: Plan, repeats: Repeats, given: Mapping[str, Any], name: st
             runs = {path: run for side in paths for path, run in zip(paths[side], results[side], strict=True)}
             _page(folder, compared, runs)
             if not given["as_json"] and (folder / COMPARISON).is_file():
-                click.echo(f"Report: {folder / COMPARISON}")
+                click.echo(f"Page: {folder / COMPARISON}")
         if given["gate"] and not worst and compared.comparison.answer == "worse":
             return EXIT_WORSE
     return worst

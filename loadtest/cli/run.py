@@ -152,7 +152,7 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         else:
             console.print(summary(result, path))
             if (path / REPORT).is_file():
-                console.print(f"Report: {path / REPORT}", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"Page: {path / REPORT}", markup=False, highlight=False, soft_wrap=True)
     for loss in exports.losses:
         click.echo(loss, err=True)
     if missing:
