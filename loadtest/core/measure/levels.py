@@ -155,7 +155,7 @@ def level_results(levels: Sequence[Level], windows: Sequence[Window]) -> tuple[L
 def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     measured_s = sum(window.length_s for window in windows)
     connections = Connects.sum(window.connections for window in windows)
-    counts = Counts.sum(window.counts for window in windows)
+    counts = Counts.sum((window.counts for window in windows), batches=False)
     latencies = Latencies.merged([window.latencies for window in windows]).without_histograms("client", "model")
     return LevelResult(
         level,
