@@ -18,6 +18,7 @@ from loadtest.core.measure.histogram import Histogram
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
+from loadtest.core.result.capacity import held_capacity
 from loadtest.core.result.metrics import BestRate, best_rate, capacity_rate
 from loadtest.core.result.model_latency import ModelLatency, latency_of
 from loadtest.core.result.thresholds import ThresholdVerdict
@@ -54,19 +55,21 @@ def findings(
 ) -> Findings:
     """Of a run that ended for `reason`. windows: all, in order; traffic: without the draining.
 
-    levels: of `windows`. sums: the whole run's histograms, client's and model's.
+    levels: of `windows`. sums: the whole run's histograms, client's and model's. capacity: what a search found; None:
+    there was none.
     """
     watch = replayed(plan, windows)
     by_level = verdicts(plan, windows, watch, levels)
+    slow = None if watch is None else slow_requests(plan, windows, watch)
     best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return Findings(
         trust=assess(plan, windows, workers),
         latency=latency_of(plan, reason, traffic, best, *sums),
         verdicts=by_level,
         overall=overall(plan, windows, by_level, watch, levels),
-        slow=None if watch is None else slow_requests(plan, windows, watch),
+        slow=slow,
         best=best,
-        capacity=capacity,
+        capacity=held_capacity(plan, traffic, slow) if capacity is None else capacity,
     )
 
 

@@ -10,24 +10,30 @@ from loadtest.core.measure.marks import client_limited
 from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
+from loadtest.core.request.spec import LatencyClock
 
 __all__ = ["Criterion", "Reading", "criteria_of", "reading_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """Something that at most a share of `allowed` of the requests may be. limit_ms: None: a failure is."""
+    """Something that at most a share of `allowed` of the requests may be: slower than limit_ms; None: a failure.
+
+    per_s: instead, so many successes a second are all that is wanted.
+    """
 
     name: str
     allowed: float
     limit_ms: float | None = None
+    per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A window. over: requests over each criterion's limit, in their order; n: those that are judged.
 
-    throttled: refused for a quota. usable: it is whole, and of one load. limited: the generator set the pace.
+    throttled: refused for a quota. usable: it is whole, and of one load. limited: the generator set the pace. by_model:
+    `over` is by the model's clock.
     """
 
     index: int
@@ -40,32 +46,52 @@ class Reading:
     latency_sum_s: float = 0.0
     usable: bool = True
     limited: bool = False
+    by_model: bool = False
 
 
 def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
-    """Latency limits in their order, then the error budget."""
+    """Latency limits in their order, then the error budget, then the invocations that are wanted."""
     found = [Criterion(each.name, 1 - each.percentile, each.limit_ms) for each in settings.objectives]
     if settings.max_error_ratio is not None:
         found.append(Criterion(f"errors <= {100 * settings.max_error_ratio:g} %", settings.max_error_ratio))
+    if settings.max_invocations_per_min is not None:
+        wanted = settings.max_invocations_per_min
+        found.append(Criterion(f"{wanted:,g} invocations/min", 1.0, per_s=wanted / 60))
     return tuple(found)
 
 
-def reading_of(window: Window, criteria: tuple[Criterion, ...]) -> Reading:
-    """Latencies as the client's clock has them, of an open workload from the intended time on; failures are over."""
+def reading_of(window: Window, criteria: tuple[Criterion, ...], clock: LatencyClock = "client") -> Reading:
+    """Failures are over every limit. clock: whose latency is compared; of a model only where it timed every success.
+
+    The client's is that of an open workload from the intended time on.
+    """
     counts = window.counts
     failed = counts.judged - counts.ok
     limits_us = [math.floor(1000 * each.limit_ms) for each in criteria if each.limit_ms is not None]
-    encoded = window.latencies.judged.encoded
-    over = iter(counts_over([encoded], limits_us)[0].tolist() if limits_us else ())
+    over, by_model = _over(window, limits_us, clock)
+    later = iter(over)
     return Reading(
         window.index,
         window.start_s,
         window.end_s,
         counts.judged,
         counts.ok,
-        tuple(failed + (0 if each.limit_ms is None else int(next(over))) for each in criteria),
+        tuple(0 if each.per_s else failed + (next(later) if each.limit_ms else 0) for each in criteria),
         counts.errors.get(Kind.THROTTLED.value, 0),
         counts.latency_sum_s,
         window.level is not None,
         bool(client_limited(window)),
+        by_model,
     )
+
+
+def _over(window: Window, limits_us: list[int], clock: LatencyClock) -> tuple[list[int], bool]:
+    """(successes over each limit, whether the model's clock says so)."""
+    if not limits_us:
+        return [], False
+    model = window.latencies.model.encoded
+    if clock != "client" and model:
+        *over, timed = counts_over([model], [*limits_us, 0])[0].tolist()
+        if timed == window.counts.ok:
+            return over, True
+    return counts_over([window.latencies.judged.encoded], limits_us)[0].tolist(), False
