@@ -36,9 +36,11 @@ def fetch_prices(region: str, endpoint_url: str | None = None, profile: str | No
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from loadtest.targets.aws_session import aws_session
+
     prices: dict[str, float] = {}
     try:
-        session = boto3.Session(profile_name=profile)
+        session = boto3.Session(botocore_session=aws_session(profile))
         short = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 2})
         client = session.client("pricing", region_name="us-east-1", endpoint_url=endpoint_url, config=short)
         filters = [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": region}]

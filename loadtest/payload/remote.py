@@ -61,11 +61,15 @@ class PayloadCache:
         import boto3  # heavy, and needed by few runs
         from botocore.exceptions import BotoCoreError, ClientError
 
+        from loadtest.targets.aws_session import aws_session
+        from loadtest.targets.credentials import credentials_of
+
         url = f"s3://{bucket}/{key}"
         place = self._place(url, key)
         try:
-            session = boto3.Session(profile_name=self._options.get("profile"), region_name=self._options.get("region"))
-            client = session.client("s3")
+            session = aws_session(self._options.get("profile"), self._options.get("region"))
+            credentials_of(session)
+            client = boto3.Session(botocore_session=session).client("s3", verify=self._options.get("ca_file"))
             head = client.head_object(Bucket=bucket, Key=key)
             _check_size(url, head["ContentLength"])
             if _kept(place) == head["ETag"]:
