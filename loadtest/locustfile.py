@@ -201,6 +201,8 @@ def JobShape(  # a factory that reads as the class it makes
     times = [step.at_s for step in curve.steps] + [curve.end_s]
 
     class Shape(LoadTestShape):
+        """The curve's users, as Locust asks for them."""
+
         users = 0
 
         def reset_time(self) -> None:

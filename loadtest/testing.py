@@ -41,12 +41,12 @@ def recommender(**options: Any) -> Iterator[EmulatorServer]:
         emulator.EmulatorOptions(**{"port": 0, "engine": "sim", **options})
     )
     try:
-        server.forget_neighbour()
+        server.forget_fallback()
         server.start()
         yield server
     finally:
         server.close()
-        server.forget_neighbour()
+        server.forget_fallback()
 
 
 @pytest.fixture

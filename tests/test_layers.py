@@ -144,7 +144,6 @@ ONLY_IN: Mapping[str, set[str]] = {
         "targets/boto.py",
         "payload/remote.py",
         "jobs/pricing.py",
-        "emulator/inside.py",
         "emulator/clients.py",
         "emulator/cloudwatch.py",
     },
@@ -387,6 +386,27 @@ def test_too_long_is_found() -> None:
 def test_a_folder_says_what_lives_there_and_what_may_not(path: Path) -> None:
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
     assert len(text.splitlines()) >= 2, "what lives here, and what does not"
+
+
+def nameless(source: str) -> list[str]:
+    """Public classes whose docstring does not begin with a sentence that says what they are, but with a field."""
+    return [
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_"
+        if re.match(r"(\w+(, \w+)*:|$)", ast.get_docstring(node) or "")
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_a_public_class_says_what_it_is(path: Path) -> None:
+    assert nameless(path.read_text()) == []
+
+
+@pytest.mark.parametrize("docstring", ["", '"""index: of the first."""', '"""n, over: requests."""'])
+def test_a_nameless_class_is_found(docstring: str) -> None:
+    assert nameless(f"class C:\n    {docstring}\n    x = 1\n") == ["C"]
+    assert nameless('class C:\n    """A thing. index: of the first."""\n') == []
 
 
 def test_only_three_modules_import_locust_and_only_the_child_patches() -> None:

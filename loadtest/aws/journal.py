@@ -44,7 +44,9 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class OpenJournal:
-    """left: what is not known to be gone, endpoints first. running: somebody still writes it."""
+    """A journal whose resources are not all gone. left: what is not known to be gone, endpoints first. running:
+    somebody still writes it.
+    """
 
     path: Path
     left: tuple[Made, ...]

@@ -26,7 +26,9 @@ EXIT_NOT_WRITTEN = 5  # done, but what was to be written could not be
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """module: has the click command under the name `command`. summary: one line for `--help`."""
+    """Where a verb of the program is. module: has the click command under the name `command`. summary: one line for
+    `--help`.
+    """
 
     module: str
     summary: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -17,6 +16,7 @@ from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import DEFAULT_SHARE, PERCENT, RATE
 from loadtest.cli.run import plan_of, run_plan
 from loadtest.cli.run_flags import run_flags, screen_flags
+from loadtest.cli.share import PART
 from loadtest.cli.target_flags import target_flags
 from loadtest.cli.web import web_flag
 from loadtest.cli.worker_flags import worker_flags
@@ -31,27 +31,12 @@ __all__ = ["command"]
 _UNUSED = ("endpoint_name", "rate", "duration", "arrivals", "max_in_flight", "repeat", "against", "margin")
 
 
-class _Share(click.ParamType):  # type: ignore[type-arg]
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """A percentage between 0 and 100, as a share."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%?", str(value).strip())
-        share = float(match[1]) / 100 if match else 0.0
-        if not 0 < share < 1:
-            self.fail(f"{value!r} is not a percentage between 0 and 100; write 5%", param, ctx)
-        return share
-
-
-SHARE = _Share()
-
-
 @click.command(name="capacity")
 @click.argument("what", metavar="FILE|TARGET")
 @click.option("--threshold", "texts", multiple=True, help="What must hold: p95<200ms, error_rate<1%. All of them must.")
 @click.option("--by", type=click.Choice(get_args(By)), help="Load as users, or as requests a second.  [default: users]")
-@click.option("--within", type=SHARE, help="Relative width of the interval that is sought.  [default: 5%]")
-@click.option("--confidence", type=SHARE, help="That the interval holds the capacity.  [default: 95%]")
+@click.option("--within", type=PART, help="Relative width of the interval that is sought.  [default: 5%]")
+@click.option("--confidence", type=PART, help="That the interval holds the capacity.  [default: 95%]")
 @click.option("--budget", "budget_s", type=DURATION, help="Of time.  [default: 10m]")
 @click.option("--max-users", type=click.IntRange(1, 100_000), help="The most users.  [default: 1000]")
 @click.option("--max-rate", type=RATE, help="The highest rate, such as 500/s; with --by rate.  [default: 10000/s]")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.pages import write_comparison
+from loadtest.cli.share import PART_OR_NONE
 from loadtest.core.compare.comparison import ALPHA, MARGIN, compare
 from loadtest.core.compare.doubts import doubts_of, plan_differences
 from loadtest.core.result.result import RunResult
@@ -20,37 +19,14 @@ from loadtest.errors import LoadtestError, Problem, SpecError
 from loadtest.report.comparison import Compared, comparison_json, comparison_markdown, comparison_text
 from loadtest.report.recovery import read_run
 
-__all__ = ["EXIT_WORSE", "MARGIN_SHARE", "REQUEST_SHARE", "command", "compared_sides"]
+__all__ = ["EXIT_WORSE", "command", "compared_sides"]
 
 EXIT_WORSE = 4
 
 
-class _Share(click.ParamType):  # type: ignore[type-arg]
-    """5% or 0.05, as a share. whole: all of it is one, too."""
-
-    name = "percent"
-
-    def __init__(self, *, whole: bool = False) -> None:
-        self._whole = whole
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", str(value).strip())
-        share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-        if not (0 <= share < 1 or (self._whole and share == 1)):
-            most = "up to" if self._whole else "below"
-            self.fail(f"{value!r} is not a share {most} 100 %, such as 5% or 0.05", param, ctx)
-        return share
-
-
-MARGIN_SHARE = _Share()
-REQUEST_SHARE = _Share(whole=True)
-
-
 @click.command(name="compare")
 @click.argument("sides", metavar="A B [C ...]", nargs=-1, required=True)
-@click.option("--margin", type=MARGIN_SHARE, default=MARGIN, help="What does not matter.  [default: 2%]")
+@click.option("--margin", type=PART_OR_NONE, default=MARGIN, help="What does not matter.  [default: 2%]")
 @click.option("--force", is_flag=True, help="Compare runs of different plans: levels of the same users.")
 @click.option("--fail-on", type=click.Choice(["worse"]), help=f"Exit with {EXIT_WORSE} if any candidate is.")
 @click.option("--all", "everything", is_flag=True, help="Show every row of every level.")

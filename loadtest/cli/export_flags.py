@@ -11,7 +11,7 @@ import click
 
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError, masked
-from loadtest.export.exports import Wanted
+from loadtest.export.exports import ExportOptions
 from loadtest.export.metrics import Labels
 from loadtest.report.place import PARTIAL
 from loadtest.targets.reference import split_ref
@@ -45,7 +45,7 @@ def export_flags(command: Command) -> Command:
     return command
 
 
-def exports_of(given: Mapping[str, Any]) -> Wanted:
+def exports_of(given: Mapping[str, Any]) -> ExportOptions:
     """What is to be exported, and where. Raises SpecError for an address that is none."""
     problems, listen = [], None
     if given["prometheus"] is not None:
@@ -53,8 +53,8 @@ def exports_of(given: Mapping[str, Any]) -> Wanted:
         if listen is None:
             advice = "such as 127.0.0.1:9464, or 9464 alone"
             problems.append(Problem("--prometheus", repr(given["prometheus"]), "must be [HOST:]PORT", advice))
-    wanted = Wanted(listen, given["prometheus_textfile"], given["otlp"])
-    if given["testid"] is not None and wanted == Wanted() and not problems:
+    wanted = ExportOptions(listen, given["prometheus_textfile"], given["otlp"])
+    if given["testid"] is not None and wanted == ExportOptions() and not problems:
         advice = "give --prometheus, --prometheus-textfile or --otlp"
         problems.append(Problem("--testid", given["testid"], "no metrics are exported", advice))
     if problems:

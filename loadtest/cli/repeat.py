@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from loadtest.cli.compare import EXIT_WORSE, MARGIN_SHARE
+from loadtest.cli.compare import EXIT_WORSE
 from loadtest.cli.pages import COMPARISON, write_comparison
+from loadtest.cli.share import PART_OR_NONE
 from loadtest.core.compare.comparison import MARGIN, compare
 from loadtest.core.compare.doubts import doubts_of
 from loadtest.core.compare.looks import alpha_at
@@ -40,7 +41,9 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """count: of each side. against: the baseline's target; None: there is no other side. margin: as in `compare`."""
+    """What --repeat and --against ask for. count: of each side. against: the baseline's target; None: there is no other
+    side. margin: as in `compare`.
+    """
 
     count: int
     against: TargetRef | None
@@ -50,7 +53,7 @@ class Repeats:
 def repeat_flags(command: Command) -> Command:
     """Adds --repeat, --against and --margin."""
     for option in (
-        click.option("--margin", type=MARGIN_SHARE, help="With --against: what does not matter.  [default: 2%]"),
+        click.option("--margin", type=PART_OR_NONE, help="With --against: what does not matter.  [default: 2%]"),
         click.option("--against", help="With --repeat: the baseline's target, loaded in turn with the other."),
         click.option(
             "--repeat", type=click.IntRange(1, MOST), help="Run it so many times; with --against, each of both."

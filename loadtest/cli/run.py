@@ -19,7 +19,6 @@ from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.attend import attended
 from loadtest.cli.calibrate import fit_line
 from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
-from loadtest.cli.compare import REQUEST_SHARE
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
 from loadtest.cli.existing import dry_run, dry_run_flag, inspect_flag, looked_at
@@ -31,6 +30,7 @@ from loadtest.cli.open_loop import Confirm, arrivals_of, confirm_of, open_loop_f
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.cli.repeat import repeat_flags, repeats_of, run_repeats
 from loadtest.cli.run_flags import run_flags, screen_flags
+from loadtest.cli.share import PART_OR_ALL
 from loadtest.cli.target_flags import target_flags, target_options
 from loadtest.cli.web import finish_live, live_page, web_flag, web_of
 from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, workers_of
@@ -73,7 +73,7 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
 @click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
-@click.option("--log-requests", type=REQUEST_SHARE, help="Keep this share of requests in requests.csv, such as 1%.")
+@click.option("--log-requests", type=PART_OR_ALL, help="Keep this share of requests in requests.csv, such as 1%.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if the result cannot be trusted or is undecided.")
 @screen_flags

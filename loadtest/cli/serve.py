@@ -138,7 +138,9 @@ def _serve(server: EmulatorServer) -> None:
     try:
         for name, value in server.exports().items():
             click.echo(f"export {name}={value}")
-        click.echo(f"# engine {server.options.engine}; what is not emulated is answered by {server.fallback}", err=True)
+        click.echo(
+            f"# engine {server.options.engine}; what is not emulated is answered by {server.fallback.name}", err=True
+        )
         server.run()
     except SystemExit:
         pass

@@ -14,7 +14,9 @@ State = Literal["good", "note", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """topic: what was looked at. found: what is there, without secrets. advice: what to do; "": nothing.
+    """One thing that the doctor looked at.
+
+    topic: what was looked at. found: what is there, without secrets. advice: what to do; "": nothing.
 
     state: good; note: a run works, but something is lost or not there; bad: a run does not work.
     """

@@ -1,10 +1,10 @@
 """The emulator as one WSGI application: job operations, invocations of endpoints, and the rest of AWS next door.
 
     POST /  X-Amz-Target: SageMaker.<a job operation>     the JobService
-    POST /  X-Amz-Target: SageMaker.AddTags and the like   the JobService if the ARN is a job's, else the neighbour
+    POST /  X-Amz-Target: SageMaker.AddTags and the like   the JobService if the ARN is a job's, else the fallback
     POST /endpoints/<name>/invocations[-response-stream]   the mock endpoint of that name
     GET  /health                                           this file
-    everything else                                        the neighbour (loadtest.emulator.fallback)
+    everything else                                        the fallback (loadtest.emulator.fallback)
 
 No request stops the server: what nobody foresaw is logged with its trace and answered as 500 InternalFailure.
 """
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.model import StructureShape
 
 from loadtest.emulator import protocol
-from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, error, reply
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, error, operation_of, reply
 from loadtest.emulator.endpoints import UnknownVariant
-from loadtest.emulator.fallback import HeldAnswer, Neighbour
+from loadtest.emulator.fallback import Fallback, HeldAnswer
 from loadtest.emulator.forward import Forwarder, Unreachable
 from loadtest.emulator.lanes import is_page
 from loadtest.emulator.made import Description
@@ -39,7 +39,7 @@ from loadtest.version import VERSION
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Addition", "Application", "EndpointDirectory", "JobApi"]
+__all__ = ["Addition", "Application", "InvocationRoutes", "JobApi"]
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class JobApi(Protocol):
     def owns(self, arn: str) -> bool: ...
 
 
-class EndpointDirectory(Protocol):
+class InvocationRoutes(Protocol):
     """Which process answers an endpoint. forget: it may have changed.
 
     invocation_url: None: there is no such endpoint. variant: the only one that may answer; None: any. Raises
@@ -82,15 +82,15 @@ class Settles(Protocol):
 class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
-    additions: by operation of SageMaker, what is added to the neighbour's answer. made: by operation, the answer about
-    endpoints that the neighbour does not know; pages: what is under /ui.
+    additions: by operation of SageMaker, what is added to the fallback's answer. made: by operation, the answer about
+    endpoints that the fallback does not know; pages: what is under /ui.
     """
 
     def __init__(
         self,
         service: JobApi,
-        neighbour: Neighbour,
-        endpoints: EndpointDirectory,
+        fallback: Fallback,
+        endpoints: InvocationRoutes,
         forward: Forwarder,
         *,
         capacity_bounds: bool = True,
@@ -101,7 +101,7 @@ class Application:
         pages: WSGIApplication | None = None,
     ) -> None:
         self._service = service
-        self._neighbour = neighbour
+        self._fallback = fallback
         self._endpoints = endpoints
         self._forward = forward
         self._capacity_bounds = capacity_bounds
@@ -118,7 +118,7 @@ class Application:
             request_id = str(uuid.uuid4())
             _log.exception("request %s failed", request_id)
             text = f"An unexpected error occurred; it is in the emulator's log under request {request_id}"
-            return reply(error(asked(environ), "InternalFailure", text, 500, request_id), start_response)
+            return reply(error(operation_of(environ), "InternalFailure", text, 500, request_id), start_response)
 
     def _route(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
@@ -131,7 +131,7 @@ class Application:
             return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
         if method == "POST" and _names_nothing(environ):
             text = "The request does not say in X-Amz-Target which operation it asks for"
-            return reply(error(asked(environ), UNKNOWN_OPERATION, text, 400, str(uuid.uuid4())), start_response)
+            return reply(error(operation_of(environ), UNKNOWN_OPERATION, text, 400, str(uuid.uuid4())), start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
         if self._pages is not None and is_page(path):
@@ -152,7 +152,7 @@ class Application:
             text = f"The request is longer than {JOB_BODY_BYTES} bytes"
             return reply(protocol.failure("RequestEntityTooLargeException", text, 413, request_id), start_response)
         body = environ["wsgi.input"].read(length)
-        if operation in TAG_OPERATIONS and self._neighbour.answers and not self._is_ours(body):
+        if operation in TAG_OPERATIONS and self._fallback.answers and not self._is_ours(body):
             environ["wsgi.input"] = io.BytesIO(body)
             return self._next_door(operation, environ, start_response)
         return reply(self._answer(operation, body, request_id), start_response)
@@ -214,7 +214,7 @@ class Application:
         changed = _request(environ).get("EndpointName") if operation in _CHANGES_ENDPOINT else None
         shape = output_shape(operation) if operation is not None else None
         if shape is None:
-            answer = self._neighbour(environ, start_response)
+            answer = self._fallback(environ, start_response)
         else:
             answer = self._completed(operation or "", shape, environ, start_response)
         if changed is not None:
@@ -224,9 +224,9 @@ class Application:
     def _completed(
         self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """The neighbour's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
+        """The fallback's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
         held = HeldAnswer()
-        body = held.collect(self._neighbour(environ, held.start))
+        body = held.collect(self._fallback(environ, held.start))
         if held.status == 200:
             with contextlib.suppress(ValueError, RecursionError):
                 document = json.loads(body)
@@ -245,7 +245,7 @@ def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
     return (
         path.startswith("/endpoints/")
         and not path.endswith("/async-invocations")
-        and asked(environ).service in ("", "sagemaker")
+        and operation_of(environ).service in ("", "sagemaker")
     )
 
 

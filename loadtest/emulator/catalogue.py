@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.core.request.s3 import s3_object
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.models import ModelFacts
@@ -26,9 +26,9 @@ _AWAY = (502, 503, 504)  # not 500: that is how moto fails at some things that i
 
 
 class ModelCatalogue:
-    """Models and payloads, as the neighbour (moto or `--upstream`) holds them."""
+    """Models and payloads, as the fallback (moto or `--upstream`) holds them."""
 
-    def __init__(self, clients: InsideClients, *, allow_local_payloads: bool = False) -> None:
+    def __init__(self, clients: InProcessClients, *, allow_local_payloads: bool = False) -> None:
         self._clients = clients
         self._allow_local = allow_local_payloads
 
@@ -37,7 +37,7 @@ class ModelCatalogue:
 
         A model that was made from a package (`Containers[].ModelPackageName`) has the package's facts; its own
         environment goes before that of the package. Of several containers the first counts. Raises ApiError if the
-        neighbour cannot be asked.
+        fallback cannot be asked.
         """
         sagemaker = self._clients.client("sagemaker")
         try:
@@ -81,7 +81,7 @@ class ModelCatalogue:
 
 
 def check_refused(what: str, problem: Exception) -> None:
-    """Raises ApiError if the neighbour could not be asked for `what`; else it has said that there is no such thing."""
+    """Raises ApiError if the fallback could not be asked for `what`; else it has said that there is no such thing."""
     if isinstance(problem, ClientError) and problem.response["ResponseMetadata"]["HTTPStatusCode"] not in _AWAY:
         _log.debug("%s: %s", what, problem)
         return

@@ -21,7 +21,7 @@ from loadtest.jobs.arn import partition_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-__all__ = ["InsideClients"]
+__all__ = ["InProcessClients"]
 
 # Placeholders, so that no credentials of the user are looked up, used or logged.
 _KEY_ID, _SECRET = "loadtest", "loadtest"
@@ -33,7 +33,7 @@ _NO_CONFIGURATION: dict[str, tuple[Any, Any, Any, Any]] = {
 }
 
 
-class InsideClients:
+class InProcessClients:
     """boto3 clients on a WSGI application, one per service, made on first use; safe to use from many threads."""
 
     def __init__(self, application: WSGIApplication, *, region: str) -> None:

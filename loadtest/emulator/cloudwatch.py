@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 from loadtest.emulator.moto_cloudwatch import carried
 from loadtest.jobs.events import LOG_GROUP, MetricPoint
 
@@ -43,13 +43,13 @@ class _Line(NamedTuple):
 
 
 class CloudWatch:
-    """An EventSink (loadtest.jobs.events) on the clients of a neighbour. `close` writes what is left.
+    """An EventSink (loadtest.jobs.events) on the clients of a fallback. `close` writes what is left.
 
     Within a stream no line is older than the one before it, so that who follows it by token loses and repeats none.
-    taught: the neighbour is moto in this process, which was taught (loadtest.emulator.moto_cloudwatch).
+    taught: the fallback is moto in this process, which was taught (loadtest.emulator.moto_cloudwatch).
     """
 
-    def __init__(self, clients: InsideClients, *, taught: bool = False) -> None:
+    def __init__(self, clients: InProcessClients, *, taught: bool = False) -> None:
         self._clients = clients
         self._taught = taught
         self._told_ms: dict[str, int] = {}  # by stream, the time of its last line
@@ -98,7 +98,7 @@ class CloudWatch:
         going = True
         while going:
             batch = [self._queue.get()]
-            # More lines of the same stream are about to come, and each call costs the neighbour milliseconds.
+            # More lines of the same stream are about to come, and each call costs the fallback milliseconds.
             self._wanted.wait(_GATHER_S)
             self._wanted.clear()
             while len(batch) < _LINES_PER_CALL and not self._queue.empty():
@@ -107,7 +107,7 @@ class CloudWatch:
                 self._write_lines([item for item in batch if isinstance(item, _Line)])
                 self._write_points([item for item in batch if isinstance(item, MetricPoint)])
             except Exception:
-                # The thread outlives anything the neighbour does; what was lost is in the log.
+                # The thread outlives anything the fallback does; what was lost is in the log.
                 _log.exception("CloudWatch lost up to %d events", len(batch))
             for item in batch:
                 if isinstance(item, threading.Event):

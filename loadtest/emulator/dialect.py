@@ -24,7 +24,7 @@ from loadtest.emulator.protocol import CONTENT_TYPE, Reply
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["REST_XML_SERVICES", "UNKNOWN_OPERATION", "Asked", "Dialect", "asked", "error", "refuse", "reply"]
+__all__ = ["REST_XML_SERVICES", "UNKNOWN_OPERATION", "Dialect", "Operation", "error", "operation_of", "refuse", "reply"]
 
 Dialect = Literal["rpc-v2-cbor", "json", "query", "ec2", "rest-xml", "rest-json"]
 
@@ -42,7 +42,7 @@ _SCOPE = re.compile(r"Credential=[^/,\s]{1,256}/[0-9]{8}/[^/,\s]{0,64}/([a-z0-9.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class Asked(NamedTuple):
+class Operation(NamedTuple):
     """What a request asks for. service: its signing name, "" if it is not signed. name: of the operation, or method and
     path where those say it. json_type: the Content-Type of the answer if the dialect is json.
     """
@@ -56,25 +56,25 @@ class Asked(NamedTuple):
         return f"{self.service} {self.name}".strip()[:_NAME_CHARACTERS]
 
 
-def asked(environ: WSGIEnvironment) -> Asked:
+def operation_of(environ: WSGIEnvironment) -> Operation:
     """Of any request, also one whose body was read already if that can be rewound; the body can be read afterwards."""
     query = environ.get("QUERY_STRING", "")
     service = _service(environ, query)
     path = environ.get("PATH_INFO", "")
     target, content_type = environ.get("HTTP_X_AMZ_TARGET", ""), environ.get("CONTENT_TYPE", "").lower()
     if "cbor" in environ.get("HTTP_SMITHY_PROTOCOL", "").lower():
-        return Asked("rpc-v2-cbor", service, path.rpartition("/operation/")[2])
+        return Operation("rpc-v2-cbor", service, path.rpartition("/operation/")[2])
     if target:
         is_old = "json-1.0" in content_type
-        return Asked("json", service, target, "application/x-amz-json-1.0" if is_old else CONTENT_TYPE)
+        return Operation("json", service, target, "application/x-amz-json-1.0" if is_old else CONTENT_TYPE)
     if content_type.startswith(_FORM) or "Action=" in query:
         actions = parse_qs(query).get("Action") or parse_qs(_form(environ)).get("Action") or [path]
-        return Asked("ec2" if service == "ec2" else "query", service, actions[0])
+        return Operation("ec2" if service == "ec2" else "query", service, actions[0])
     dialect: Dialect = "rest-xml" if service in REST_XML_SERVICES else "rest-json"
-    return Asked(dialect, service, f"{environ.get('REQUEST_METHOD', '')} {path}")
+    return Operation(dialect, service, f"{environ.get('REQUEST_METHOD', '')} {path}")
 
 
-def error(said: Asked, code: str, message: str, status: int, request_id: str) -> Reply:
+def error(said: Operation, code: str, message: str, status: int, request_id: str) -> Reply:
     """The answer by which a client of that dialect learns the code and the message."""
     headers = [("x-amzn-RequestId", request_id)]
     if said.dialect == "rpc-v2-cbor":
@@ -95,7 +95,7 @@ def refuse(
     environ: WSGIEnvironment, start_response: StartResponse, code: str, message: str, status: int = 400
 ) -> Iterable[bytes]:
     """Answer the request with an error that its client can read."""
-    answer = error(asked(environ), code, message, status, str(uuid.uuid4()))
+    answer = error(operation_of(environ), code, message, status, str(uuid.uuid4()))
     body = reply(answer, start_response)
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else body
 
@@ -125,7 +125,7 @@ def _form(environ: WSGIEnvironment) -> str:
     return text
 
 
-def _xml(said: Asked, code: str, message: str, fault: str, request_id: str) -> bytes:
+def _xml(said: Operation, code: str, message: str, fault: str, request_id: str) -> bytes:
     text = escape(_NO_XML.sub("?", message))
     told = f"<Code>{escape(code)}</Code><Message>{text}</Message>"
     if said.dialect == "ec2":

@@ -1,6 +1,6 @@
 """Which process answers an endpoint's name: a running test's, or a mock made for an endpoint that a user created.
 
-CreateEndpoint itself is the neighbour's. What it knows (endpoint, configuration, model) decides how the mock behaves,
+CreateEndpoint itself is the fallback's. What it knows (endpoint, configuration, model) decides how the mock behaves,
 by the same fleet file as the tested endpoints; the mock starts at the first invocation and ends with the endpoint.
 """
 
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loadtest.core.request.spec import Serverless
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.emulator.catalogue import ModelCatalogue, check_refused
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 from loadtest.endpoint.settings import MockSettings
 from loadtest.errors import EngineError, LoadtestError
 from loadtest.jobs.models import ModelFacts
@@ -35,12 +35,12 @@ class UnknownVariant(LoadtestError):
 
 
 class Endpoints:
-    """The directory of endpoints. clients: of a neighbour that may hold endpoints; None: there is none.
+    """The directory of endpoints. clients: of a fallback that may hold endpoints; None: there is none.
 
     It is an EndpointDirectory (loadtest.jobs.subject): jobs test an existing endpoint where it answers everybody else.
     """
 
-    def __init__(self, clients: InsideClients | None) -> None:
+    def __init__(self, clients: InProcessClients | None) -> None:
         self._clients = clients
         self._fleet: Fleet | None = None
         self._front = ""

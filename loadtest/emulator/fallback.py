@@ -15,14 +15,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loadtest.emulator import protocol
-from loadtest.emulator.dialect import UNKNOWN_OPERATION, asked, refuse
+from loadtest.emulator.dialect import UNKNOWN_OPERATION, operation_of, refuse
 from loadtest.emulator.forward import Forwarder, Unreachable, target_url
-from loadtest.emulator.outgoing import kept_inside
+from loadtest.emulator.outgoing import kept_in_process
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["MOTO_OLDEST", "Moto", "Neighbour", "NoBackend", "Upstream", "moto_is_installed"]
+__all__ = ["MOTO_OLDEST", "Fallback", "Moto", "NoBackend", "Upstream", "moto_is_installed"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _DEFAULT_ACCOUNT = "123456789012"
 _BEFORE_SERVICES = ("moto_server/werkzeug_app.py", "core/responses.py", "core/model.py", "core/request/parse.py")
 
 
-class Neighbour(Protocol):
+class Fallback(Protocol):
     """A WSGI application for the rest of AWS.
 
     name: for messages. answers: False if every request is refused, so that asking is pointless.
@@ -82,7 +82,7 @@ class Moto:
         if self._account != _DEFAULT_ACCOUNT:
             environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", self._account)
         try:
-            with kept_inside():
+            with kept_in_process():
                 return _without_pages(application, environ, start_response)
         except NotImplementedError as problem:
             return _lacking(environ, start_response, str(problem))
@@ -146,7 +146,7 @@ class NoBackend:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         text = "is not emulated; install loadtest[emulator] or give --upstream to have it answered"
-        return refuse(environ, start_response, UNKNOWN_OPERATION, f"{str(asked(environ))!r} {text}")
+        return refuse(environ, start_response, UNKNOWN_OPERATION, f"{str(operation_of(environ))!r} {text}")
 
 
 class HeldAnswer:
@@ -181,7 +181,9 @@ def _no_write(data: bytes) -> object:
 
 def _lacking(environ: WSGIEnvironment, start_response: StartResponse, reason: str = "") -> Iterable[bytes]:
     """Neither we nor moto have it: refused once, where 500 would have every client ask again."""
-    text = f"{str(asked(environ))!r} is neither emulated here nor by moto" + (f": {reason[:500]}" if reason else "")
+    text = f"{str(operation_of(environ))!r} is neither emulated here nor by moto" + (
+        f": {reason[:500]}" if reason else ""
+    )
     _log.warning("%s", text)
     return refuse(environ, start_response, UNKNOWN_OPERATION, text)
 
@@ -212,7 +214,7 @@ def _paraphrased(status: int, environ: WSGIEnvironment, start_response: StartRes
         return _lacking(environ, start_response)
     name = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Error"
     code = "InternalFailure" if status >= 500 else name.replace(" ", "")
-    text = f"{str(asked(environ))!r} was answered by {status} {name} and a page of HTML"
+    text = f"{str(operation_of(environ))!r} was answered by {status} {name} and a page of HTML"
     return refuse(environ, start_response, code, text, status)
 
 

@@ -1,6 +1,6 @@
 """DescribeEndpoint and DescribeEndpointConfig of endpoints that jobs have made for their tests, while those run.
 
-As with AWS such an endpoint can be looked at and invoked like any other. The neighbour does not know it.
+As with AWS such an endpoint can be looked at and invoked like any other. The fallback does not know it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One server is one region: whatever region a request is signed for, every part answers as the server's own.
 
-Jobs, logs, metrics, running endpoints and the neighbour's models and endpoints are all found by name; moto alone keeps
+Jobs, logs, metrics, running endpoints and the fallback's models and endpoints are all found by name; moto alone keeps
 its things by the region in the signature. So that is replaced before anybody reads it. Signatures are not checked here.
 """
 

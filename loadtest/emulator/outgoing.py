@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["kept_inside"]
+__all__ = ["kept_in_process"]
 
 _MODULES = (
     "moto.sns.models",
@@ -31,14 +31,14 @@ _here = threading.local()
 
 
 class _Guarded:
-    """In the place of the module `requests`: the same, but that it sends nothing within `kept_inside`."""
+    """In the place of the module `requests`: the same, but that it sends nothing within `kept_in_process`."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
-        if name not in _SENDING or not getattr(_here, "inside", False):
+        if name not in _SENDING or not getattr(_here, "kept", False):
             return found
         return self._refuse
 
@@ -51,7 +51,7 @@ class _Guarded:
 
 
 @contextmanager
-def kept_inside() -> Iterator[None]:
+def kept_in_process() -> Iterator[None]:
     """While this lasts, moto sends nothing to anybody from this thread."""
     with _lock:
         for name in _MODULES:  # moto loads a service's modules at its first request
@@ -59,8 +59,8 @@ def kept_inside() -> Iterator[None]:
             real = getattr(module, "requests", None)
             if real is not None and not isinstance(real, _Guarded):
                 module.requests = _Guarded(real)
-    _here.inside = True
+    _here.kept = True
     try:
         yield
     finally:
-        _here.inside = False
+        _here.kept = False

@@ -22,10 +22,10 @@ from loadtest.core.request.spec import Profile
 from loadtest.emulator import model, protocol
 from loadtest.emulator.app import Application
 from loadtest.emulator.catalogue import ModelCatalogue
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 from loadtest.emulator.cloudwatch import CloudWatch
 from loadtest.emulator.endpoints import Endpoints
-from loadtest.emulator.fallback import Moto, Neighbour, NoBackend, Upstream, moto_is_installed
+from loadtest.emulator.fallback import Fallback, Moto, NoBackend, Upstream, moto_is_installed
 from loadtest.emulator.forward import Forwarder
 from loadtest.emulator.guard import Guard
 from loadtest.emulator.instant import instant_recommendations
@@ -83,7 +83,7 @@ class EmulatorOptions:
 class EmulatorServer:
     """A listening emulator. Made ready by the constructor; `run` or `start` serves, `close` ends everything in order.
 
-    service: the jobs. endpoints: those that answer here. neighbour: who answers the rest. cloudwatch: where the jobs'
+    service: the jobs. endpoints: those that answer here. fallback: who answers the rest. cloudwatch: where the jobs'
     logs and metrics go; None: nowhere.
     Raises EngineError if the address cannot be had, SpecError for a wrong fleet or price file.
     """
@@ -105,15 +105,10 @@ class EmulatorServer:
         host = _EVERY_ADDRESS.get(self._host, self._host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
-    @property
-    def fallback(self) -> str:
-        """Who answers what is not emulated: `moto`, `upstream` or `nobody`."""
-        return self.neighbour.name
-
     def exports(self) -> Mapping[str, str]:
         """Environment variables that lead AWS's clients here."""
         names = ["AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"]
-        if self.neighbour.answers:
+        if self.fallback.answers:
             names.append("AWS_ENDPOINT_URL")
         return dict.fromkeys(names, self.url)
 
@@ -130,10 +125,10 @@ class EmulatorServer:
         """Take no more requests, let those that run end, stop the jobs, give everything back. May be called twice."""
         self._closing.close()
 
-    def forget_neighbour(self) -> None:
-        """Empty moto, which keeps its state per process; nothing to do for any other neighbour."""
-        if isinstance(self.neighbour, Moto):
-            self.neighbour.reset()
+    def forget_fallback(self) -> None:
+        """Empty moto, which keeps its state per process; nothing to do for any other fallback."""
+        if isinstance(self.fallback, Moto):
+            self.fallback.reset()
 
     def _open(self, options: EmulatorOptions) -> None:
         closing = self._closing
@@ -142,20 +137,20 @@ class EmulatorServer:
         self._host, self._port = sock.getsockname()[:2]
         forward = Forwarder()
         closing.callback(forward.close)
-        self.neighbour = neighbour = _neighbour(options, forward)
-        clients = InsideClients(neighbour, region=options.region)
+        self.fallback = fallback = _fallback(options, forward)
+        clients = InProcessClients(fallback, region=options.region)
         events = self.cloudwatch = self._events(clients)
-        endpoints = self.endpoints = Endpoints(clients if neighbour.answers else None)
+        endpoints = self.endpoints = Endpoints(clients if fallback.answers else None)
         closing.callback(endpoints.close)
         pages = Ui()
         closing.callback(pages.close)
-        self.service = service = _service(options, clients if neighbour.answers else None, events, endpoints, pages)
+        self.service = service = _service(options, clients if fallback.answers else None, events, endpoints, pages)
         pages.read_from(service)
         endpoints.follow(service.fleet, self.url)
         closing.callback(service.close)
         application = Application(
             service,
-            neighbour,
+            fallback,
             endpoints,
             forward,
             capacity_bounds=options.profile == "aws",
@@ -185,12 +180,12 @@ class EmulatorServer:
         watch(self._server)
         closing.callback(self._stop_serving)
 
-    def _events(self, clients: InsideClients) -> CloudWatch | None:
+    def _events(self, clients: InProcessClients) -> CloudWatch | None:
         """Where jobs put their logs and metrics; None if nobody could read them."""
-        if not self.neighbour.answers:
+        if not self.fallback.answers:
             _log.warning("no CloudWatch logs and metrics: install loadtest[emulator] or give --upstream")
             return None
-        events = CloudWatch(clients, taught=isinstance(self.neighbour, Moto))
+        events = CloudWatch(clients, taught=isinstance(self.fallback, Moto))
         self._closing.callback(events.close)
         return events
 
@@ -198,7 +193,7 @@ class EmulatorServer:
         end_serving(self._server, self._thread, requests_s=_LAST_REQUESTS_S, loop_s=_LAST_REQUESTS_S)
 
 
-def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
+def _fallback(options: EmulatorOptions, forward: Forwarder) -> Fallback:
     if options.upstream is not None:
         return Upstream(options.upstream, forward)
     if not moto_is_installed():
@@ -208,7 +203,7 @@ def _neighbour(options: EmulatorOptions, forward: Forwarder) -> Neighbour:
 
 def _service(
     options: EmulatorOptions,
-    clients: InsideClients | None,
+    clients: InProcessClients | None,
     events: CloudWatch | None,
     endpoints: Endpoints,
     watcher: Onlooker,

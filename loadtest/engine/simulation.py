@@ -32,7 +32,9 @@ INSTANT_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class VirtualRun:
-    """windows: all, those of the draining included. stopped_at_s: when the stop came. changes: the users' schedule.
+    """What came of a run in virtual time.
+
+    windows: all, those of the draining included. stopped_at_s: when the stop came. changes: the users' schedule.
 
     plan: as it was given, or, of a search, with the loads that it chose.
     """

@@ -20,14 +20,16 @@ from loadtest.errors import Problem, SpecError
 from loadtest.export.metrics import Labels, Metrics
 from loadtest.export.push import Push
 
-__all__ = ["Exports", "Wanted"]
+__all__ = ["ExportOptions", "Exports"]
 
 TEXTFILE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """listen: (host, port) for Prometheus to scrape. textfile: for node_exporter. otlp: send by OTLP."""
+class ExportOptions:
+    """Where a run's metrics go. listen: (host, port) for Prometheus to scrape. textfile: for node_exporter. otlp: send
+    by OTLP.
+    """
 
     listen: tuple[str, int] | None = None
     textfile: str | None = None
@@ -40,7 +42,7 @@ class Exports:
     urls: where Prometheus can scrape. losses: after the end, a sentence for each export of which something was lost.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: ExportOptions) -> None:
         self.urls: list[str] = []
         self.losses: list[str] = []
         self._runs: tuple[Metrics, ...] = ()

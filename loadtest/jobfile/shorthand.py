@@ -19,7 +19,7 @@ from typing import Any
 from loadtest.errors import Problem
 from loadtest.jobfile.duration import seconds_of
 
-__all__ = ["LIMIT_FORM", "PHASES_FORM", "STAIRS_FORM", "Reading", "limit_ms_of", "phases_of", "stairs_of"]
+__all__ = ["LIMIT_FORM", "PHASES_FORM", "STAIRS_FORM", "TextReader", "limit_ms_of", "phases_of", "stairs_of"]
 
 STAIRS_FORM = "USERSxSTEPS/DURATION, such as 2x5/10m"
 PHASES_FORM = "USERS+USERS_A_MINUTE/DURATION,..., such as 1+3/120s,7/5m"
@@ -42,7 +42,7 @@ class _Part:
             at += len(piece) + len(mark)
 
 
-class Reading:
+class TextReader:
     """Reads one text. path: of the problems (`--stairs`). form: what the text should look like."""
 
     def __init__(self, path: str, text: str, form: str) -> None:
@@ -92,38 +92,38 @@ class Reading:
 
 def stairs_of(text: str, path: str = "--stairs") -> tuple[dict[str, Any], list[Problem]]:
     """(TrafficPattern, problems) of `2x5/10m`. With problems, the pattern is a valid one that stands in."""
-    reading = Reading(path, text, STAIRS_FORM)
+    reader = TextReader(path, text, STAIRS_FORM)
     stairs = {"DurationInSeconds": 1, "NumberOfSteps": 1, "UsersPerStep": 1}
-    halves = reading.pair(reading.whole, "/", "needs one '/' between steps and duration")
+    halves = reader.pair(reader.whole, "/", "needs one '/' between steps and duration")
     if halves is not None:
-        steps = reading.pair(halves[0], "x", "needs one 'x' between users and steps")
+        steps = reader.pair(halves[0], "x", "needs one 'x' between users and steps")
         if steps is not None:
-            stairs["UsersPerStep"] = reading.number(steps[0], "users a step")
-            stairs["NumberOfSteps"] = reading.number(steps[1], "steps")
-        stairs["DurationInSeconds"] = reading.units(halves[1], "the duration", 1)
-    return {"TrafficType": "STAIRS", "Stairs": stairs}, reading.problems
+            stairs["UsersPerStep"] = reader.number(steps[0], "users a step")
+            stairs["NumberOfSteps"] = reader.number(steps[1], "steps")
+        stairs["DurationInSeconds"] = reader.units(halves[1], "the duration", 1)
+    return {"TrafficType": "STAIRS", "Stairs": stairs}, reader.problems
 
 
 def phases_of(text: str, path: str = "--phases") -> tuple[dict[str, Any], list[Problem]]:
     """(TrafficPattern, problems) of `1+3/120s,7/5m`. With problems, the pattern is a valid one that stands in."""
-    reading = Reading(path, text, PHASES_FORM)
+    reader = TextReader(path, text, PHASES_FORM)
     phases = []
-    for part in reading.whole.split(","):
+    for part in reader.whole.split(","):
         phase = {"InitialNumberOfUsers": 1, "SpawnRate": 0, "DurationInSeconds": 1}
-        halves = reading.pair(part, "/", "a phase needs one '/' between users and duration")
+        halves = reader.pair(part, "/", "a phase needs one '/' between users and duration")
         if halves is not None:
             users, *more = halves[0].split("+")
-            phase["InitialNumberOfUsers"] = reading.number(users, "users at the start")
+            phase["InitialNumberOfUsers"] = reader.number(users, "users at the start")
             if more:
-                phase["SpawnRate"] = reading.number(more[0], "users a minute", low=0)
+                phase["SpawnRate"] = reader.number(more[0], "users a minute", low=0)
             for each in more[1:]:
-                reading.fault(each, "a phase has one number of users a minute")
-            phase["DurationInSeconds"] = reading.units(halves[1], "the duration", 1)
+                reader.fault(each, "a phase has one number of users a minute")
+            phase["DurationInSeconds"] = reader.units(halves[1], "the duration", 1)
         phases.append(phase)
-    return {"TrafficType": "PHASES", "Phases": phases}, reading.problems
+    return {"TrafficType": "PHASES", "Phases": phases}, reader.problems
 
 
 def limit_ms_of(text: str, path: str) -> tuple[int, list[Problem]]:
     """(whole milliseconds, problems) of `200ms`. With problems, it is 1."""
-    reading = Reading(path, text, LIMIT_FORM)
-    return reading.units(_Part(reading.whole.text.strip(), 0), "the limit", 1000), reading.problems
+    reader = TextReader(path, text, LIMIT_FORM)
+    return reader.units(_Part(reader.whole.text.strip(), 0), "the limit", 1000), reader.problems

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from loadtest.jobs.events import EventSink, MetricPoint, NoEvents
 
-__all__ = ["SteadyClock", "Timeline"]
+__all__ = ["JobClock", "SteadyClock"]
 
 
 class SteadyClock:
@@ -35,7 +35,7 @@ class SteadyClock:
             return self._now_s
 
 
-class Timeline:
+class JobClock:
     """The clock of one job, from `begin_s`, and an EventSink that passes lines on in its order. Thread-safe.
 
     now: epoch seconds, of a job in real time. None: the job's time is virtual, and tests that lie side by side are

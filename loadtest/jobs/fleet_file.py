@@ -32,7 +32,7 @@ _OPEN = {("cpu_speed",), ("accelerators",), ("instances",), ("endpoints",)}  # m
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """speed: of one, 1 is the reference; streams: requests it works on at once."""
+    """Accelerators of an instance type. speed: of one, 1 is the reference; streams: requests it works on at once."""
 
     speed: float
     streams: int

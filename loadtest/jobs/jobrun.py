@@ -16,7 +16,7 @@ from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import EndpointConfiguration, JobSpec, LoadTest, Profile
 from loadtest.core.result.description import hardware, model_configuration
 from loadtest.errors import LoadtestError, TargetError
-from loadtest.jobs.clock import Timeline
+from loadtest.jobs.clock import JobClock
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import EventSink, execution_stream
 from loadtest.jobs.fleet import Fleet
@@ -28,7 +28,7 @@ from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.store import JobStore
 from loadtest.jobs.subject import Subject, subject_of
-from loadtest.jobs.testrun import BenchmarkContext, load_of, run_test
+from loadtest.jobs.testrun import BenchmarkContext, run_test, traffic_of
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
 __all__ = ["Ending", "JobContext", "JobRun"]
@@ -68,14 +68,14 @@ class Ending:
 class JobRun:
     """Runs the tests of one job. The job's own status is its caller's business."""
 
-    def __init__(self, surroundings: JobContext, job: JobRow, signal: StopSignal) -> None:
-        self._around = surroundings
+    def __init__(self, context: JobContext, job: JobRow, signal: StopSignal) -> None:
+        self._context = context
         self._job = job
         self._signal = signal
         # A state directory may hold times of a clock that was ahead of this one.
-        begin_s = max(surroundings.store.now_s(), job.modified_s)
-        now = None if surroundings.engine.virtual else surroundings.store.now_s
-        self._time = Timeline(surroundings.events, begin_s, now)
+        begin_s = max(context.store.now_s(), job.modified_s)
+        now = None if context.engine.virtual else context.store.now_s
+        self._time = JobClock(context.events, begin_s, now)
 
     def run(self) -> Ending:
         """Blocks until every test has ended. A fault of this program is logged, and ends the job as FAILED."""
@@ -91,27 +91,27 @@ class JobRun:
         tests, over_limit = self._tests(spec)
         steps = [self._step(test) for test in tests]
         unrun = [self._unrun(test, spec) for test in over_limit]
-        self._around.store.put_steps(job.name, [*steps, *unrun], self._time.begin_s)
+        self._context.store.put_steps(job.name, [*steps, *unrun], self._time.begin_s)
         self._say(f"Job {job.name} started: {len(tests)} benchmarks")
         for step in unrun:
             self._say(f"Benchmark {step.label} is not run: {step.failure_reason}")
         with ExitStack() as stack:
             try:
-                reader = self._around.payload_reader if self._around.reads_payloads else None
-                payload = sample_payload(job.facts, reader, stack, self._around.payload)
+                reader = self._context.payload_reader if self._context.reads_payloads else None
+                payload = sample_payload(job.facts, reader, stack, self._context.payload)
             except Exception as problem:
                 ours = None if isinstance(problem, (LoadtestError, OSError)) else problem
                 _LOG.warning("the payload of job %s cannot be used: %s", job.name, problem, exc_info=ours)
                 reason = f"PayloadError when calling the InvokeEndpoint operation: {problem}"
                 failed = [replace(step, status=Status.FAILED, failure_reason=reason) for step in steps]
-                self._around.store.put_steps(job.name, failed, self._time.now_s())
+                self._context.store.put_steps(job.name, failed, self._time.now_s())
                 return self._ended(Status.FAILED, reason)
-            fleet, around = self._around.fleet, self._around
+            fleet, around = self._context.fleet, self._context
             bench = BenchmarkContext(
                 job_name=job.name,
                 spec=spec,
                 subject=self._subject,
-                load=load_of(spec, fleet),
+                traffic=traffic_of(spec, fleet),
                 payload=payload,
                 fleet=fleet,
                 provider=around.provider or fleet,
@@ -131,7 +131,7 @@ class JobRun:
 
     def begin(self, bench: BenchmarkContext, test: LoadTest, step: StepRow, at_s: float) -> StepRow:
         """One test, from the decision whether it still starts to its kept result. at_s: since the job's start."""
-        store, started_s = self._around.store, self._time.begin_s + at_s
+        store, started_s = self._context.store, self._time.begin_s + at_s
         duration_s = bench.spec.duration_s
         self._time.reach(started_s)
         if self._signal.asked:
@@ -147,18 +147,18 @@ class JobRun:
         if result is not None:
             store.put_run(self._job.name, step.index, result.to_dict())
         self._keep(finished)
-        self._around.watcher.ended(self._job.name, step.index)
+        self._context.watcher.ended(self._job.name, step.index)
         self._say(f"Benchmark {step.label} {finished.status.value}", finished.ended_s)
         return finished
 
     def _keep(self, step: StepRow) -> StepRow:
-        self._around.store.put_steps(self._job.name, [step], step.ended_s or self._time.now_s())
+        self._context.store.put_steps(self._job.name, [step], step.ended_s or self._time.now_s())
         return step
 
     def _tests(self, spec: JobSpec) -> tuple[tuple[LoadTest, ...], tuple[LoadTest, ...]]:
         if spec.job_type == "Default":
             profile: Profile = "relaxed" if self._job.profile == "relaxed" else "aws"
-            return default_tests(spec, self._job.facts, self._around.fleet.file, profile)
+            return default_tests(spec, self._job.facts, self._context.fleet.file, profile)
         return spec.tests()
 
     def _step(self, test: LoadTest) -> StepRow:
@@ -183,14 +183,14 @@ class JobRun:
     def _subject(self, test: LoadTest, endpoint_name: str) -> Subject:
         if test.configuration is not None:
             return subject_of(test, endpoint_name, self._job.facts, self._job.model_name)
-        found = self._around.fleet.existing(endpoint_name)
+        found = self._context.fleet.existing(endpoint_name)
         if found is None:
             raise TargetError(f"Could not find endpoint {endpoint_name!r}: it was deleted after the job was created")
         return found
 
     def _variant_name(self, endpoint_name: str) -> str:
         try:
-            subject = self._around.fleet.existing(endpoint_name)
+            subject = self._context.fleet.existing(endpoint_name)
         except LoadtestError:  # its test will say so
             subject = None
         return (subject or Subject(endpoint_name)).variant_name
@@ -201,7 +201,7 @@ class JobRun:
 
     def _judged(self) -> Ending:
         """FAILED only if every test that was run failed."""
-        steps = self._around.store.steps(self._job.name)
+        steps = self._context.store.steps(self._job.name)
         failed = [step for step in steps if step.status is Status.FAILED]
         if not failed or any(step.status is Status.COMPLETED for step in steps):
             return self._ended(Status.COMPLETED)
@@ -244,7 +244,7 @@ def _in_virtual_time(one: _One, pairs: Pairs, slots: int) -> None:
         heapq.heappush(free_s, at_s + length_s)
 
 
-def _in_real_time(one: _One, pairs: Pairs, slots: int, timeline: Timeline) -> None:
+def _in_real_time(one: _One, pairs: Pairs, slots: int, timeline: JobClock) -> None:
     """As many threads as slots take the tests in their order."""
     waiting = iter(pairs)
     lock = threading.Lock()

@@ -36,9 +36,9 @@ SHUT_DOWN = "The service was shut down while this job was running; results of th
 class Launcher:
     """Thread-safe."""
 
-    def __init__(self, surroundings: JobContext) -> None:
-        self._around = surroundings
-        self._limit = VIRTUAL_JOBS if surroundings.engine.virtual else LIVE_JOBS
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._limit = VIRTUAL_JOBS if context.engine.virtual else LIVE_JOBS
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._running: dict[str, StopSignal] = {}
@@ -48,12 +48,12 @@ class Launcher:
     def recover(self) -> None:
         """Settle what a former process left: jobs that ran are FAILED, those that were stopping are STOPPED,
         pending ones are submitted in their order."""
-        store = self._around.store
+        store = self._context.store
         for job in store.in_status(Status.IN_PROGRESS):
             at_s = self._late_enough(job.name)
             self._settle(job.name, Status.FAILED, LOST, at_s)
             store.move(job.name, Status.FAILED, failure_reason=LOST, completed_s=at_s)
-            self._around.events.log(execution_stream(job.name), LOST, at_s)
+            self._context.events.log(execution_stream(job.name), LOST, at_s)
         for job in store.in_status(Status.STOPPING):
             self._stopped(job.name)
         for job in store.in_status(Status.PENDING):
@@ -112,7 +112,7 @@ class Launcher:
                     del self._running[name]
 
     def _run(self, name: str, signal: StopSignal) -> None:
-        store = self._around.store
+        store = self._context.store
         job = self._surely(lambda: store.get(name))
         if job is None:
             return
@@ -120,7 +120,7 @@ class Launcher:
         if not self._surely(lambda: store.move(name, Status.IN_PROGRESS)):
             self._surely(lambda: self._stopped(name))
             return
-        ending = JobRun(self._around, job, signal).run()
+        ending = JobRun(self._context, job, signal).run()
         self._surely(lambda: self._keep(name, ending, signal))
 
     def _keep(self, name: str, ending: Ending, signal: StopSignal) -> None:
@@ -129,7 +129,7 @@ class Launcher:
             ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
         if ending.status is Status.FAILED:
             self._settle(name, Status.FAILED, ending.failure_reason, ending.completed_s)
-        kept = self._around.store.move(
+        kept = self._context.store.move(
             name, ending.status, failure_reason=ending.failure_reason, completed_s=ending.completed_s
         )
         if not kept:
@@ -151,18 +151,18 @@ class Launcher:
     def _stopped(self, name: str, completed_s: float | None = None) -> None:
         at_s = self._late_enough(name, completed_s)
         self._settle(name, Status.STOPPED, None, at_s)
-        self._around.store.move(name, Status.STOPPED, completed_s=at_s)
-        self._around.events.log(execution_stream(name), f"Job {name} STOPPED", at_s)
+        self._context.store.move(name, Status.STOPPED, completed_s=at_s)
+        self._context.events.log(execution_stream(name), f"Job {name} STOPPED", at_s)
 
     def _late_enough(self, name: str, time_s: float | None = None) -> float:
         """`time_s`, None: now; but no sooner than what the job has told, whose virtual time may be ahead of it."""
-        job = self._around.store.get(name)
-        time_s = self._around.store.now_s() if time_s is None else time_s
+        job = self._context.store.get(name)
+        time_s = self._context.store.now_s() if time_s is None else time_s
         return time_s if job is None else max(time_s, job.modified_s)
 
     def _settle(self, name: str, status: Status, reason: str | None, at_s: float) -> None:
         """Give the steps that have not ended an end. at_s: on the job's clock."""
-        store = self._around.store
+        store = self._context.store
         left = [step for step in store.steps(name) if not step.status.final]
         settled = [
             replace(

@@ -262,7 +262,7 @@ def open_service(
         engine = SimEngine() if engine == "sim" else LiveEngine()
     fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, directory=directory)
     store = JobStore(state)
-    surroundings = JobContext(
+    context = JobContext(
         store=store,
         fleet=fleet,
         engine=engine,
@@ -273,7 +273,7 @@ def open_service(
         provider=named_only(fleet) if named_only is not None else provider,
         payload=payload,
     )
-    launcher = Launcher(surroundings)
+    launcher = Launcher(context)
     arns = JobArns(region, account)
     service = JobService(store, launcher, fleet, arns, profile, quota, model_reader, strict_resources)
     launcher.recover()

@@ -17,7 +17,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve, curve_of
 from loadtest.core.traffic.plan import PayloadSource, Plan
 from loadtest.errors import LoadtestError, masked
-from loadtest.jobs.clock import Timeline
+from loadtest.jobs.clock import JobClock
 from loadtest.jobs.engines import LoadEngine
 from loadtest.jobs.events import endpoint_stream
 from loadtest.jobs.fleet import Fleet
@@ -31,14 +31,14 @@ from loadtest.jobs.status import Status
 from loadtest.jobs.subject import Subject
 from loadtest.jobs.watching import NoOnlooker, Onlooker
 
-__all__ = ["BenchmarkContext", "Load", "load_of", "run_test"]
+__all__ = ["BenchmarkContext", "JobTraffic", "run_test", "traffic_of"]
 
 _LOG = logging.getLogger(__name__)
 SHUT_DOWN = "The service was shut down while the load test ran"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class JobTraffic:
     """The traffic of every test of a job. search: it is a Default job's, raised until the plateau."""
 
     curve: TrafficCurve
@@ -56,24 +56,24 @@ class BenchmarkContext:
     job_name: str
     spec: JobSpec
     subject: Callable[[LoadTest, str], Subject]
-    load: Load
+    traffic: JobTraffic
     payload: PayloadSource
     fleet: Fleet
     provider: Provider
     engine: LoadEngine
-    time: Timeline
+    time: JobClock
     signal: StopSignal
     watcher: Onlooker = NoOnlooker()
     tags: tuple[Tag, ...] = ()
 
 
-def load_of(spec: JobSpec, fleet: Fleet) -> Load:
+def traffic_of(spec: JobSpec, fleet: Fleet) -> JobTraffic:
     """The job's own traffic, or that of the search."""
     if spec.traffic is None:
         plan = fleet.file.search
-        return Load(search_curve(plan), search_stop(), search_options(plan), search=True)
+        return JobTraffic(search_curve(plan), search_stop(), search_options(plan), search=True)
     options = RunOptions()
-    return Load(curve_of(spec.traffic, options), spec.stop, options, search=False)
+    return JobTraffic(curve_of(spec.traffic, options), spec.stop, options, search=False)
 
 
 def run_test(
@@ -92,10 +92,10 @@ def run_test(
         with bench.provider.provide(_wanted(bench, test, step, course)) as endpoint:
             notes = _unheeded(bench, endpoint)
             opened_s = course.now_s()
-            told = "; ".join([f"Endpoint in service. {_configuration(bench.load)}", *notes])
+            told = "; ".join([f"Endpoint in service. {_configuration(bench.traffic)}", *notes])
             bench.time.log(stream, told, opened_s)
             if limit_s is not None:
-                limit_s = max(limit_s - (opened_s - started_s), bench.load.options.window_s)
+                limit_s = max(limit_s - (opened_s - started_s), bench.traffic.options.window_s)
             run = _run(bench, step, endpoint, course, limit_s)
             info = _info(bench, test, endpoint)
             result = endpoint.completed(
@@ -137,7 +137,7 @@ class _Course:
     origin_s: of the run's start, from which its windows count; None: no window has come.
     """
 
-    def __init__(self, clock: Timeline, started_s: float) -> None:
+    def __init__(self, clock: JobClock, started_s: float) -> None:
         self.origin_s: float | None = None
         self._clock = clock
         self._started_s = started_s
@@ -185,11 +185,11 @@ def _run(
     bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, course: _Course, limit_s: float | None
 ) -> RunResult:
     plan = Plan(
-        curve=bench.load.curve,
-        stop=bench.load.stop,
+        curve=bench.traffic.curve,
+        stop=bench.traffic.stop,
         target=endpoint.target,
         payload=bench.payload,
-        options=bench.load.options,
+        options=bench.traffic.options,
         limit_s=limit_s,
     )
     watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
@@ -217,8 +217,8 @@ def _run(
 def _finished(
     bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
-    figures = figures_of(result, search=bench.load.search)
-    status = step_status_of(result, figures, search=bench.load.search)
+    figures = figures_of(result, search=bench.traffic.search)
+    status = step_status_of(result, figures, search=bench.traffic.search)
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN
@@ -241,7 +241,7 @@ def _finished(
         serverless=serverless,
         behaviour=endpoint.behaviour,
         prices=bench.fleet.prices,
-        target_per_min=bench.load.stop.max_invocations_per_min,
+        target_per_min=bench.traffic.stop.max_invocations_per_min,
     )
     counted = {} if serverless is not None else {"InitialInstanceCount": count}
     return replace(
@@ -262,9 +262,9 @@ def _doubts(figures: Figures, result: RunResult) -> Iterator[str]:
         yield f"the load generator set the pace, the endpoint may serve more: {doubts}"
 
 
-def _configuration(load: Load) -> str:
-    stop = load.stop
-    parts = [f"up to {load.curve.peak} users in {load.curve.end_s:g} s"]
+def _configuration(traffic: JobTraffic) -> str:
+    stop = traffic.stop
+    parts = [f"up to {traffic.curve.peak} users in {traffic.curve.end_s:g} s"]
     if stop.max_invocations_per_min is not None:
         parts.append(f"MaxInvocations {stop.max_invocations_per_min} per minute")
     if stop.latency is not None:

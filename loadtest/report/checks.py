@@ -25,7 +25,9 @@ ANSWERS: dict[str, Outcome] = {"met": "passed", "not met": "failed", "held": "pa
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """group: "run", "stop conditions", "thresholds" or "trust". name: what was asked. answer: in a word or two.
+    """One row of what a run was asked, and the answer.
+
+    group: "run", "stop conditions", "thresholds" or "trust". name: what was asked. answer: in a word or two.
 
     outcome: "skipped" if it is undecided, "error" if the run cannot be believed. why: what the answer rests on.
     """

@@ -10,7 +10,9 @@ __all__ = ["ASCII", "BLOCKS", "Glyphs", "glyphs_of"]
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """ramp: of a sparkline, the lowest first. done, ahead: of the curve. full, empty: of a gauge. more: of cut text."""
+    """The characters that a terminal can show. ramp: of a sparkline, the lowest first. done, ahead: of the curve. full,
+    empty: of a gauge. more: of cut text.
+    """
 
     ramp: str
     done: str

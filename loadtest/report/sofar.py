@@ -23,7 +23,10 @@ BINS = 600  # of the curve's time: more than a terminal has columns
 
 @dataclass(slots=True)
 class LevelSoFar:
-    """plan: the level as planned. verdict: of the latency threshold; "": there is none."""
+    """A level of a run that goes on.
+
+    plan: the level as planned. verdict: of the latency threshold; "": there is none.
+    """
 
     plan: Level
     ok: int = 0

@@ -26,7 +26,9 @@ __all__ = ["Failure", "classify_exception", "keep_error_bodies"]
 
 
 class Failure(NamedTuple):
-    """kind, detail: as in Outcome. status: HTTP status, 0 if the exception tells none. body_bytes: of the error."""
+    """What an exception of botocore says of an invocation. kind, detail: as in Outcome. status: HTTP status, 0 if the
+    exception tells none. body_bytes: of the error.
+    """
 
     kind: Kind
     detail: str

@@ -18,7 +18,9 @@ BEAT_S = 1.0  # how soon a reader that left is noticed
 
 
 class Broadcast:
-    """history: what a reader is told first; called under the lock of `send`, so nothing is missed or doubled."""
+    """Tells any number of readers the same. history: what a reader is told first; called under the lock of `send`, so
+    nothing is missed or doubled.
+    """
 
     def __init__(self, history: Callable[[], Any]) -> None:
         self._history = history

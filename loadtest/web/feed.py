@@ -14,7 +14,7 @@ __all__ = ["Feed"]
 
 
 class Feed:
-    """Of a run of `plan`. Windows come from one thread; any number of others read."""
+    """The rows of a run for its page. Of a run of `plan`. Windows come from one thread; any number of others read."""
 
     def __init__(self, plan: Plan) -> None:
         self._run = LiveRun(plan)

@@ -13,6 +13,8 @@ __all__ = ["State"]
 
 
 class State(enum.Enum):
+    """What of an answer a parser waits for."""
+
     START = enum.auto()  # nothing received
     HEAD = enum.auto()
     LENGTH = enum.auto()

@@ -1,4 +1,4 @@
-"""Models, packages and payloads are read from the neighbour by AWS's own API."""
+"""Models, packages and payloads are read from the fallback by AWS's own API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from emulator_client import connect, job_request, small_job, wait_for_end
 
 from loadtest.emulator.catalogue import ModelCatalogue
-from loadtest.emulator.clients import InsideClients
+from loadtest.emulator.clients import InProcessClients
 from loadtest.emulator.fallback import NoBackend
 from loadtest.emulator.server import EmulatorServer
 from loadtest.errors import SpecError
@@ -40,7 +40,7 @@ def package_arn(sagemaker: Any) -> str:
 
 @pytest.fixture(scope="module")
 def catalogue(emulator: EmulatorServer) -> Iterator[ModelCatalogue]:
-    return ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"))
+    return ModelCatalogue(InProcessClients(emulator.fallback, region="us-east-1"))
 
 
 def test_facts_of_a_package_and_of_a_model_made_from_it(
@@ -110,8 +110,8 @@ def test_a_missing_payload_is_a_spec_error(catalogue: ModelCatalogue) -> None:
         catalogue.payload("s3://no-such-bucket/x")
 
 
-def test_without_a_neighbour_there_is_nothing_to_read() -> None:
-    lonely = ModelCatalogue(InsideClients(NoBackend(), region="us-east-1"))
+def test_without_a_fallback_there_is_nothing_to_read() -> None:
+    lonely = ModelCatalogue(InProcessClients(NoBackend(), region="us-east-1"))
     assert lonely.model("x") is None
     with pytest.raises(SpecError):
         lonely.payload("s3://b/k")
@@ -123,4 +123,4 @@ def test_our_own_environment_does_not_lead_astray(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     sagemaker.create_model(ModelName="astray", PrimaryContainer={"Image": IMAGE}, ExecutionRoleArn=ROLE)
-    assert ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1")).model("astray") == ModelFacts()
+    assert ModelCatalogue(InProcessClients(emulator.fallback, region="us-east-1")).model("astray") == ModelFacts()

@@ -274,7 +274,7 @@ def test_what_moto_forgets_is_forgotten(filled: EmulatorServer) -> None:
         assert sink is not None
         minute_s = int(time.time()) // 60 * 60
         for value in (90.0, 1.0):
-            server.forget_neighbour()
+            server.forget_fallback()
             sink.metric(MetricPoint(LOG_GROUP, "ClientLatency", "Milliseconds", DIMENSIONS, minute_s, (value,), (4.0,)))
             assert sink.settle()
             stats: Any = {"ExtendedStatistics": ["p99"], "Statistics": ["SampleCount"]}

@@ -1,4 +1,4 @@
-"""A neighbour slower than what is said: lines may be dropped, but nobody waits in vain. One with CloudWatch's bounds."""
+"""A fallback slower than what is said: lines may be dropped, but nobody waits in vain. One with CloudWatch's bounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtest.emulator.cloudwatch import CloudWatch
 
 
 class Stuck:
-    """Clients of a neighbour that answers nothing until it may, and is down then."""
+    """Clients of a fallback that answers nothing until it may, and is down then."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -29,7 +29,7 @@ def test_settle_and_close_are_not_dropped_from_a_full_queue(monkeypatch: pytest.
     stuck = Stuck()
     sink = CloudWatch(cast(Any, stuck))
     until = time.monotonic() + 10
-    sink.log("s", "taken by the thread, which waits for the neighbour", 0.0)
+    sink.log("s", "taken by the thread, which waits for the fallback", 0.0)
     while not sink._queue.empty() and time.monotonic() < until:
         time.sleep(0.005)
     time.sleep(0.05)  # the thread has gathered; what comes now stays in the queue

@@ -176,7 +176,7 @@ def test_botocores_parser_of_every_protocol_reads_our_errors(protocol: str, stat
     text = 'a <b> & "c" ü\x00\ud800' + "x" * 300
     name: Any = "rpc-v2-cbor" if protocol == "smithy-rpc-v2-cbor" else protocol
     for service in ("", "s3", "route53"):
-        answer = dialect.error(dialect.Asked(name, service, "X"), "SomeCode", text, status, "id-1")
+        answer = dialect.error(dialect.Operation(name, service, "X"), "SomeCode", text, status, "id-1")
         given = {"status_code": status, "headers": dict(answer.headers), "body": answer.body}
         told = botocore.parsers.create_parser(protocol).parse(given, None)["Error"]
         assert told["Code"] == "SomeCode"
@@ -254,7 +254,7 @@ def _environ(**members: Any) -> dict[str, Any]:
     ],
 )
 def test_what_a_request_asks_for(environ: dict[str, Any], expected: tuple[str, str, str]) -> None:
-    found = dialect.asked(environ)
+    found = dialect.operation_of(environ)
     assert (found.dialect, found.service, found.name) == expected
     assert environ["wsgi.input"].tell() == 0
 

@@ -243,12 +243,12 @@ def test_a_presigned_urls_secrets_are_kept_nowhere(tmp_path: Path, caplog: pytes
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "169.254.169.254", "[::1]", "2130706433"])
 def test_a_payload_url_of_this_machine_is_refused(emulator: EmulatorServer, host: str) -> None:
     from loadtest.emulator.catalogue import ModelCatalogue
-    from loadtest.emulator.clients import InsideClients
+    from loadtest.emulator.clients import InProcessClients
     from loadtest.errors import SpecError
 
-    catalogue = ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"))
+    catalogue = ModelCatalogue(InProcessClients(emulator.fallback, region="us-east-1"))
     with pytest.raises(SpecError, match="names this machine"):
         catalogue.payload(f"https://{host}/bucket/key")
-    allowed = ModelCatalogue(InsideClients(emulator.neighbour, region="us-east-1"), allow_local_payloads=True)
+    allowed = ModelCatalogue(InProcessClients(emulator.fallback, region="us-east-1"), allow_local_payloads=True)
     with pytest.raises(SpecError, match="NoSuchBucket"):
         allowed.payload(f"https://{host}/bucket/key")

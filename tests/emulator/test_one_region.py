@@ -130,9 +130,9 @@ def test_a_bucket_of_any_region_holds_the_payload(server: EmulatorServer, region
     with urlopen(url, timeout=30) as answer:
         assert answer.read()[:2] == b"\x1f\x8b"
     from loadtest.emulator.catalogue import ModelCatalogue
-    from loadtest.emulator.clients import InsideClients
+    from loadtest.emulator.clients import InProcessClients
 
-    assert ModelCatalogue(InsideClients(server.neighbour, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
+    assert ModelCatalogue(InProcessClients(server.fallback, region=HOME)).payload(f"s3://{bucket}/p.tar.gz")
 
 
 def scoped(**environ: str) -> dict[str, Any]:

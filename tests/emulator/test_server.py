@@ -178,7 +178,7 @@ def test_an_option_that_could_never_do_anything_is_refused(flag: str, wrong: str
 
 def test_upstream_answers_the_rest() -> None:
     with recommender() as behind, recommender(upstream=behind.url) as server:
-        assert server.fallback == "upstream"
+        assert server.fallback.name == "upstream"
         s3, direct = connect(server.url, "s3"), connect(behind.url, "s3")
         s3.create_bucket(Bucket="far")
         s3.put_object(Bucket="far", Key="k", Body=b"x" * 100_000)
@@ -204,10 +204,10 @@ def test_an_upstream_that_is_gone_is_service_unavailable() -> None:
                 assert "cannot be looked up" in document["message"]
 
 
-def test_without_a_neighbour_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_fallback_the_rest_is_refused_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loadtest.emulator.server.moto_is_installed", lambda: False)
     with recommender() as server:
-        assert isinstance(server.neighbour, NoBackend)
+        assert isinstance(server.fallback, NoBackend)
         assert set(server.exports()) == {"AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
         for target, path in (("SageMaker.ListModels", "/"), ("Logs_20140328.GetLogEvents", "/"), ("", "/bucket/key")):
             status, document, _ = _post(server.url, b"{}", target, path)

@@ -6,7 +6,7 @@ import threading
 
 from jobkit import Heard
 
-from loadtest.jobs.clock import SteadyClock, Timeline
+from loadtest.jobs.clock import JobClock, SteadyClock
 from loadtest.jobs.events import NoEvents
 
 
@@ -23,7 +23,7 @@ def test_a_wall_clock_that_is_set_back_is_left_behind() -> None:
 def test_lines_of_a_virtual_job_come_in_the_order_of_its_time() -> None:
     """Two tests side by side are computed one after the other; the third begins when the first has ended."""
     heard = Heard()
-    timeline = Timeline(heard, 1000.0, None)
+    timeline = JobClock(heard, 1000.0, None)
     timeline.log("all", "begins", 1000.0)
     for name, begins_s, ends_s in (("a", 1000.0, 1120.0), ("b", 1000.0, 1060.0), ("c", 1060.0, 1100.0)):
         timeline.reach(begins_s)
@@ -52,7 +52,7 @@ def test_lines_of_many_threads_never_go_back() -> None:
         now[0] += 1
         return now[0]
 
-    timeline = Timeline(heard, 0.0, tick)
+    timeline = JobClock(heard, 0.0, tick)
 
     def say() -> None:
         for _ in range(200):
@@ -69,7 +69,7 @@ def test_lines_of_many_threads_never_go_back() -> None:
 
 
 def test_the_job_s_clock_does_not_stand_before_what_was_told() -> None:
-    timeline = Timeline(NoEvents(), 50.0, lambda: 40.0)
+    timeline = JobClock(NoEvents(), 50.0, lambda: 40.0)
     assert timeline.now_s() == 50.0
     timeline.log("s", "ahead of the clock", 60.0)
     assert timeline.now_s() == 60.0

@@ -67,7 +67,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """rows: of the whole run first, then level by level. margin: as a share. alpha: of all rows together.
+    """Two sides of runs, compared row by row.
+
+    rows: of the whole run first, then level by level. margin: as a share. alpha: of all rows together.
 
     answer: "worse" if any row is; else "better" if any is; else "same" if every row of the whole run that has an
     interval is; else "undecided". runs: (of the baseline, of the other side).

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Dependence", "Series", "dependence_of"]
+__all__ = ["CountSeries", "Dependence", "dependence_of"]
 
 Z_80 = 0.8416212335729143
 LEAST_CLUSTER = 4  # windows
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class CountSeries:
     """Counts of a level, window by window.
 
     residuals: what each window has over its part of the level's count, in requests; they add up to 0.
@@ -57,7 +57,7 @@ class Series:
     expected: float
 
     @classmethod
-    def of(cls, part: Floats, whole: Floats, *, share: bool = False) -> Series:
+    def of(cls, part: Floats, whole: Floats, *, share: bool = False) -> CountSeries:
         """part: counts. whole: what they are in proportion to: seconds, or requests that the part is a share of."""
         total, size = float(part.sum()), float(whole.sum())
         ratio = total / size if size else 0.0
@@ -86,7 +86,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
+    """How much windows that resemble the one before widen an interval.
+
+    dispersion: of all levels together. growth: G, at least 1. freedom: degrees that it was estimated with.
 
     block: windows, b.
     """
@@ -96,14 +98,14 @@ class Dependence:
     freedom: float
     block: int
 
-    def effect(self, series: Series) -> float:
+    def effect(self, series: CountSeries) -> float:
         """How many times the variance of the level's count is that of independent requests."""
         # A single pause in this level alone is hardly seen in what all levels have together.
         own = series.clustered(max(LEAST_CLUSTER, 2 * self.block))
         return max(series.dispersion * self.growth, self.dispersion * self.growth, own)
 
 
-def dependence_of(levels: Sequence[Series]) -> Dependence:
+def dependence_of(levels: Sequence[CountSeries]) -> Dependence:
     """levels: of every run."""
     scaled = [
         level.residuals / math.sqrt(level.expected / len(level.residuals))

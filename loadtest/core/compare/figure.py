@@ -33,7 +33,9 @@ Dependences = Mapping[str | tuple[str, int], Dependence]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """value: on its scale. below, above: how far the interval reaches, 0 or more; infinite: it has no end there."""
+    """A figure of one side with its interval. value: on its scale. below, above: how far the interval reaches, 0 or
+    more; infinite: it has no end there.
+    """
 
     value: float
     below: float

@@ -27,7 +27,7 @@ TAIL = 0.025
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """value: per s or ms. low, high: of the 95 % interval; None: it has no end there."""
+    """A mean with its interval. value: per s or ms. low, high: of the 95 % interval; None: it has no end there."""
 
     value: float
     low: float | None
@@ -36,7 +36,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class LevelProfile:
-    """figures: by metric, those of DRAWN that every run of the side has enough requests for."""
+    """A level of one side, as drawn. figures: by metric, those of DRAWN that every run of the side has enough requests
+    for.
+    """
 
     level: Level
     figures: Mapping[str, Interval]
@@ -44,8 +46,9 @@ class LevelProfile:
 
 @dataclass(frozen=True, slots=True)
 class SideProfile:
-    """levels: those that every run of the side has, also one that it ended in. latency: of the successes of all runs
-    at the levels that both sides have, as a threshold is compared."""
+    """One side, as drawn. levels: those that every run of the side has, also one that it ended in. latency: of the
+    successes of all runs at the levels that both sides have, as a threshold is compared.
+    """
 
     levels: Sequence[LevelProfile]
     latency: Histogram

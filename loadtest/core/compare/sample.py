@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.core.compare.dependence import Series
+from loadtest.core.compare.dependence import CountSeries
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.counters import counts_over, merged
 from loadtest.core.measure.histogram import Histogram
@@ -69,15 +69,15 @@ class LevelSample:
     def rate_per_s(self) -> float:
         return float(self.ok.sum() / self.length_s.sum())
 
-    def series(self, metric: str) -> Series:
+    def series(self, metric: str) -> CountSeries:
         """The metric's counts window by window, against those of a level in which nothing changes."""
         if metric == "throughput":
-            return Series.of(self.ok, self.length_s)
-        return Series.of(self.failed if metric == "error share" else self.over, self.completed, share=True)
+            return CountSeries.of(self.ok, self.length_s)
+        return CountSeries.of(self.failed if metric == "error share" else self.over, self.completed, share=True)
 
-    def series_at(self, kind: str, place: int) -> Series:
+    def series_at(self, kind: str, place: int) -> CountSeries:
         """The same of the values above the quantile GRID[place]."""
-        return Series.of(self.above[kind][:, place], self.counted[kind], share=True)
+        return CountSeries.of(self.above[kind][:, place], self.counted[kind], share=True)
 
     def has(self, metric: str) -> bool:
         """There is enough of it to compare."""
@@ -91,10 +91,11 @@ class LevelSample:
 
 @dataclass(frozen=True, slots=True)
 class RunSample:
-    """begun: levels by index, those with at least three windows and a request. levels: of them, those that are not cut
+    """What a comparison takes from one run.
+
+    begun: levels by index, those with at least three windows and a request. levels: of them, those that are not cut
     short: a level that the run ended in because of what it saw there was left when it looked bad. rates: as the plateau
     is looked for in them.
-
     """
 
     result: RunResult

@@ -21,7 +21,9 @@ __all__ = ["Course", "capacity_evidence", "found_by", "progress_of", "sailed"]
 
 
 class Course:
-    """Of one run of `plan`, which asks for a search; moves that the plan has already are made anew.
+    """The moves of a search, and the curve that they make.
+
+    Of one run of `plan`, which asks for a search; moves that the plan has already are made anew.
 
     plan: with the loads so far; a new one after each move.
     """

@@ -32,7 +32,9 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
-    """job_status: what the API reports for the test; exit_code: of `loadtest run`; sentence: for people."""
+    """What follows from a reason. job_status: what the API reports for the test; exit_code: of `loadtest run`;
+    sentence: for people.
+    """
 
     job_status: str
     exit_code: int

@@ -37,7 +37,9 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class SlowRequests:
-    """n, over: the run's requests, cold starts left out, and those over the limit.
+    """What a run's requests over the limit are.
+
+    n, over: the run's requests, cold starts left out, and those over the limit.
 
     spells, spell_over: how many spells there were, and the requests over in them; the others came alone or in bursts of
     less than a window. mean_s, longest_s: lengths of spells, 0 without one. worst: with the most requests over.

@@ -51,7 +51,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """users: planned at the window's start. running: users that were running at its end.
+    """The users of a window.
+
+    users: planned at the window's start. running: users that were running at its end.
 
     active: mean number of running users; in_flight: mean number of requests in flight (both integral / length).
         In a closed loop without think time the two agree, unless the generator itself makes users wait. A request that

@@ -11,8 +11,9 @@ __all__ = ["Worker"]
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """index: 0 on, in the order they joined; its users' numbers are index, index + count, ... host: its machine's name.
+    """A generator process of a run.
 
+    index: 0 on, in the order they joined; its users' numbers are index, index + count, ... host: its machine's name.
     clock_offset_s: its wall clock minus the master's, from the exchange of questions that took least time.
     clock_within_s: half of what that exchange took, so the offset is right within this; its users may have started
         that far from their times, which the lags of the schedule, taken by its own clock, do not show. Both are 0 of a

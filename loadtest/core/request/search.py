@@ -29,7 +29,9 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """objectives: all of them must hold. max_error_ratio: so must failures / all; None: not asked for.
+    """What a capacity search is to find, and how.
+
+    objectives: all of them must hold. max_error_ratio: so must failures / all; None: not asked for.
 
     max_invocations_per_min: no more than that is wanted (MaxInvocations); None: as much as there is.
     by: the load is users (whole ones), or requests a second. within: relative width of the interval that is sought.

@@ -20,7 +20,9 @@ HOURS_A_MONTH = 730  # as AWS's own calculator has it: 8,760 hours of a year / 1
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """serverless, instances: entries of InferenceRecommendations. per_month: invocations at which both cost the same.
+    """Where a serverless endpoint and instances cost the same.
+
+    serverless, instances: entries of InferenceRecommendations. per_month: invocations at which both cost the same.
 
     capacity_per_month: what the instances serve at their MaxInvocations.
     """

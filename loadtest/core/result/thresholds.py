@@ -53,7 +53,9 @@ _FORM = "write p95<200ms, error_rate<1% or rate>500/s"
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """text: as it was given, without spaces. limit: ms, a share, or per second. percentile: 0..1, of a latency."""
+    """A bound that a run is asked to keep. text: as it was given, without spaces. limit: ms, a share, or per second.
+    percentile: 0..1, of a latency.
+    """
 
     text: str
     metric: Metric
@@ -63,8 +65,8 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdVerdict:
-    """measured, low, high: in the threshold's own unit (ms, a share, per s), with the interval that decided; None: not
-    known. limit: in the same. why: what the answer rests on.
+    """The answer to one threshold. measured, low, high: in the threshold's own unit (ms, a share, per s), with the
+    interval that decided; None: not known. limit: in the same. why: what the answer rests on.
     """
 
     text: str

@@ -42,7 +42,9 @@ _RULES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """member: path in the request. why: a run has no use for it. verb: of this program that has one; "": none."""
+    """A member of the request that a run does not use. member: path in the request. why: a run has no use for it. verb:
+    of this program that has one; "": none.
+    """
 
     member: str
     why: str

@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.search.capacity import Capacity, Finding, Finished, Margin, More
-from loadtest.core.search.fit import Crossing
+from loadtest.core.search.fit import Crossing, crossing
 from loadtest.core.search.level import Level
-from loadtest.core.search.reading import Reading, criteria_of
+from loadtest.core.search.reading import Criterion, Reading, criteria_of
 
 __all__ = ["LEVEL_ALPHA", "NEAR", "Known", "latency_s"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
+POCOCK = 2.555 / 1.960  # ten looks
 DRIFT_Z = 2.6
 
 
+@dataclass(slots=True)
 class Known:
-    """Grows with each window of a search."""
+    """Of one search, so far. criteria: what is held against its limit, in the order of `crossings`.
 
-    def __init__(self, settings: SearchSettings) -> None:
-        self._settings = settings
-        self._criteria = criteria_of(settings)
-        self._levels: dict[float, Level] = {}
-        self._low, self._high = 0.0, math.inf  # seems to meet, seems to break
-        self._finished: Finished | None = None
-        self._requests, self._time_s = 0, 0.0
-        self._spent: dict[float, float] = {}
-        self._crossings: tuple[Crossing | None, ...] = (None,) * len(self._criteria)
+    levels: by load. low, high: the highest load that seems to meet everything, the lowest that seems to break it; 0,
+    infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
+    requests, time_s: spent; spent_s: of the time, at each load.
+    """
+
+    settings: SearchSettings
+    criteria: tuple[Criterion, ...]
+    levels: dict[float, Level] = field(default_factory=dict)
+    low: float = 0.0
+    high: float = math.inf
+    crossings: tuple[Crossing | None, ...] = ()
+    requests: int = 0
+    time_s: float = 0.0
+    spent_s: dict[float, float] = field(default_factory=dict)
+    finished: Finished | None = None
+
+    @classmethod
+    def of(cls, settings: SearchSettings) -> Known:
+        """Nothing yet."""
+        criteria = criteria_of(settings)
+        return cls(settings, criteria, crossings=(None,) * len(criteria))
 
     def capacity(self) -> Capacity:
         """What is known now."""
-        low, high = self._interval()
-        finding: Finding = "searching" if self._finished is None else self._finished.finding
-        load = self._estimate() if finding == "found" else None
+        low, high = self.interval()
+        finding: Finding = "searching" if self.finished is None else self.finished.finding
+        load = self.estimate() if finding == "found" else None
         if load is not None and high is not None:
             load = min(max(load, low), high)
         met, broken = self._shown()
@@ -45,8 +61,8 @@ class Known:
         above = high if high is not None else math.inf
         return Capacity(
             finding=finding,
-            by=self._settings.by,
-            confidence=self._settings.confidence,
+            by=self.settings.by,
+            confidence=self.settings.confidence,
             load=load,
             low=low or None,
             high=high,
@@ -57,55 +73,71 @@ class Known:
             shown_broken=broken,
             knee_users=self._knee(),
             binding=self._binding(),
-            margins=tuple(self._margin(i, at) for i in range(len(self._criteria))),
-            requests=self._requests,
-            time_s=self._time_s,
-            above_s=sum(spent_s for load_, spent_s in self._spent.items() if load_ > above),
+            margins=tuple(self._margin(i, at) for i in range(len(self.criteria))),
+            requests=self.requests,
+            time_s=self.time_s,
+            above_s=sum(spent_s for load_, spent_s in self.spent_s.items() if load_ > above),
             more=self._more(low, high),
-            evidence={} if self._finished is None else self._finished.evidence,
+            evidence={} if self.finished is None else self.finished.evidence,
         )
 
     def _shown(self) -> tuple[float | None, float | None]:
         """(highest load shown to meet every limit, lowest shown to break one) by their own tests."""
-        alpha = LEVEL_ALPHA * (1 - self._settings.confidence) / max(len(self._criteria), 1)
+        alpha = LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
         met, broken = None, None
-        for load, level in sorted(self._levels.items()):
-            answers = [level.answer(i, each, alpha) for i, each in enumerate(self._criteria)]
+        for load, level in sorted(self.levels.items()):
+            answers = [level.answer(i, each, alpha) for i, each in enumerate(self.criteria)]
             if broken is None and -1 in answers:
                 broken = load
             if answers and all(answer == 1 for answer in answers) and broken is None:
                 met = load
         return met, broken
 
-    def _interval(self) -> tuple[float, float | None]:
+    def interval(self) -> tuple[float, float | None]:
+        """(low, high) of the capacity as far as it is known; 0, None: it is not."""
         met, broken = self._shown()
         low: float = met or 0.0
         high: float = broken if broken is not None else math.inf
-        known = [each for each in self._crossings if each is not None]
+        known = [each for each in self.crossings if each is not None]
         if known:
             low = max(low, min(each.low for each in known))
             high = min(high, min(each.high for each in known))
-        if self._settings.by == "users":
+        if self.settings.by == "users":
             # The capacity is a whole number: below a load that breaks it, and not below one that meets it.
             whole = float(math.floor(high)) if high < math.inf else high
             high = whole - 1 if high == broken else whole
             low = float(math.floor(low))
-        high = min(high, self._settings.max_load) if broken is not None else high
+        high = min(high, self.settings.max_load) if broken is not None else high
         return low, None if high == math.inf or high > 1e12 else float(max(high, low))
 
-    def _estimate(self) -> float | None:
-        known = [each.load for each in self._crossings if each is not None]
-        low, high = self._interval()
+    def near(self) -> list[Level]:
+        """The levels that are on the line."""
+        return [x for x in self.levels.values() if self.low / NEAR <= x.load <= self.high * NEAR]
+
+    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
+        """Where each criterion's line through `near` crosses what is allowed; it may be looked at ten times."""
+        rows = [(x.load, r.n, v, *r.over) for x in near for r, v in zip(x.readings, x.visits, strict=True)]
+        if not rows:
+            return (None,) * len(self.criteria)
+        load, n, visit, *over = np.array(rows, np.float64).T
+        alpha = (1 - LEVEL_ALPHA) * (1 - self.settings.confidence) / len(self.criteria)
+        z = POCOCK * NormalDist().inv_cdf(1 - alpha / 2)
+        return tuple(crossing(load, n, over[i], visit, each.allowed, z) for i, each in enumerate(self.criteria))
+
+    def estimate(self) -> float | None:
+        """The likeliest capacity; None: nothing tells it."""
+        known = [each.load for each in self.crossings if each is not None]
+        low, high = self.interval()
         if known:
             load = min(max(min(known), low), high if high is not None else math.inf)
-            return float(math.floor(load)) if self._settings.by == "users" and self._finished else load
-        return None if not low or high is None else math.floor((low + high) / 2) if self._finished else None
+            return float(math.floor(load)) if self.settings.by == "users" and self.finished else load
+        return None if not low or high is None else math.floor((low + high) / 2) if self.finished else None
 
-    def _drift(self) -> Finding | None:
-        """Mean latency at the same load, early against late, at each load near the capacity."""
+    def drift(self) -> Finding | None:
+        """From the mean latency at the same load, early against late, near the capacity; None: it stayed as it was."""
         logs, times, loads = [], [], []
-        for level in self._levels.values():
-            if self._low / NEAR <= level.load <= self._high * NEAR:
+        for level in self.levels.values():
+            if self.low / NEAR <= level.load <= self.high * NEAR:
                 for reading in level.readings:
                     if reading.ok and reading.latency_sum_s > 0:
                         logs.append(math.log(latency_s(reading)))
@@ -123,36 +155,40 @@ class Known:
         error = math.sqrt(max(variance * float(np.linalg.pinv(x.T @ x)[2, 2]), 1e-18))
         span_s = max(times) - min(times)
         moved = float(beta[2]) * span_s / max(float(beta[1]), 0.5)
-        if abs(float(beta[2])) < DRIFT_Z * error or abs(moved) < self._settings.within / 2:
+        if abs(float(beta[2])) < DRIFT_Z * error or abs(moved) < self.settings.within / 2:
             return None
         return "drifting" if moved > -0.5 else "scaling out"
 
+    def evidence(self) -> dict[str, Any]:
+        """The figures that a finding rests on."""
+        return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
+
     def _per_min(self, load: float | None) -> float | None:
         """Successes a minute at a load, between the neighbours that were held."""
-        held = sorted((x, 60 * rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        held = sorted((x, 60 * rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
         if load is None or not held:
             return None
         return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
 
     def _knee(self) -> float | None:
-        held = sorted((x, rate) for x, level in self._levels.items() if (rate := level.rate_per_s) is not None)
+        held = sorted((x, rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
         top = max((rate for _, rate in held), default=0.0)
         first = next((x for x, rate in held if rate >= 0.97 * top), None)
-        return first if self._settings.by == "users" and held and first != held[-1][0] else None
+        return first if self.settings.by == "users" and held and first != held[-1][0] else None
 
     def _binding(self) -> str | None:
-        known = [(each.load, i) for i, each in enumerate(self._crossings) if each is not None]
+        known = [(each.load, i) for i, each in enumerate(self.crossings) if each is not None]
         if known:
-            return self._criteria[min(known)[1]].name
-        level = self._levels.get(self._high)
+            return self.criteria[min(known)[1]].name
+        level = self.levels.get(self.high)
         if level is None or not level.n:
             return None
-        ratios = [level.over(i) / level.n / each.allowed for i, each in enumerate(self._criteria)]
-        return self._criteria[int(np.argmax(ratios))].name
+        ratios = [level.over(i) / level.n / each.allowed for i, each in enumerate(self.criteria)]
+        return self.criteria[int(np.argmax(ratios))].name
 
     def _margin(self, i: int, at: float | None) -> Margin:
-        found, criterion = self._crossings[i], self._criteria[i]
-        level = min(self._levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
+        found, criterion = self.crossings[i], self.criteria[i]
+        level = min(self.levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
         share = level.over(i) / level.n if level is not None and level.n else None
         margin = Margin(criterion.name, share=share, allowed=criterion.allowed)
         if found is None:
@@ -162,10 +198,10 @@ class Known:
 
     def _more(self, low: float, high: float | None) -> More | None:
         """Widths fall with the square root of what is spent near the capacity."""
-        if not low or high is None or self._finished is None or self._finished.finding != "budget":
+        if not low or high is None or self.finished is None or self.finished.finding != "budget":
             return None
-        times = ((high - low) / (self._settings.within * (low + high) / 2)) ** 2 - 1
-        return None if times <= 0 else More(self._settings.within, times * self._time_s, int(times * self._requests))
+        times = ((high - low) / (self.settings.within * (low + high) / 2)) ** 2 - 1
+        return None if times <= 0 else More(self.settings.within, times * self.time_s, int(times * self.requests))
 
 
 def latency_s(reading: Reading) -> float:

@@ -23,7 +23,9 @@ LEAST_EFFECT = 3.0  # windows from which on their spread is believed
 
 @dataclass(slots=True)
 class Level:
-    """number: of the load, 1 is the first that was visited. visits: index of the visit of each reading."""
+    """What is known of one load. number: of the load, 1 is the first that was visited. visits: index of the visit of
+    each reading.
+    """
 
     load: float
     number: int

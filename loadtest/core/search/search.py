@@ -28,21 +28,16 @@ RFC 9971 (MLRsearch), loads bounded from both sides. No clock, no I/O.
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
-from loadtest.core.search.capacity import Finding, Finished, Move
-from loadtest.core.search.fit import Crossing, crossing
-from loadtest.core.search.known import LEVEL_ALPHA, NEAR, Known, latency_s
+from loadtest.core.search.capacity import Capacity, Finding, Finished, Move
+from loadtest.core.search.known import Known, latency_s
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Reading, reading_of
 
 __all__ = ["Search"]
 
-POCOCK = 2.555 / 1.960  # ten looks
 LOOK_GROWTH, LOOK_VISITS = 1.4, 10  # of the evidence between two looks; visits near the capacity before the first
 QUICK = 20  # requests of a level that may be left
 BRACKET = 1.15
@@ -55,11 +50,11 @@ PATIENT_WINDOWS = 3
 MOST_REST, RESTED = 30, 1.3  # windows of a rest; times the latency of loads that meet the objective
 
 
-class Search(Known):
+class Search:
     """One search. Shown every window in order, it answers with a move, its end, or nothing (stay)."""
 
     def __init__(self, settings: SearchSettings, window_s: float = 1.0, lead_s: float = 0.0) -> None:
-        super().__init__(settings)
+        self._known = Known.of(settings)
         self._window_s, self._lead_s = window_s, lead_s
         self._load, self._since_s, self._visit = settings.start, 0.0, 0
         self._before = settings.start
@@ -71,48 +66,55 @@ class Search(Known):
 
     def observe(self, window: Window) -> Move | Finished | None:
         """Take the next window, in order; not those after the end, nor of the draining."""
-        return self.take(reading_of(window, self._criteria))
+        return self.take(reading_of(window, self._known.criteria))
+
+    def capacity(self) -> Capacity:
+        """What is known now."""
+        return self._known.capacity()
 
     def take(self, reading: Reading) -> Move | Finished | None:
         """`observe` for a window that was read already."""
-        if self._finished is not None:
-            return self._finished
-        self._requests += reading.n
-        self._time_s = reading.end_s
+        known = self._known
+        if known.finished is not None:
+            return known.finished
+        known.requests += reading.n
+        known.time_s = reading.end_s
         held = self._load if self._is_new(reading) else self._before
-        self._spent[held] = self._spent.get(held, 0.0) + reading.end_s - reading.start_s
+        known.spent_s[held] = known.spent_s.get(held, 0.0) + reading.end_s - reading.start_s
         if not self._is_new(reading):
             return None
         self._limited.append(reading.limited)
         self._fresh.append(reading)
         if self._after_rest is None and self._settled(reading):
-            level = self._levels.setdefault(self._load, Level(self._load, len(self._levels) + 1))
+            level = known.levels.setdefault(self._load, Level(self._load, len(known.levels) + 1))
             level.readings.append(reading)
             level.visits.append(self._visit)
         found = self._finding(reading)
         if found is not None:
-            self._finished = Finished(reading.end_s, found, self._evidence())
-            return self._finished
+            known.finished = Finished(reading.end_s, found, known.evidence())
+            return known.finished
         load = self._next_or_rest()
         return None if load is None or load == self._load else self._move(load, reading)
 
     def _next_or_rest(self) -> float | None:
         """`_next`; by rate, on the way down, first a rest, until the backlog is gone."""
+        known = self._known
         if self._after_rest is not None:
             if not self._rested():
                 return None
             load, self._after_rest = self._after_rest, None
             return load
         wanted = self._next()
-        rest = max(self._settings.start, self._low / 2)
-        if wanted is None or self._settings.by == "users" or not rest < wanted < self._load:
+        rest = max(known.settings.start, known.low / 2)
+        if wanted is None or known.settings.by == "users" or not rest < wanted < self._load:
             return wanted
         self._after_rest = wanted
         return rest
 
     def _rested(self) -> bool:
         """The latency is what it was at loads that meet the objective, and no request of the load before is in it."""
-        met = [latency_s(r) for x in self._levels.values() if x.load <= self._low for r in x.readings]
+        known = self._known
+        met = [latency_s(r) for x in known.levels.values() if x.load <= known.low for r in x.readings]
         return len(self._fresh) >= MOST_REST or latency_s(self._fresh[-1]) <= RESTED * min(met, default=math.inf)
 
     def _is_new(self, reading: Reading) -> bool:
@@ -132,86 +134,91 @@ class Search(Known):
         return latency_s(reading) > 0.9 * before_s or len(before) >= PATIENT_WINDOWS
 
     def _finding(self, reading: Reading) -> Finding | None:
-        settings = self._settings
+        known, settings = self._known, self._known.settings
         marks = self._limited[-10:]
         if len(marks) >= 3 and (all(marks[-3:]) or sum(marks) > 0.5 * len(marks) >= 2.5):
             return "generator limited"
         self._throttled += reading.throttled
         self._failed += max(reading.over, default=0)
-        if self._high < math.inf and self._throttled >= 20 and self._throttled > THROTTLED * self._failed:
+        if known.high < math.inf and self._throttled >= 20 and self._throttled > THROTTLED * self._failed:
             return "throttled"
-        if self._low >= settings.max_load and self._levels[settings.max_load].n >= QUICK:
+        if known.low >= settings.max_load and known.levels[settings.max_load].n >= QUICK:
             return "above max"
-        if self._high <= settings.start and self._time_s >= MOST_START_S:
+        if known.high <= settings.start and known.time_s >= MOST_START_S:
             return "below start"
-        if self._narrow() and self._time_s >= 20 * self._window_s:
-            return self._drift() or "found"
+        if self._narrow() and known.time_s >= 20 * self._window_s:
+            return known.drift() or "found"
         if reading.end_s >= settings.budget_s:
-            return self._drift() or "budget"
+            return known.drift() or "budget"
         return None
 
     def _next(self) -> float | None:
         """The load to go to; None: stay."""
-        level = self._levels.get(self._load)
+        known = self._known
+        level = known.levels.get(self._load)
         if level is None or level.n < QUICK:
             return None
-        low, high = self._low, self._high
+        low, high = known.low, known.high
         if low == 0 or high == math.inf or not self._close():
             bad = (
-                max(level.over(i) / level.n / c.allowed for i, c in enumerate(self._criteria)) if self._criteria else 0
+                max(level.over(i) / level.n / c.allowed for i, c in enumerate(known.criteria)) if known.criteria else 0
             )
-            nats = [level.evidence(i, c) for i, c in enumerate(self._criteria)]
+            nats = [level.evidence(i, c) for i, c in enumerate(known.criteria)]
             if bad > 1 and max(nats, default=0) < 3 and len(level.readings) < 8:
                 return None
             if bad > 0.5 and bad <= 1 and min(nats, default=0) > -1 and len(level.readings) < 8:
                 return None
             if bad > 1:
-                self._high = min(high, self._load)
-                if self._low >= self._high:
-                    self._low = max([x for x in self._levels if x < self._high], default=0.0)
+                known.high = min(high, self._load)
+                if known.low >= known.high:
+                    known.low = max([x for x in known.levels if x < known.high], default=0.0)
             else:
-                self._low = max(low, self._load)
-                if self._high <= self._low:
-                    self._high = min([x for x in self._levels if x > self._low], default=math.inf)
-            if self._high == math.inf:
-                return self._rounded(min(2 * self._load, self._settings.max_load))
-            if self._low == 0:
-                return None if self._load <= self._settings.start else self._settings.start
+                known.low = max(low, self._load)
+                if known.high <= known.low:
+                    known.high = min([x for x in known.levels if x > known.low], default=math.inf)
+            if known.high == math.inf:
+                return self._rounded(min(2 * self._load, known.settings.max_load))
+            if known.low == 0:
+                return None if self._load <= known.settings.start else known.settings.start
             if not self._close():
-                return self._rounded(math.sqrt(self._low * self._high))
+                return self._rounded(math.sqrt(known.low * known.high))
         return self._alternate()
 
     def _close(self) -> bool:
-        if self._settings.by == "users" and self._high - self._low <= 1:
+        known = self._known
+        if known.settings.by == "users" and known.high - known.low <= 1:
             return True
-        return self._high <= BRACKET * self._low and bool(self._shares_between())
+        return known.high <= BRACKET * known.low and bool(self._shares_between())
 
     def _shares_between(self) -> bool:
         """A line can be drawn: the two loads are not all and nothing."""
-        low, high = self._levels[self._low], self._levels[self._high]
-        return any(low.over(i) > 0 and high.over(i) < high.n for i in range(len(self._criteria))) or (
-            self._high - self._low <= 0.5 * self._settings.within * self._low
+        known = self._known
+        low, high = known.levels[known.low], known.levels[known.high]
+        return any(low.over(i) > 0 and high.over(i) < high.n for i in range(len(known.criteria))) or (
+            known.high - known.low <= 0.5 * known.settings.within * known.low
         )
 
     def _alternate(self) -> float | None:
+        known = self._known
         if len(self._fresh) < VISIT_WINDOWS + 1:
             return None
-        middle = self._estimate() or math.sqrt(self._low * self._high)
-        if self._settings.by == "users":
+        middle = known.estimate() or math.sqrt(known.low * known.high)
+        if known.settings.by == "users":
             below = float(min(math.floor(middle), max(1, round(middle * (1 - SPREAD)))))
             above = float(max(below + 1, round(middle * (1 + SPREAD))))
         else:
             # A grid: loads of one visit are met again, and their windows add up.
-            grid = max(SPREAD * self._low, 1e-9)
+            grid = max(SPREAD * known.low, 1e-9)
             below, above = grid * math.floor(middle / grid - 0.25), grid * math.ceil(middle / grid + 0.25)
         wanted = below if self._load >= above or self._load > middle else above
-        return float(min(max(wanted, self._settings.start), self._settings.max_load))
+        return float(min(max(wanted, known.settings.start), known.settings.max_load))
 
     def _rounded(self, load: float) -> float:
-        if self._settings.by == "rate":
+        known = self._known
+        if known.settings.by == "rate":
             return load
         near = float(round(load))
-        return min(max(near, self._low + 1), max(self._high - 1, self._low + 1)) if self._low else near
+        return min(max(near, known.low + 1), max(known.high - 1, known.low + 1)) if known.low else near
 
     def _move(self, load: float, reading: Reading) -> Move:
         whole = max(reading.index + 1, math.floor(reading.end_s / self._window_s + 1e-6))
@@ -222,45 +229,27 @@ class Search(Known):
         return Move(at_s, float(load))
 
     def _narrow(self) -> bool:
+        known = self._known
         self._look()
-        low, high = self._interval()
+        low, high = known.interval()
         if not low or high is None or high == math.inf:
             return False
-        wanted = self._settings.within * (low + high) / 2
-        if self._settings.by == "users" and self._time_s >= PATIENCE_S:
+        wanted = known.settings.within * (low + high) / 2
+        if known.settings.by == "users" and known.time_s >= PATIENCE_S:
             # Two neighbours that cannot be told apart: the share crosses what is allowed very near to one of them.
             wanted = max(wanted, 1.0)
         return high - low <= wanted
 
     def _look(self) -> None:
         """Draw the lines anew, if there is two fifths more to draw them from."""
-        if self._low == 0 or self._high == math.inf or self._looks >= 10:
+        known = self._known
+        if known.low == 0 or known.high == math.inf or self._looks >= 10:
             return
-        near = [x for x in self._levels.values() if self._low / NEAR <= x.load <= self._high * NEAR]
+        near = known.near()
         n = float(sum(level.n for level in near))
         if n < LOOK_GROWTH * self._looked or len({visit for level in near for visit in level.visits}) < LOOK_VISITS:
             return
-        found = tuple(self._cross(i, near) for i in range(len(self._criteria)))
+        found = known.lines(near)
         if any(each is not None for each in found):
             self._looks, self._looked = self._looks + (self._looked > 0), n
-            self._crossings = found
-
-    def _cross(self, i: int, near: list[Level]) -> Crossing | None:
-        rows = [(x.load, r.n, r.over[i], v) for x in near for r, v in zip(x.readings, x.visits, strict=True)]
-        if not rows:
-            return None
-        load, n, over, visit = np.array(rows, np.float64).T
-        alpha = (1 - LEVEL_ALPHA) * (1 - self._settings.confidence) / len(self._criteria)
-        return crossing(load, n, over, visit, self._criteria[i].allowed, POCOCK * _quantile(1 - alpha / 2))
-
-    def _evidence(self) -> dict[str, Any]:
-        return {"requests": self._requests, "time_s": round(self._time_s, 3), "loads": len(self._levels)}
-
-
-def _quantile(share: float) -> float:
-    """Of the normal distribution, by bisection of erf."""
-    low, high = 0.0, 10.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if 0.5 + 0.5 * math.erf(middle / math.sqrt(2)) < share else (low, middle)
-    return (low + high) / 2
+            known.crossings = found

@@ -81,7 +81,9 @@ class Judgement:
 
 
 class RunEvidence:
-    """allowed: share q. level_s: planned lengths of the levels, in order; windows are then observed one by one."""
+    """The evidence that a run as a whole is over its limit. allowed: share q. level_s: planned lengths of the levels,
+    in order; windows are then observed one by one.
+    """
 
     def __init__(self, allowed: float, level_s: Sequence[float], assumed: Assumed | None = None) -> None:
         run_s = sum(level_s)

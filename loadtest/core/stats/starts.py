@@ -23,7 +23,9 @@ PATIENCE = 0.01  # a stretch that was asked about in vain is asked again when it
 
 @dataclass(slots=True)
 class Start:
-    """window: the first one. limit: the evidence that is needed, in nats. asked: the window before which it was."""
+    """A window from which on evidence is gathered. window: the first one. limit: the evidence that is needed, in nats.
+    asked: the window before which it was.
+    """
 
     window: int
     limit: float
@@ -32,7 +34,9 @@ class Start:
 
 
 class Starts:
-    """run_s: planned length of the run, over which the restarts' part of alpha is spread."""
+    """All windows from which on evidence is gathered. run_s: planned length of the run, over which the restarts' part
+    of alpha is spread.
+    """
 
     def __init__(self, assumed: Assumed, run_s: float) -> None:
         self._limit = -math.log(ALPHA)

@@ -24,7 +24,9 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class WorkerChoice:
-    """plugins: target references of plug-ins that may be run. payload_root: payloads and certificates may lie below it;
+    """What a worker's owner allows a plan to do.
+
+    plugins: target references of plug-ins that may be run. payload_root: payloads and certificates may lie below it;
     "": only the built-in body may be sent. profiles: of this machine's AWS configuration that may sign. endpoint_urls:
     that signed requests may go to, besides AWS's own and loopback. "*": any.
     """

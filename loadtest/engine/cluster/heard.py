@@ -49,7 +49,9 @@ def count(data: Mapping[str, Any], name: str, most: float = MAX_ITEMS) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """digest, payload: hex SHA-256 of the plan as understood and of the bodies. facts: of the target."""
+    """A worker's message that it can begin. digest, payload: hex SHA-256 of the plan as understood and of the bodies.
+    facts: of the target.
+    """
 
     digest: str
     payload: str

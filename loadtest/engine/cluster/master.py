@@ -21,7 +21,7 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.door import Door
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
-from loadtest.engine.cluster.phase import Phase, too_early
+from loadtest.engine.cluster.phase import RunPhase, too_early
 from loadtest.engine.cluster.post import STRANGERS, Letter, Post
 from loadtest.engine.cluster.roster import Member, Roster
 from loadtest.engine.generator.link import Link
@@ -61,7 +61,7 @@ class _Master:
         self._drain_until_s = 0.0
         self._cut = 0
         self._start_s = 0.0
-        self._phase = Phase.GATHERING
+        self._phase = RunPhase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
 
@@ -91,7 +91,7 @@ class _Master:
         for member in self._roster:
             given = {"plan": self._plan.to_dict(), "index": member.index, "of": len(self._roster)}
             self._post.send("plan", given, member.client_id)
-        self._phase, self._door.closed = Phase.OPENING, True
+        self._phase, self._door.closed = RunPhase.OPENING, True
         self._until(lambda: all(member.digest for member in self._roster.living), "every worker to open the target")
         if len({member.payload for member in self._roster.living}) > 1:
             raise EngineError("the workers do not read the same payloads: give each machine the same files")
@@ -118,7 +118,7 @@ class _Master:
             self._obey()
             if self._stop is not None:
                 raise EngineError("stopped before the start")
-            if self._phase is Phase.OPENING:
+            if self._phase is RunPhase.OPENING:
                 self._check_nobody_left()
 
     def _check_nobody_left(self) -> None:
@@ -132,7 +132,7 @@ class _Master:
     def _begin(self) -> None:
         start_at = time.time() + LEAD_S
         self._start_s = time.monotonic() + LEAD_S
-        self._phase = Phase.RUNNING
+        self._phase = RunPhase.RUNNING
         for member in self._roster.living:
             self._post.send("start", {"at": start_at + member.offset_s}, member.client_id)
         if self._roster.lost:
@@ -146,24 +146,24 @@ class _Master:
         self._obey()
         self._look_for_lost()
         self._observe(self._roster.complete())
-        if self._phase is Phase.RUNNING:
+        if self._phase is RunPhase.RUNNING:
             self._decide(max(self._now_s(), 0.0))
-        elif self._phase is Phase.DRAINING and self._now_s() >= self._drain_until_s:
-            self._phase = Phase.CUTTING
+        elif self._phase is RunPhase.DRAINING and self._now_s() >= self._drain_until_s:
+            self._phase = RunPhase.CUTTING
             self._tell("cut")
 
     def _decide(self, now_s: float) -> None:
         decision = self._controller.tick(now_s)
         if isinstance(decision, Stop):
             self._tell("stop")
-            self._phase, self._stop = Phase.DRAINING, decision
+            self._phase, self._stop = RunPhase.DRAINING, decision
             self._drain_until_s = now_s + self._plan.options.drain_s
             self._link.send(
                 "stopping", reason=decision.reason.value, evidence=dict(decision.evidence), at_s=round(now_s, 6)
             )
 
     def _over(self) -> bool:
-        if self._phase >= Phase.DRAINING:
+        if self._phase >= RunPhase.DRAINING:
             late = self._now_s() > self._drain_until_s + SETTLE_S
             return late or self._roster.drained or not self._roster.living
         if not self._roster.living:
@@ -187,8 +187,8 @@ class _Master:
         """Go on without them: others take their users over."""
         for member in members:
             member.lost = True
-            member.replaced_s = self._now_s() + REPLAN_S if self._phase >= Phase.RUNNING else 0.0
-        if members and self._phase >= Phase.RUNNING:
+            member.replaced_s = self._now_s() + REPLAN_S if self._phase >= RunPhase.RUNNING else 0.0
+        if members and self._phase >= RunPhase.RUNNING:
             self._link.send("workers", workers=self._workers())
             self._replan()
 
@@ -199,7 +199,7 @@ class _Master:
 
     def _replan(self) -> None:
         living, self._plan = self._roster.living, self._controller.plan
-        if self._phase is not Phase.RUNNING or not living:
+        if self._phase is not RunPhase.RUNNING or not living:
             return
         for member, part in zip(living, self._plan.curve.split(len(living)), strict=True):
             self._post.send("curve", {**asdict(part), "moves": self._plan.moves}, member.client_id)
@@ -261,7 +261,7 @@ class _Master:
         if not self._roster.knows(client_id):
             return
         member = self._roster[client_id]
-        if self._phase is Phase.GATHERING:
+        if self._phase is RunPhase.GATHERING:
             self._roster.leave(client_id)
         elif not member.lost:
             member.why = why
@@ -293,7 +293,7 @@ class _Master:
                 os._exit(70)
             if kind == "stop":
                 self._controller.request_stop(Reason.USER, {})
-                if self._phase < Phase.RUNNING:
+                if self._phase < RunPhase.RUNNING:
                     self._stop = Stop(Reason.USER, {})
 
     def _now_s(self) -> float:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-__all__ = ["Phase", "too_early"]
+__all__ = ["RunPhase", "too_early"]
 
 
-class Phase(enum.IntEnum):
-    """In the order of time."""
+class RunPhase(enum.IntEnum):
+    """How far a run on several processes has come, in the order of time."""
 
     GATHERING = 1  # workers come and go
     OPENING = 2  # the plan is out, nobody comes any more: workers open the target, clocks are compared
@@ -26,14 +26,14 @@ class Phase(enum.IntEnum):
 
 
 # Message of a worker -> (from which phase on it can be true, why not before).
-_EARLIEST: Mapping[str, tuple[Phase, str]] = {
-    "window": (Phase.RUNNING, "the run has not begun"),
-    "drained": (Phase.DRAINING, "nobody has told it to stop"),
-    "cut": (Phase.DRAINING, "nobody has told it to stop"),
+_EARLIEST: Mapping[str, tuple[RunPhase, str]] = {
+    "window": (RunPhase.RUNNING, "the run has not begun"),
+    "drained": (RunPhase.DRAINING, "nobody has told it to stop"),
+    "cut": (RunPhase.DRAINING, "nobody has told it to stop"),
 }
 
 
-def too_early(kind: str, phase: Phase) -> str:
+def too_early(kind: str, phase: RunPhase) -> str:
     """Why a worker cannot say `kind` yet; "": it can."""
-    earliest, why = _EARLIEST.get(kind, (Phase.GATHERING, ""))
+    earliest, why = _EARLIEST.get(kind, (RunPhase.GATHERING, ""))
     return why if phase < earliest else ""

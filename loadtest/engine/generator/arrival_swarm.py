@@ -19,7 +19,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.arrivals import LATE_NS, VERY_LATE_NS, Arrivals, Instant, Sends, intended_in_clock_of
 from loadtest.core.traffic.curve import TrafficCurve
-from loadtest.engine.generator.timer import Alarm
+from loadtest.engine.generator.timer import Timer
 from loadtest.payload.payload import Payloads
 from loadtest.targets.base import Payload, PerUserTarget, Target
 
@@ -68,12 +68,12 @@ class ArrivalSwarm:
     def follow(self, curve: TrafficCurve, start_s: float) -> None:
         """Send every request at its time, counted from `start_s` of the monotonic clock. Blocks."""
         self._limit = curve.peak
-        alarm, clock, start_ns, unturned = Alarm(), time.monotonic_ns, round(start_s * 1e9), 0
+        timer, clock, start_ns, unturned = Timer(), time.monotonic_ns, round(start_s * 1e9), 0
         try:
             for at_s in self.arrivals.times_s(self._part, self._parts, self._sent_s):
                 due_ns = start_ns + round(at_s * 1e9)
                 if due_ns > clock():
-                    alarm.wait_until(due_ns)
+                    timer.wait_until(due_ns)
                     unturned = 0
                 elif (unturned := unturned + 1) >= TURN:
                     gevent.sleep(1e-4)  # not 0: timers would starve (swarm.py)
@@ -81,7 +81,7 @@ class ArrivalSwarm:
                 self._send(due_ns)
                 self._sent_s = at_s
         finally:
-            alarm.close()
+            timer.close()
 
     def rejoin(self, curve: TrafficCurve, start_s: float) -> None:
         """Go on after the last request that was sent: with other rates, or a larger share of the requests in flight.

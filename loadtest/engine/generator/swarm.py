@@ -21,7 +21,7 @@ from loadtest.core.measure.outcome import NOT_THE_ENDPOINT, Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.generator.probe import Probe
-from loadtest.engine.generator.timer import Alarm
+from loadtest.engine.generator.timer import Timer
 from loadtest.payload.payload import Payloads
 from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
 
@@ -97,18 +97,18 @@ class Swarm:
         self._keep_to(curve, start_s, now_s)
 
     def _keep_to(self, curve: TrafficCurve, start_s: float, after_s: float) -> None:
-        alarm = Alarm()
+        timer = Timer()
         try:
             for at_s, change in curve.changes():
                 if at_s > after_s:
                     due_ns = round((start_s + at_s) * 1e9)
                     if due_ns > time.monotonic_ns():
-                        alarm.wait_until(due_ns)
+                        timer.wait_until(due_ns)
                     else:
                         gevent.sleep(0)
                     self.change(change, at_s)
         finally:
-            alarm.close()
+            timer.close()
 
     def change(self, change: int, planned_s: float) -> None:
         """Start `change` users, or let the newest -`change` go after their request in flight."""
@@ -266,6 +266,8 @@ class _Tally:
 
 def _user_class(swarm: Swarm) -> type[User]:
     class Invoker(User):
+        """A user of Locust that calls the target until it is to leave."""
+
         leaving = False
         leaves_s = 0.0
         sent_s = 0.0  # monotonic time of the request in flight, 0.0 between requests

@@ -14,7 +14,7 @@ from typing import Any
 
 import gevent
 
-__all__ = ["Alarm"]
+__all__ = ["Timer"]
 
 _CLOCK_MONOTONIC = 1
 _TFD_TIMER_ABSTIME = 1
@@ -33,8 +33,8 @@ class _TimerSpec(ctypes.Structure):
     )
 
 
-class Alarm:
-    """Of one greenlet. `close` frees it."""
+class Timer:
+    """Wakes one greenlet at an instant. `close` frees it."""
 
     def __init__(self) -> None:
         self._fd = -1

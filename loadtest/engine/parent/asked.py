@@ -8,7 +8,7 @@ __all__ = ["Asked"]
 
 
 class Asked(enum.IntEnum):
-    """In the order of urgency."""
+    """What a run's owner asked of it, in the order of urgency."""
 
     NOTHING = 0  # it runs to its own end
     STOP = 1  # no new request, drain, result

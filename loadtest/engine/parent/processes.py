@@ -42,7 +42,9 @@ _UNSIGNED = frozenset({"http", "https", "mock", "null"})
 
 
 class RunProcesses:
-    """env: added to the environment of each. listen: where workers from elsewhere join; None: they are started here."""
+    """The processes of one run. env: added to the environment of each. listen: where workers from elsewhere join; None:
+    they are started here.
+    """
 
     def __init__(self, env: Mapping[str, str], listen: tuple[str, int] | None) -> None:
         self._env = env

@@ -34,7 +34,9 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """text: as a person reads it. figure: path of the value in summary.json, "" if it is not there; value: itself."""
+    """A cell of a table. text: as a person reads it. figure: path of the value in summary.json, "" if it is not there;
+    value: itself.
+    """
 
     text: str
     figure: str = ""
@@ -48,7 +50,9 @@ def cell(text: object) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """rows: of as many cells as `head` has columns. note: what it leaves out. words: columns that are no figures."""
+    """The figures below a chart. rows: of as many cells as `head` has columns. note: what it leaves out. words: columns
+    that are no figures.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
@@ -82,7 +86,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """name: unique on its page. text: what the picture shows, in words and figures. x: the column of its x axis, which
+    """A picture with its words and its table.
+
+    name: unique on its page. text: what the picture shows, in words and figures. x: the column of its x axis, which
     can be zoomed. timed: that is the run's time, which all such charts of a page zoom together.
     """
 

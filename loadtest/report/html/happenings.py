@@ -20,7 +20,7 @@ __all__ = ["Happening", "happenings"]
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """kind: "verdict", "withheld", "lost" or "stop"."""
+    """A thing that happened in a run. kind: "verdict", "withheld", "lost" or "stop"."""
 
     at_s: float
     kind: str

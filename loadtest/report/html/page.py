@@ -67,7 +67,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """job: what several tests of a job say together; None for one test. kind: of page. titles: over each section's
+    """All that a page says and shows.
+
+    job: what several tests of a job say together; None for one test. kind: of page. titles: over each section's
     further sentences, and over its facts. source: the files that every figure of it is in.
     """
 

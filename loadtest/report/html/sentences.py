@@ -23,7 +23,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """indented: it belongs to the one before."""
+    """A sentence of a page. indented: it belongs to the one before."""
 
     words: tuple[Words, ...]
     indented: bool = False

@@ -22,13 +22,13 @@ from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES
 from loadtest.targets.http.watchdog import Watchdog
 
-__all__ = ["READ_BYTES", "Channel", "Reading"]
+__all__ = ["READ_BYTES", "Channel", "Received"]
 
 READ_BYTES = 64 * 1024
 _READ, _WRITE = 1, 2
 
 
-class Reading(NamedTuple):
+class Received(NamedTuple):
     """One read of the socket. raw: its bytes, b"" at the end of the stream. data: those of HTTP, without TLS."""
 
     raw: bytes
@@ -37,7 +37,9 @@ class Reading(NamedTuple):
 
 
 class Channel:
-    """Not for two greenlets at once.
+    """A socket of one user, with its times.
+
+    Not for two greenlets at once.
 
     since_ns: monotonic time since when an answer, or the next part of one, is awaited; 0: none is.
     sent_ns, start_ns: when the request left, or the opening began, on CLOCK_REALTIME and by the monotonic clock.
@@ -152,7 +154,7 @@ class Channel:
         self.queued = queued
         return queued == len(request)
 
-    def send_rest(self) -> Reading | None:
+    def send_rest(self) -> Received | None:
         """Send what the kernel did not take at once. None: it has it all; else what the server said before that."""
         rest = memoryview(self.request)[self.queued :]
         self._disarm()
@@ -178,20 +180,20 @@ class Channel:
             self._arm()
         return self.read_next() if rest else None
 
-    def read_next(self) -> Reading | None:
+    def read_next(self) -> Received | None:
         """Wait for something to read, and `read`."""
         self.hub_switch()
         return self.read()
 
-    def read(self) -> Reading | None:
+    def read(self) -> Received | None:
         """What there is to read; None: nothing after all."""
         try:
             raw, ancillary, _, _ = self.receive(READ_BYTES, ANCILLARY_BYTES)
         except BlockingIOError:
             return None
-        return Reading(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
+        return Received(raw, raw if self.tls is None else self.tls.decrypt(raw), ancillary)
 
-    def ends(self, reading: Reading) -> bool:
+    def ends(self, reading: Received) -> bool:
         """The server sends no more after this."""
         return not reading.raw or (self.tls is not None and self.tls.ended)
 

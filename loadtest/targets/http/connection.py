@@ -10,7 +10,7 @@ from time import monotonic_ns
 from typing import Any, Protocol
 
 from loadtest.core.measure.outcome import Kind
-from loadtest.targets.http.channel import Channel, Reading
+from loadtest.targets.http.channel import Channel, Received
 from loadtest.targets.http.dial import Failed, socket_failure
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import received_ns
@@ -28,7 +28,9 @@ class Sink(Protocol):
 
 
 class Connection(Channel):
-    """Not for two greenlets at once. After `exchange` or `settle`:
+    """A connection of one user, exchange by exchange.
+
+    Not for two greenlets at once. After `exchange` or `settle`:
 
     sent_ns, first_ns, done_ns: CLOCK_REALTIME; kernel_clock: done_ns is the kernel's receive time.
     parser: holds the answer. failure: (kind, detail) if there is none. opening: as in Outcome.
@@ -97,7 +99,7 @@ class Connection(Channel):
         self._fresh = not self.is_here
         return not self._fresh
 
-    def settle(self, head: bytes, body: bytes, first: Reading | None = None) -> bool:
+    def settle(self, head: bytes, body: bytes, first: Received | None = None) -> bool:
         """The rest of an exchange whose request was submitted, once there is something to read: as `exchange`.
 
         first: what was read of the answer already.
@@ -148,7 +150,7 @@ class Connection(Channel):
                 break
         return False
 
-    def _absorb(self, reading: Reading | None, waited: bool = False) -> bool:
+    def _absorb(self, reading: Received | None, waited: bool = False) -> bool:
         """Take what was read; None: that was a false alarm. True: the answer is complete, or faulty.
 
         waited: it was not there when the bytes before it were read.

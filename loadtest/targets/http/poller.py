@@ -39,7 +39,9 @@ class Sender(Protocol):
 
 
 class Poller:
-    """handlers: what to call, in the hub, while a descriptor is readable; it must not wait.
+    """Waits for the sockets of all users at once.
+
+    handlers: what to call, in the hub, while a descriptor is readable; it must not wait.
 
     serving: a turn is on. outgoing: who sends when it ends.
     """

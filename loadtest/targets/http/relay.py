@@ -14,7 +14,7 @@ from time import monotonic_ns
 
 from loadtest.core.measure.outcome import Outcome
 from loadtest.targets.base import Listener, Payload
-from loadtest.targets.http.channel import READ_BYTES, Reading
+from loadtest.targets.http.channel import READ_BYTES, Received
 from loadtest.targets.http.connection import Connection
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES, received_ns
 from loadtest.wire.head import Head
@@ -73,7 +73,7 @@ class Relay:
         self._head_bytes, self._answer_bytes = b"", -1
         self._told: tuple[int, int, int | None] = 0, 0, None
         self._sent = False
-        self._reading: Reading | None = None
+        self._reading: Received | None = None
         self._fault: Exception | None = None
 
     def run(self, payload: Payload, next_payload: Callable[[], Payload], listener: Listener) -> Payload | None:
@@ -135,13 +135,13 @@ class Relay:
         if len(data) != self._answer_bytes or not data.startswith(self._head_bytes):
             head = self._whole(data)
             if head is None:
-                self._reading = Reading(raw, data, ancillary)
+                self._reading = Received(raw, data, ancillary)
                 connection.wake()
                 return
             self._told = head.status, head.length, head.model_latency_us
             self._head_bytes, self._answer_bytes = data[: len(data) - head.length], len(data)
         if tls is not None and tls.ended:
-            self._reading = Reading(raw, data, ancillary)
+            self._reading = Received(raw, data, ancillary)
             connection.wake()
             return
         sent_ns = connection.sent_ns

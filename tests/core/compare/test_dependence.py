@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.core.compare.dependence import Series, dependence_of
+from loadtest.core.compare.dependence import CountSeries, dependence_of
 
 LEVELS, WINDOWS, REQUESTS = 8, 60, 50
 
 
-def shares(rng: np.random.Generator, chances: np.ndarray) -> Series:
+def shares(rng: np.random.Generator, chances: np.ndarray) -> CountSeries:
     whole = np.full(len(chances), float(REQUESTS))
-    return Series.of(rng.binomial(REQUESTS, chances).astype(float), whole, share=True)
+    return CountSeries.of(rng.binomial(REQUESTS, chances).astype(float), whole, share=True)
 
 
 def test_independent_requests() -> None:
@@ -32,7 +32,7 @@ def test_windows_that_resemble_their_neighbours() -> None:
         for place, step in enumerate(noise):
             level = keep * level + step
             walk[place] = level
-        series.append(Series.of(1000 + 100 * walk, np.ones(4 * WINDOWS)))
+        series.append(CountSeries.of(1000 + 100 * walk, np.ones(4 * WINDOWS)))
     found = dependence_of(series)
     assert found.growth == pytest.approx(9.0, rel=0.4)
     assert found.block >= 8
@@ -55,7 +55,7 @@ def test_one_pause_is_one_event() -> None:
 
 
 def test_nothing_varies() -> None:
-    found = dependence_of([Series.of(np.full(WINDOWS, 40.0), np.ones(WINDOWS))])
+    found = dependence_of([CountSeries.of(np.full(WINDOWS, 40.0), np.ones(WINDOWS))])
     assert (found.dispersion, found.growth, found.freedom) == (1.0, 1.0, float("inf"))
 
 

@@ -11,7 +11,9 @@ __all__ = ["Duration"]
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """curve_end_s: the traffic pattern's end. limit_s: the hard end; None: there is none."""
+    """The rule that ends a run when its time has come. curve_end_s: the traffic pattern's end. limit_s: the hard end;
+    None: there is none.
+    """
 
     curve_end_s: float
     limit_s: float | None = None

@@ -22,7 +22,9 @@ ALPHA_WINDOW = 0.001  # of a rolling window, however short the run
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
-    """max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`. run_s: planned length.
+    """The rule that ends a run with too many failures.
+
+    max_ratio: failures / all, 0..1, that may not be exceeded over the last `window_s`. run_s: planned length.
 
     One failure among the first ten requests is 10 %, and says nothing about a budget of 1 %. So the budget counts as
     exceeded when the evidence does (`loadtest.core.stats.evidence`). Of the probability of being wrong, 1 % a run,

@@ -61,7 +61,9 @@ class Plateau:
 
 @dataclass(frozen=True, slots=True)
 class FlatRule:
-    """seed: of the bootstrap of the fitted curve in the evidence."""
+    """The rule that ends a run when more users bring no more throughput. seed: of the bootstrap of the fitted curve in
+    the evidence.
+    """
 
     seed: int = 1
 

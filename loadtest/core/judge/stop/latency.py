@@ -33,7 +33,7 @@ TOGETHER = 0.8  # of the requests; fewer effective ones, and what is assumed of 
 
 @dataclass(frozen=True, slots=True)
 class LatencyRule:
-    """threshold: the percentile and its limit."""
+    """The rule that ends a run over its latency threshold. threshold: the percentile and its limit."""
 
     threshold: LatencyThreshold
 

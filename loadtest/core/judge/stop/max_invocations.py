@@ -19,7 +19,9 @@ SLACK_S = 1e-6  # window bounds are sums of floats
 
 @dataclass(frozen=True, slots=True)
 class MaxInvocations:
-    """target_per_min: successes per minute. window_s: length of the rolling window the rate is taken over."""
+    """The rule that ends a run at its target rate. target_per_min: successes per minute. window_s: length of the
+    rolling window the rate is taken over.
+    """
 
     target_per_min: int
     window_s: float = 60.0
