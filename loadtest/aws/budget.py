@@ -41,6 +41,7 @@ class Budget:
         # Since when it costs (None: not yet), USD an hour, how to stop it.
         self._open: dict[str, tuple[float | None, float, Callable[[], None]]] = {}
         self._used_up = False
+        self._refused = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="loadtest-budget", daemon=True)
 
@@ -48,6 +49,11 @@ class Budget:
     def used_up(self) -> bool:
         """Everything was stopped for it, and nothing more is made."""
         return self._used_up
+
+    @property
+    def cut_short(self) -> bool:
+        """It was used up, or there was not enough left for another endpoint."""
+        return self._used_up or self._refused
 
     @property
     def spent_usd(self) -> float:
@@ -65,6 +71,7 @@ class Budget:
         with self._lock:
             open_usd = sum(rate for _, rate, _ in self._open.values()) + usd_per_hour
             if self._used_up or self._spent() + open_usd * RESERVE_S / 3600 >= self.usd:
+                self._refused = True
                 spent = f"{self._spent():.4f} of {self.usd:g} USD are spent"
                 raise TargetError(f"the budget is used up: {spent}, another endpoint costs {usd_per_hour:g} an hour")
             self._open[name] = (None, usd_per_hour, stop)

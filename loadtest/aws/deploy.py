@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from loadtest.aws.budget import Budget, hourly_usd
@@ -66,6 +67,8 @@ class Deployment:
         try:
             self._make(wanted, made)
             self._in_service(wanted)
+            accepted = wanted.subject.variants[0].facts.response_types[:1]
+            target = replace(target, options={**self._options, **({"accept": accepted[0]} if accepted else {})})
             yield OpenEndpoint(wanted.subject, target, info={"deployed": _told(made)})
         except BaseException as problem:
             failure = problem

@@ -255,9 +255,10 @@ def test_a_budget_that_is_used_up_ends_every_test_and_deletes_all(
     awaited(engine.started.qsize, lambda plans: plans == 2)
     run.budget.usd = 1e-9
     threading.Thread(target=run.budget.look).start()
-    ended(run.service, "j")
+    assert ended(run.service, "j")["Status"] == "STOPPED", "what was cut short is not completed"
     steps = run.service.list_inference_recommendations_job_steps({"JobName": "j"})["Steps"]
     assert [each["Status"] for each in steps] == ["STOPPED"] * 2
+    assert run.budget.cut_short
     assert any("is used up" in line for _, line, _ in run.heard.lines)
     assert _there(sagemaker) == []
     assert run.journal.close()
