@@ -16,7 +16,16 @@ from loadtest.targets.aws_session import aws_session
 from loadtest.targets.classify import CREDENTIALS_CODES
 from loadtest.targets.credentials import NO_REGION, REFUSED, credentials_of
 
-__all__ = ["UNANSWERED", "Clients", "aws_words", "code_of", "is_absent", "is_forbidden", "is_unknown_sender"]
+__all__ = [
+    "UNANSWERED",
+    "Clients",
+    "aws_words",
+    "code_of",
+    "is_absent",
+    "is_forbidden",
+    "is_unknown_sender",
+    "status_of",
+]
 
 # What a call may raise besides TargetError.
 UNANSWERED = REFUSED
@@ -81,8 +90,16 @@ def _check_port(url: str) -> None:
 
 def code_of(problem: Exception) -> str:
     """AWS's error code; "" if it is no answer of AWS."""
-    response = getattr(problem, "response", None)
-    return str((response or {}).get("Error", {}).get("Code", ""))
+    return str(_answer(problem).get("Error", {}).get("Code", ""))
+
+
+def status_of(problem: Exception) -> int:
+    """HTTP's status; 0 if it is no answer of AWS."""
+    return int(_answer(problem).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _answer(problem: Exception) -> Mapping[str, Any]:
+    return getattr(problem, "response", None) or {}  # botocore's own failures to connect have one that is None
 
 
 def aws_words(problem: Exception) -> str:
@@ -95,7 +112,7 @@ def aws_words(problem: Exception) -> str:
 
 def is_absent(problem: Exception) -> bool:
     """The thing that was asked for is not there; SageMaker says so by ValidationException and its words."""
-    text = str(getattr(problem, "response", {}).get("Error", {}).get("Message", ""))
+    text = str(_answer(problem).get("Error", {}).get("Message", ""))
     return code_of(problem) in _ABSENT or (
         code_of(problem) in ("ValidationException", "ValidationError")
         and any(words in text.lower() for words in ("could not find", "does not exist", "not found", "no such"))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadtest.aws.budget import Budget, hourly_usd
-from loadtest.aws.clients import UNANSWERED, Clients, aws_words
+from loadtest.aws.clients import UNANSWERED, Clients, aws_words, status_of
 from loadtest.aws.journal import Journal, Made
 from loadtest.aws.removal import remove
 from loadtest.aws.requests import config_request, endpoint_request, model_request
@@ -172,5 +172,4 @@ def _already(problem: Exception) -> bool:
 
 def _surely_not(problem: Exception) -> bool:
     """AWS refused before it made anything; else an answer may have been lost on its way."""
-    status = getattr(problem, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return 400 <= int(status) < 500
+    return 400 <= status_of(problem) < 500

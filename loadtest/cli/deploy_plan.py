@@ -69,7 +69,8 @@ def _tests(spec: JobSpec, facts: ModelFacts, given: Mapping[str, Any]) -> Sequen
 
 def _lines(spec: JobSpec, tests: Sequence[LoadTest], prices: Prices, budget: float, region: str) -> Iterator[str]:
     curve: TrafficCurve = traffic_of(spec, Fleet.load(live=True)).curve
-    yield f"{len(tests)} endpoints, each with a model and a configuration, in {region}:"
+    counted = "1 endpoint, with" if len(tests) == 1 else f"{len(tests)} endpoints, each with"
+    yield f"{counted} a model and a configuration, in {region}:"
     total: float | None = 0.0
     for test in tests:
         assert test.configuration is not None

@@ -21,6 +21,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from loadtest.cache import cache_dir, keep
 from loadtest.core.request.s3 import is_web_object, s3_object
 from loadtest.errors import TargetError
+from loadtest.loopback import is_loopback
 from loadtest.payload.archive import ArchiveError, read_archive
 
 __all__ = ["MAX_ARCHIVE_BYTES", "PayloadCache"]
@@ -32,7 +33,9 @@ _MAX_BODY_BYTES = 6_291_456
 
 
 class PayloadCache:
-    """Objects by their addresses. options: region, profile, ca_file, as in TargetRef.options.
+    """Objects by their addresses. options: region, profile, ca_file, endpoint_url, as in TargetRef.options.
+
+    An endpoint_url on this machine (an emulator, which is one address for everything) is asked for S3's objects too.
 
     folder: None: `payloads` in the cache directory.
     """
@@ -69,7 +72,9 @@ class PayloadCache:
         try:
             session = aws_session(self._options.get("profile"), self._options.get("region"))
             credentials_of(session)
-            client = boto3.Session(botocore_session=session).client("s3", verify=self._options.get("ca_file"))
+            client = boto3.Session(botocore_session=session).client(
+                "s3", verify=self._options.get("ca_file"), endpoint_url=self._own_s3()
+            )
             head = client.head_object(Bucket=bucket, Key=key)
             _check_size(url, head["ContentLength"])
             if _kept(place) == head["ETag"]:
@@ -78,6 +83,13 @@ class PayloadCache:
             return _store(place, url, answer["Body"].iter_chunks(_CHUNK_BYTES), answer["ContentLength"], answer["ETag"])
         except (BotoCoreError, ClientError) as problem:
             raise TargetError(f"{url} cannot be read: {problem}; give --payload instead") from problem
+
+    def _own_s3(self) -> str | None:
+        url = self._options.get("endpoint_url")
+        try:
+            return url if url and is_loopback(urlsplit(url).hostname or "") else None
+        except ValueError:
+            return None
 
     def _by_https(self, url: str, shown: str) -> Path:
         place = self._place(url, urlsplit(url).path)

@@ -30,7 +30,7 @@ class Refusal:
 class Door:
     """A context manager. refuse: operation -> Refusal, or a function of the request's document that gives one or None.
 
-    answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
+    busy: calls that go on. gone: whoever calls is hung up on. invoked: headers and body of the last invocation. answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
     document) of each call, in order; of an invocation the operation is InvokeEndpoint.
     """
 
@@ -38,6 +38,9 @@ class Door:
     refuse: dict[str, Refusal | Callable[[dict[str, Any]], Refusal | None]] = field(default_factory=dict)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    busy: int = 0
+    gone: bool = False
+    invoked: tuple[dict[str, str], bytes] = field(default_factory=lambda: ({}, b""))
     on_call: Callable[[str], None] = lambda operation: None
 
     def __enter__(self) -> Door:
@@ -50,7 +53,13 @@ class Door:
                 pass
 
             def do_POST(self) -> None:
-                door._handle(self)
+                with door._lock:
+                    door.busy += 1
+                try:
+                    door._handle(self)
+                finally:
+                    with door._lock:
+                        door.busy -= 1
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
@@ -59,6 +68,7 @@ class Door:
             block_on_close = False
             request_queue_size = 64
 
+        self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -80,7 +90,11 @@ class Door:
         operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
         if "/invocations" in request.path:
             operation = "InvokeEndpoint"
+            self.invoked = dict(request.headers.items()), body
         document = json.loads(body) if request.headers.get("X-Amz-Target") and body else {}
+        if self.gone:
+            request.close_connection = True
+            return
         self.calls.append((operation, document))
         self.on_call(operation)
         refusal = self.refuse.get(operation) or self.refuse.get("*")
