@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from waitress.server import create_server
@@ -46,13 +47,13 @@ def test_a_loop_that_is_awake_closes_nothing_before_it_is_told_to(monkeypatch: p
     server = create_server(lambda environ, start: [], sockets=[sock])
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    pull = server.trigger._physical_pull
+    pull = server.trigger.pull_trigger
 
-    def late() -> None:
-        pull()  # somebody else's, which wakes the loop: it finds the thunk that is there already
+    def late(thunk: Callable[[], object]) -> None:
+        pull(thunk)  # as when the loop is awake already: it finds the thunk before the trigger's pipe is written to
         time.sleep(0.2)
         pull()
 
-    monkeypatch.setattr(server.trigger, "_physical_pull", late)
+    monkeypatch.setattr(server.trigger, "pull_trigger", late)
     end_serving(server, thread, requests_s=1, loop_s=60)
     assert not thread.is_alive()

@@ -75,7 +75,7 @@ def command(what: str, profile: str, **given: Any) -> None:
     )
     job = _job(what, cast(Profile, profile), given)
     given |= dict.fromkeys(_UNUSED) | {"thresholds": (), "gate": True, "strict": False, "locust_csv": False}
-    given |= {"log_requests": None, "latency_clock": None, "rate_window_s": None}
+    given |= {"log_requests": None, "rate_window_s": None}
     plan = plan_of(job, given, search_of(job.spec, job.scenario, wish))
     raise SystemExit(run_plan(plan, job, given))
 

@@ -37,7 +37,7 @@ from loadtest.cli.worker_flags import listen_of, token_env, worker_flags, worker
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
-from loadtest.core.request.spec import LatencyClock, Profile, RunOptions, SpawnReading, StairsReading
+from loadtest.core.request.spec import Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
@@ -71,7 +71,6 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @click.option("--rate-window", "rate_window_s", type=DURATION, help="Rolling window of MaxInvocations.  [default: 60s]")
 @click.option("--stairs-duration", type=click.Choice(get_args(StairsReading)), help="Of all steps or of each.")
 @click.option("--spawn", type=click.Choice(get_args(SpawnReading)), help="Users of a phase start evenly or in bunches.")
-@click.option("--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about.")
 @click.option("--max-error-ratio", type=click.FloatRange(0, 1), help="Share of failures that ends the test.")
 @click.option("--log-requests", type=PART_OR_ALL, help="Keep this share of requests in requests.csv, such as 1%.")
 @click.option("--gate", is_flag=True, help="Exit with 99 if a threshold was not met.")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from loadtest.cli.duration import DURATION, DURATION_OR_NONE
-from loadtest.core.request.spec import Profile
+from loadtest.core.request.spec import LatencyClock, Profile
 
 __all__ = ["run_flags", "screen_flags"]
 
@@ -30,6 +30,9 @@ _RUN = (
     click.option(
         "--drain", "drain_s", type=DURATION_OR_NONE, help="How long requests may take after a stop.  [default: 60s]"
     ),
+    click.option(
+        "--latency-clock", type=click.Choice(get_args(LatencyClock)), help="Whose latency a threshold is about."
+    ),
 )
 
 _SCREEN = (
@@ -41,7 +44,7 @@ _SCREEN = (
 
 
 def run_flags(command: Command) -> Command:
-    """Decorator: adds --output-dir, --profile, --payload, --content-type, --seed, --window and --drain."""
+    """Decorator: adds where it goes, what is sent, and how it is measured."""
     return _with(_RUN, command)
 
 

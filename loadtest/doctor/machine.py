@@ -8,50 +8,62 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loadtest.doctor.finding import Finding
 from loadtest.engine.parent.descriptors import SPARE
 from loadtest.targets.http import timestamps
 
-__all__ = ["machine"]
+__all__ = ["KernelFiles", "machine", "python"]
 
 PYTHON = (3, 11)
 FEW_FILES, MANY_FILES = 256, 10_000
-_CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 _SLOW_CLOCKS = ("hpet", "acpi_pm", "jiffies", "refined-jiffies")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_SCHEDULER = ("/proc/self/schedstat", "/proc/stat")
 _TRIES = 50  # the kernel begins to stamp a moment after the first socket asked
 
 
-def machine() -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class KernelFiles:
+    """Where Linux tells of itself. quota: of the container's processor time. scheduler: all of them are needed."""
+
+    clock: Path = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    quota: Path = Path("/sys/fs/cgroup/cpu.max")
+    scheduler: tuple[Path, ...] = (Path("/proc/self/schedstat"), Path("/proc/stat"))
+
+
+KERNEL = KernelFiles()
+
+
+def machine(kernel: KernelFiles = KERNEL) -> Iterator[Finding]:
     """A finding for each question about this machine. Takes milliseconds; uses the loopback interface only."""
-    yield _python()
-    yield _cores()
-    yield _clock()
+    yield python()
+    yield _cores(kernel.quota)
+    yield _clock(kernel.clock)
     yield _kernel_timestamps()
     yield _readiness()
-    yield _scheduler()
+    yield _scheduler(kernel.scheduler)
     yield _files()
 
 
-def _python() -> Finding:
-    found = f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
-    if sys.implementation.name != "cpython" or sys.version_info < PYTHON:
+def python(interpreter: Any = sys) -> Finding:
+    """Whether this is an interpreter that was tried. interpreter: what `sys` says of it."""
+    found = f"{platform.python_implementation()} {platform.python_version()}, {interpreter.executable}"
+    if interpreter.implementation.name != "cpython" or interpreter.version_info < PYTHON:
         return Finding("Python", "bad", found, f"install CPython {'.'.join(map(str, PYTHON))} or newer")
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if not getattr(interpreter, "_is_gil_enabled", lambda: True)():
         return Finding("Python", "note", f"{found}, free-threaded", "not tried: take the ordinary build")
     return Finding("Python", "good", found)
 
 
-def _cores() -> Finding:
+def _cores(quota: Path) -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = f"{cores} ({platform.machine()})"
     try:
-        quota_us, period_us = _QUOTA.read_text(encoding="ascii").split()
+        quota_us, period_us = quota.read_text(encoding="ascii").split()
         share = float(quota_us) / float(period_us)  # "max" is no number: no quota
     except (OSError, ValueError):
         return Finding("Cores", "good", found)
@@ -59,10 +71,10 @@ def _cores() -> Finding:
     return Finding("Cores", "note", f"{found}, but no more than {share:g} of their time", advice)
 
 
-def _clock() -> Finding:
+def _clock(source: Path) -> Finding:
     resolution_ns = time.get_clock_info("monotonic").resolution * 1e9
     try:
-        name = _CLOCK.read_text(encoding="ascii").strip()
+        name = source.read_text(encoding="ascii").strip()
     except OSError:
         return Finding("Clock", "good", f"{resolution_ns:g} ns resolution; its source is not told here")
     if name in _SLOW_CLOCKS:
@@ -111,8 +123,8 @@ def _readiness() -> Finding:
     return Finding("Readiness", "note", "no epoll: a watcher of the loop for each connection", advice)
 
 
-def _scheduler() -> Finding:
-    missing = [name for name in _SCHEDULER if not os.access(name, os.R_OK)]
+def _scheduler(files: Sequence[Path]) -> Finding:
+    missing = [str(file) for file in files if not os.access(file, os.R_OK)]
     if not missing:
         return Finding("Waiting for a core", "good", "told by the kernel")
     advice = "a machine that is too busy is found by its late loop alone: run nothing beside the generator"

@@ -29,8 +29,8 @@ __all__ = ["CloudWatch"]
 _log = logging.getLogger(__name__)
 
 _AHEAD_S = 7000
-_GATHER_S = 0.25
-_QUEUE_LENGTH = 200_000
+GATHER_S = 0.25
+QUEUE_LENGTH = 200_000
 _LINES_PER_CALL = 1_000
 _POINTS_PER_CALL = 500
 _T = TypeVar("_T")
@@ -47,13 +47,22 @@ class CloudWatch:
 
     Within a stream no line is older than the one before it, so that who follows it by token loses and repeats none.
     taught: the fallback is moto in this process, which was taught (loadtest.emulator.moto_cloudwatch).
+    queue_length: events that may wait; what comes then is dropped. gather_s: how long to wait for more of a batch.
     """
 
-    def __init__(self, clients: InProcessClients, *, taught: bool = False) -> None:
+    def __init__(
+        self,
+        clients: InProcessClients,
+        *,
+        taught: bool = False,
+        queue_length: int = QUEUE_LENGTH,
+        gather_s: float = GATHER_S,
+    ) -> None:
         self._clients = clients
         self._taught = taught
+        self._gather_s = gather_s
         self._told_ms: dict[str, int] = {}  # by stream, the time of its last line
-        self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(_QUEUE_LENGTH)
+        self._queue: queue.Queue[_Line | MetricPoint | threading.Event | None] = queue.Queue(queue_length)
         self._streams: set[str] = set()
         self._has_group = False
         self._wanted = threading.Event()
@@ -78,28 +87,34 @@ class CloudWatch:
             return False
         return written.wait(timeout_s)
 
-    def close(self, timeout_s: float = 10.0) -> None:
-        """Write what is left and end the thread."""
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be taken."""
+        return self._queue.qsize()
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Write what is left and end the thread; False: the time was too short."""
         self._wanted.set()
         try:
             self._queue.put(None, timeout=timeout_s)
         except queue.Full:
-            _log.warning("CloudWatch is %d events behind at the end: they are lost", _QUEUE_LENGTH)
-            return
+            _log.warning("CloudWatch is %d events behind at the end: they are lost", self.waiting)
+            return False
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _put(self, item: _Line | MetricPoint) -> None:
         try:
             self._queue.put_nowait(item)
         except queue.Full:
-            _log.warning("CloudWatch is %d events behind: one is dropped", _QUEUE_LENGTH)
+            _log.warning("CloudWatch is %d events behind: one is dropped", self.waiting)
 
     def _work(self) -> None:
         going = True
         while going:
             batch = [self._queue.get()]
             # More lines of the same stream are about to come, and each call costs the fallback milliseconds.
-            self._wanted.wait(_GATHER_S)
+            self._wanted.wait(self._gather_s)
             self._wanted.clear()
             while len(batch) < _LINES_PER_CALL and not self._queue.empty():
                 batch.append(self._queue.get_nowait())

@@ -45,7 +45,6 @@ __all__ = ["EmulatorOptions", "EmulatorServer"]
 _log = logging.getLogger(__name__)
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what a client on this machine calls them
-_CONNECTIONS = 1000
 _LAST_REQUESTS_S = 5
 _HEADER_BYTES = 64 * 1024
 _BODY_BYTES = 256 * 1024 * 1024  # of anything, such as model data put into moto's S3
@@ -61,6 +60,7 @@ class EmulatorOptions:
     quota: jobs that may be active at once; None: any number. allow_origins, allow_hosts: see `wire.access.Access`.
     allow_local_payloads: SamplePayloadUrls may name this machine.
     strict_resources: models, packages and sample payloads that do not exist are refused, or fail the job.
+    connections: that may be open at once; those whose request is not whole yet make room for others.
     """
 
     host: str = "127.0.0.1"
@@ -78,6 +78,7 @@ class EmulatorOptions:
     allow_hosts: tuple[str, ...] = ()
     allow_local_payloads: bool = False
     strict_resources: bool = False
+    connections: int = 1000
 
 
 class EmulatorServer:
@@ -167,7 +168,7 @@ class EmulatorServer:
             Guard(OneRegion(application, options.region), access),
             sockets=[sock],
             _dispatcher=Lanes(),
-            connection_limit=_CONNECTIONS,
+            connection_limit=options.connections,
             channel_timeout=CHANNEL_TIMEOUT_S,
             cleanup_interval=5,
             asyncore_use_poll=True,  # select ends at descriptor 1,024

@@ -27,6 +27,7 @@ from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, Targ
 __all__ = [
     "CHILD_KINDS",
     "JOIN_S",
+    "MAX_TEXT",
     "PARENT_KINDS",
     "MessageLines",
     "encode",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 JOIN_S = 600.0  # so long do a run and workers that somebody starts elsewhere wait for each other
+MAX_TEXT = 4096  # characters of a text that a worker tells its master
 
 PARENT_KINDS = frozenset({"plan", "stop"})
 CHILD_KINDS = frozenset({"listening", "joined", "workers", "ready", "window", "starts", "stopping", "done", "failed"})
@@ -47,12 +49,16 @@ def encode(kind: str, **members: Any) -> bytes:
 
 
 def failure(problem: Exception) -> dict[str, Any]:
-    """Members of the message `failed` that tells of an exception."""
+    """Members of the message `failed` that tells of an exception; a text that is too long for a master is cut."""
     if isinstance(problem, SpecError):
-        return {"fault": "spec", "problems": [asdict(each) for each in problem.problems]}
+        return {"fault": "spec", "problems": [_cut(each) for each in problem.problems]}
     text = str(problem) if isinstance(problem, LoadtestError) else f"{type(problem).__name__}: {problem}"
     fault = "target" if isinstance(problem, TargetError) else "engine"
-    return {"fault": fault, "problems": [asdict(Problem("", "", text))]}
+    return {"fault": fault, "problems": [_cut(Problem("", "", text))]}
+
+
+def _cut(problem: Problem) -> dict[str, str]:
+    return {name: text[:MAX_TEXT] for name, text in asdict(problem).items()}
 
 
 def heard_failure(message: Mapping[str, Any]) -> LoadtestError:

@@ -63,7 +63,7 @@ class JobService:
         strict_resources: bool = False,
     ) -> None:
         self.fleet = fleet
-        self._store = store
+        self.store = store
         self._launcher = launcher
         self._arns = arns
         self._profile: Profile = profile
@@ -79,7 +79,7 @@ class JobService:
             raise refusal(problem) from problem
         facts = facts_of(params, self._model_reader)
         check_resources(spec, facts, self.fleet, self._arns, self._profile, self._strict_resources)
-        now_s = self._store.now_s()
+        now_s = self.store.now_s()
         job = JobRow(
             name=spec.name,
             arn=self._arns.of(spec.name),
@@ -90,7 +90,7 @@ class JobService:
             modified_s=now_s,
         )
         try:
-            self._store.add(job, checked_tags(params.get("Tags", ())), self._quota)
+            self.store.add(job, checked_tags(params.get("Tags", ())), self._quota)
         except NameTaken as problem:
             message = f"Inference recommendations job {spec.name!r} already exists"
             raise ApiError("ResourceInUse", message) from problem
@@ -105,7 +105,7 @@ class JobService:
     def describe_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
         """The job as it stands."""
         job = self._job(params, "JobName")
-        return described(job, self._store.steps(job.name) if job.status.final else ())
+        return described(job, self.store.steps(job.name) if job.status.final else ())
 
     def list_inference_recommendations_jobs(self, params: Members) -> dict[str, Any]:
         """One page of jobs. Jobs that are added between pages neither hide nor repeat one."""
@@ -116,7 +116,7 @@ class JobService:
         token = params.get("NextToken")
         after = open_token(params, token, key_shape(query)) if token else None
         size = page_size(params)
-        jobs = self._store.jobs(query, after, size + 1)
+        jobs = self.store.jobs(query, after, size + 1)
         answer: dict[str, Any] = {"InferenceRecommendationsJobs": [list_item(job) for job in jobs[:size]]}
         if len(jobs) > size:
             answer["NextToken"] = seal_token(params, key_of(query, jobs[size - 1]))
@@ -132,7 +132,7 @@ class JobService:
         token = params.get("NextToken")
         after = open_token(params, token, (int,))[0] if token else None
         size = page_size(params)
-        steps = self._store.steps(job.name, status, None if after is None else int(after), size + 1)
+        steps = self.store.steps(job.name, status, None if after is None else int(after), size + 1)
         answer: dict[str, Any] = {"Steps": [step_item(job.name, step) for step in steps[:size]]}
         if len(steps) > size:
             answer["NextToken"] = seal_token(params, (steps[size - 1].index,))
@@ -141,13 +141,13 @@ class JobService:
     def stop_inference_recommendations_job(self, params: Members) -> dict[str, Any]:
         """Ask the job to stop; results so far are kept (R8). A job that has ended or is stopping stays as it is."""
         job = self._job(params, "JobName")
-        if self._store.move(job.name, Status.STOPPING):
+        if self.store.move(job.name, Status.STOPPING):
             self._launcher.stop(job.name)
         return {}
 
     def abort(self, name: str) -> None:
         """Stop a job without waiting for requests in flight; for whoever holds the service, no operation of the API."""
-        self._store.move(name, Status.STOPPING)
+        self.store.move(name, Status.STOPPING)
         self._launcher.stop(name, at_once=True)
 
     def get_scaling_configuration_recommendation(self, params: Members) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class JobService:
         job = self._job(params, "InferenceRecommendationsJobName")
         if not job.status.final:
             raise invalid(f"Inference recommendations job {job.name!r} has not ended, its status is {job.status.value}")
-        return scaling_configuration(params, self._store.steps(job.name), self.fleet.catalogue)
+        return scaling_configuration(params, self.store.steps(job.name), self.fleet.catalogue)
 
     def list_model_metadata(self, params: Members) -> dict[str, Any]:
         """One page of the models that NearestModelName can name."""
@@ -164,17 +164,17 @@ class JobService:
     def add_tags(self, params: Members) -> dict[str, Any]:
         """Add tags or replace their values; answers with all tags of the job."""
         name = self._tagged(params)
-        tags = checked_tags(params.get("Tags", ()), present=self._store.tags(name))
-        self._store.add_tags(name, tags)
-        return {"Tags": tag_list(self._store.tags(name))}
+        tags = checked_tags(params.get("Tags", ()), present=self.store.tags(name))
+        self.store.add_tags(name, tags)
+        return {"Tags": tag_list(self.store.tags(name))}
 
     def list_tags(self, params: Members) -> dict[str, Any]:
         """All tags of the job: there are at most fifty, so there is one page."""
-        return {"Tags": tag_list(self._store.tags(self._tagged(params)))}
+        return {"Tags": tag_list(self.store.tags(self._tagged(params)))}
 
     def delete_tags(self, params: Members) -> dict[str, Any]:
         """Remove tags by their keys."""
-        self._store.delete_tags(self._tagged(params), checked_keys(params.get("TagKeys", ())))
+        self.store.delete_tags(self._tagged(params), checked_keys(params.get("TagKeys", ())))
         return {}
 
     def owns(self, arn: str) -> bool:
@@ -184,14 +184,14 @@ class JobService:
     def run_result(self, job_name: str, index: int) -> RunResult | None:
         """The whole result of a job's test, by the place of its step: what every report is a function of. None: there
         is no such test, or it has none (yet)."""
-        found = self._store.run(job_name, index)
+        found = self.store.run(job_name, index)
         return None if found is None else RunResult.from_dict(found)
 
     def tests_of(self, job_name: str) -> list[dict[str, Any]]:
         """index, label and status of each test of a job, in their order; [] if there is none."""
         return [
             {"index": step.index, "label": step.label, "status": step.status.value}
-            for step in self._store.steps(job_name)
+            for step in self.store.steps(job_name)
         ]
 
     def endpoint_url(self, name: str) -> str | None:
@@ -203,14 +203,14 @@ class JobService:
         says so; one that is pending runs when the service is opened again on the same directory."""
         self._launcher.close()
         self.fleet.close()
-        self._store.close()
+        self.store.close()
 
     def _job(self, params: Members, member: str) -> JobRow:
         name = params.get(member)
         if not isinstance(name, str) or not name:
             raise invalid(f"{member} is required")
         # Names are ASCII; other texts may not even be writable as UTF-8.
-        job = self._store.get(name) if name.isascii() else None
+        job = self.store.get(name) if name.isascii() else None
         if job is None:
             raise not_found(name)
         return job
@@ -219,7 +219,7 @@ class JobService:
         name = self._arns.name(params.get("ResourceArn", ""))
         if name is None:
             raise invalid(f"ResourceArn {params.get('ResourceArn')!r} is not of an inference recommendations job here")
-        if self._store.get(name) is None:
+        if self.store.get(name) is None:
             raise not_found(name)
         return name
 

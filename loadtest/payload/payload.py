@@ -115,7 +115,7 @@ def _read(path: Path, bodies: dict[str, bytes], problems: list[Problem]) -> None
         with path.open("rb") as packed:
             _collect(_visible(packed), bodies, problems)
     else:
-        _collect(iter((_file(path, path.name),)), bodies, problems)
+        _collect(iter((file_member(path, path.name),)), bodies, problems)
 
 
 def _collect(members: Iterator[ArchiveMember], bodies: dict[str, bytes], problems: list[Problem]) -> None:
@@ -153,7 +153,7 @@ def _folder(top: Path) -> Iterator[ArchiveMember]:
                 raise ArchiveError(f"the folder has more than {MAX_MEMBERS:,} files")
             if _hidden(name) or not path.is_file():
                 continue
-            member = _file(path, path.relative_to(top).as_posix())
+            member = file_member(path, path.relative_to(top).as_posix())
             left -= len(member.body or b"")
             if left < 0:
                 raise ArchiveError(f"the folder holds more than {MAX_UNPACKED_BYTES >> 20} MiB")
@@ -164,7 +164,7 @@ def _raise(problem: OSError) -> None:
     raise problem
 
 
-def _file(path: Path, name: str) -> ArchiveMember:
+def file_member(path: Path, name: str) -> ArchiveMember:
     name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name may be any bytes, and is shown and hashed
     # Not blocking: a pipe that took the file's place, or one of the kernel's files without an end, must not hold us.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

@@ -12,6 +12,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import Capacity
 from loadtest.report.capacity_words import (
     capacity_answer,
+    held_answer,
     interval_words_of,
     load_word,
     load_words,
@@ -20,7 +21,7 @@ from loadtest.report.capacity_words import (
 )
 from loadtest.report.words import duration, evidence_words, number, percent, plural
 
-__all__ = ["capacity_lines"]
+__all__ = ["capacity_lines", "held_lines"]
 
 FOUND, UNDECIDED = "bold green", "bold yellow"
 
@@ -40,14 +41,24 @@ def capacity_lines(result: RunResult) -> Iterator[Text | Padding]:
         yield Padding(Text(line), (0, 0, 0, 2), expand=False)
 
 
+def held_lines(result: RunResult) -> Iterator[Text | Padding]:
+    """What the levels of an ordinary run show of the capacity, and what would show more."""
+    found = result.capacity
+    if found is None or result.searched:
+        return
+    yield Text.assemble("Capacity ", (held_answer(found), "bold" if found.finding == "found" else ""))
+    facts = [*_shown(found)]
+    if found.binding is not None and len(found.margins) > 1:
+        facts.append(f"{found.binding} binds")
+    facts += _more(found)
+    if facts:
+        yield Padding(Text("; ".join(facts)), (0, 0, 0, 2), expand=False)
+
+
 def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
     if found.load is None and (found.low is not None or found.high is not None):
-        yield f"known so far: {interval_words_of(found)} {unit_of(found.by)}"
-    shown = [
-        f"shown to {what} at {load_word(load, found.by)}"
-        for what, load in (("meet", found.shown_met), ("break", found.shown_broken))
-        if load is not None
-    ]
+        yield f"known so far: {interval_words_of(found, unit_of(found.by))}"
+    shown = [*_shown(found)]
     if found.knee_users is not None:
         shown.append(f"throughput levels out at {load_word(round(found.knee_users), found.by)}")
     if shown:
@@ -57,11 +68,21 @@ def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
         yield _target(found, target)
     above = f", {percent(round(found.above_share, 3))} of it above the capacity" if found.above_s else ""
     yield f"spent: {plural(found.requests, 'request')} in {duration(found.time_s)}{above}"
+    yield from _more(found)
+    if facts := evidence_words({k: v for k, v in found.evidence.items() if k not in ("requests", "time_s", "loads")}):
+        yield ", ".join(facts)
+
+
+def _shown(found: Capacity) -> Iterator[str]:
+    for what, load in (("meet", found.shown_met), ("break", found.shown_broken)):
+        if load is not None:
+            yield f"shown to {what} at {load_word(load, found.by)}"
+
+
+def _more(found: Capacity) -> Iterator[str]:
     if found.more is not None:
         more = f"about {duration(found.more.time_s)} and {plural(found.more.requests, 'request')} more"
         yield f"{more} would narrow it to {percent(found.more.within)}"
-    if facts := evidence_words({k: v for k, v in found.evidence.items() if k not in ("requests", "time_s", "loads")}):
-        yield ", ".join(facts)
 
 
 def _margins(found: Capacity) -> Iterator[str]:
@@ -71,6 +92,8 @@ def _margins(found: Capacity) -> Iterator[str]:
         if margin.share is not None and margin.allowed is not None:
             facts.append(f"{percent(margin.share)} over it at the capacity, {percent(margin.allowed)} may be")
         yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"
+    if found.clock == "model":
+        yield "latencies are the model's own, as the endpoint tells them"
 
 
 def _target(found: Capacity, target: float) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from loadtest.core.judge.decision import Reason
 from loadtest.core.request.search import By
 from loadtest.core.result.result import RunResult
-from loadtest.core.search.capacity import FINDINGS, Capacity
+from loadtest.core.search.capacity import FINDINGS, Capacity, Finding
 from loadtest.report.words import number, plural
 
-__all__ = ["capacity_answer", "interval_words_of", "load_word", "load_words", "rate_words_of", "unit_of"]
+__all__ = ["capacity_answer", "held_answer", "interval_words_of", "load_word", "load_words", "rate_words_of", "unit_of"]
+
+
+HELD: Mapping[Finding, str] = {  # where FINDINGS speaks of a search
+    "above max": "the highest load that was held meets the objective",
+    "drifting": "the endpoint became slower or faster while the load rose, or a lower load broke what a higher one met",
+}
 
 
 def capacity_answer(result: RunResult) -> str:
@@ -19,6 +27,23 @@ def capacity_answer(result: RunResult) -> str:
     if found.finding == "searching" and result.reason is Reason.USER:
         return "stopped on request before the interval was as narrow as was asked for"
     return f"{found.finding}: {FINDINGS[found.finding]}"
+
+
+def held_answer(found: Capacity) -> str:
+    """What the levels of an ordinary run show, in a sentence."""
+    if found.finding == "found":
+        rate = rate_words_of(found)
+        return f"{load_words(found)}{rate and ', '}{rate}"
+    low, high = found.low, found.high
+    sentence = HELD.get(found.finding, FINDINGS[found.finding])
+    if found.finding == "above max" and low is not None:
+        return f"{load_word(low, found.by)} or more: {sentence}"
+    if found.finding == "below start" and found.shown_broken is not None:
+        return f"below {load_word(found.shown_broken, found.by)}: {sentence}"
+    if low is not None and high is not None:
+        return f"{interval_words_of(found, unit_of(found.by))}: {sentence}"
+    known = f"at least {load_word(low, found.by)}" if low is not None else "not known"
+    return f"{known}: {sentence}"
 
 
 def load_words(found: Capacity) -> str:
@@ -37,11 +62,11 @@ def rate_words_of(found: Capacity) -> str:
     return f"{number(found.per_min)} invocations/min{around}"
 
 
-def interval_words_of(found: Capacity) -> str:
-    """11 .. 13, nominal 95 %: what a search aims at; docs/method.md says how often intervals hold."""
+def interval_words_of(found: Capacity, unit: str = "") -> str:
+    """11 .. 13 users, nominal 95 %: what a search aims at; docs/method.md says how often intervals hold."""
     low = "0" if found.low is None else number(found.low)
     high = "?" if found.high is None else number(found.high)
-    return f"{low} .. {high}, nominal {number(100 * found.confidence)} %"
+    return f"{low} .. {high}{unit and ' '}{unit}, nominal {number(100 * found.confidence)} %"
 
 
 def load_word(load: float, by: By) -> str:

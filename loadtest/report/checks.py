@@ -50,7 +50,7 @@ def _checks(result: RunResult) -> Iterator[Check]:
     if row.exit_code:
         ended = "skipped" if result.reason is Reason.USER else "error"
     yield Check("run", "the run came to its end", ended, result.reason.value, row.sentence)
-    if result.capacity is not None:
+    if result.searched and result.capacity is not None:
         found = result.capacity.finding == "found"
         why = ", ".join(filter(None, (load_words(result.capacity), rate_words_of(result.capacity))))
         yield Check("capacity", "a capacity was found", "passed" if found else "skipped", capacity_answer(result), why)

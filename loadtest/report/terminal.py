@@ -23,7 +23,7 @@ from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.report.advice import failure_advice
-from loadtest.report.capacity import capacity_lines
+from loadtest.report.capacity import capacity_lines, held_lines
 from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.existing import endpoint_lines
@@ -62,7 +62,7 @@ def headline(result: RunResult) -> list[RenderableType]:
     """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
     return [
         *_failed_share(result),
-        *([_verdict(result)] if result.capacity is None else capacity_lines(result)),
+        *(capacity_lines(result) if result.searched else [_verdict(result)]),
         *_thresholds(result),
         *slow_lines(result),
         *_why(result),
@@ -148,7 +148,7 @@ def _why(result: RunResult) -> Iterator[RenderableType]:
         )
 
 
-def _figures(result: RunResult) -> Iterator[Text]:
+def _figures(result: RunResult) -> Iterator[RenderableType]:
     if result.best is None:
         yield Text("No rate of invocations held the conditions")
     else:
@@ -161,6 +161,7 @@ def _figures(result: RunResult) -> Iterator[Text]:
             (f"{number(result.best.per_min)} invocations/min", "bold"),
             f"{users}{estimate}{_rate_interval(result.best)}",
         )
+    yield from held_lines(result)
     latency = result.latency
     if latency.reported_ms is not None:
         # R5: the API then reports the threshold; a person wants to know what was measured.

@@ -21,7 +21,6 @@ from loadtest.errors import TargetError
 from loadtest.targets.aws_session import aws_session
 from loadtest.targets.credentials import NO_REGION, CredentialSource, credentials_of
 from loadtest.targets.reference import url_problems
-from loadtest.wire.sigv4 import Credentials
 
 __all__ = ["PARAMETERS", "Endpoint", "resolve_endpoint"]
 
@@ -71,7 +70,7 @@ class Endpoint:
     ca_file: str | None
 
 
-def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credentials | None = None) -> Endpoint:
+def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: CredentialSource | None = None) -> Endpoint:
     """The endpoint `name` under `options` (region, profile, endpoint_url, use_fips, use_dualstack, stream, PARAMETERS).
 
     credentials: instead of botocore's chain. Raises TargetError, in a sentence, without a region or credentials, and
@@ -79,9 +78,11 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
     """
     session = aws_session(options.get("profile"), options.get("region"))
     try:
-        if credentials is not None:
-            session.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)
-        found = CredentialSource(credentials_of(session))
+        if credentials is None:
+            credentials = CredentialSource(credentials_of(session))
+        else:
+            known = credentials.current
+            session.set_credentials(known.access_key, known.secret_key, known.token)
         client = session.create_client(
             "sagemaker-runtime",
             region_name=options.get("region"),
@@ -97,7 +98,7 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
         raise TargetError(NO_REGION) from None
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"the endpoint {name} cannot be resolved: {problem}") from problem
-    return _endpoint_of(request, found, session.get_config_variable("ca_bundle"))
+    return _endpoint_of(request, credentials, session.get_config_variable("ca_bundle"))
 
 
 def _unsent_request(client: Any, name: str, options: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ class LivePage:
         self._fetched = threading.Semaphore(0)
         self._access = Access(host)
         self._html, self.why = render_live(plan, title)
-        self._server = WebServer(self._application, host, port)
+        self._server = WebServer(self.application, host, port)
         self.window, self.say = self._feed.window, self._feed.say
 
     @property
@@ -76,7 +76,8 @@ class LivePage:
             for _ in range(watching):
                 self._fetched.acquire(timeout=max(0.0, until - time.monotonic()))
 
-    def _application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """What the server serves, by WSGI."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         names = ("host", "origin", "referer", "sec-fetch-site")
         keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}

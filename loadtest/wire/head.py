@@ -86,15 +86,15 @@ class HeadReader:
     A head that differs from those before in a date or a request id costs a look-up for each of its other lines.
     What is not an ordinary 2xx answer with one Content-Length is left to `read_head`. Bounded in memory.
 
-    heads: those that came before, byte for byte; well-formed ones only.
+    heads: those that came before, byte for byte; well-formed ones only. lines: what lines of them say.
     """
 
-    __slots__ = ("_lines", "_statuses", "heads", "strict")
+    __slots__ = ("_statuses", "heads", "lines", "strict")
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
         self.heads: dict[bytes, Head] = {}
-        self._lines: dict[bytes, int] = {}
+        self.lines: dict[bytes, int] = {}
         self._statuses: dict[bytes, int] = {}
 
     def read(self, raw: bytes) -> Head | None:
@@ -123,7 +123,7 @@ class HeadReader:
 
     def _by_lines(self, raw: bytes) -> Head | None:
         lines = raw.split(b"\r\n")
-        known = self._lines
+        known = self.lines
         length, latency_us = -1, None
         status = self._statuses.get(lines[0])
         if status is None:
@@ -168,7 +168,7 @@ class HeadReader:
         return self._keep(line, _NOTHING)
 
     def _keep(self, line: bytes, told: int, known: dict[bytes, int] | None = None) -> int:
-        known = self._lines if known is None else known
+        known = self.lines if known is None else known
         if len(known) >= _MAX_LINES:
             known.clear()
         if len(line) < _MAX_KEPT_BYTES:

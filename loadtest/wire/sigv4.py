@@ -30,7 +30,7 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 # Bodies come from a fixed set, and hashing 6 MB takes milliseconds; hashing a small one costs less than finding it.
 _REMEMBERED_FROM_BYTES = 2048
-_REMEMBERED_BYTES = 128 * 1024 * 1024
+REMEMBERED_BYTES = 128 * 1024 * 1024
 
 
 def _light_sha256() -> Any:
@@ -75,6 +75,7 @@ class SignedTemplate:
         Authorization and Content-Length, which are added here.
     target: the request target if it is not path and query (the absolute form that a proxy wants).
     proxy_headers: sent besides, but not signed: the proxy takes them off.
+    remember_bytes: of bodies whose hashes are kept.
 
     Raises ValueError on a header that cannot be sent.
     """
@@ -91,6 +92,7 @@ class SignedTemplate:
         query: str = "",
         target: str | None = None,
         proxy_headers: Sequence[tuple[str, str]] = (),
+        remember_bytes: int = REMEMBERED_BYTES,
     ) -> None:
         self._credentials = credentials
         self._scope = (region, service)
@@ -106,7 +108,12 @@ class SignedTemplate:
         self._day = ""
         self._key = b""
         self._hashes: dict[int, tuple[bytes, bytes]] = {}
-        self._remembered_bytes = 0
+        self._remembered_bytes, self._remember_bytes = 0, remember_bytes
+
+    @property
+    def remembered(self) -> int:
+        """How many bodies' hashes are kept."""
+        return len(self._hashes)
 
     def head(self, body: bytes, epoch_s: int) -> bytes:
         """Everything of the request before its body, signed for this second."""
@@ -161,7 +168,7 @@ class SignedTemplate:
             return known[1]
         digest = sha256(body).hexdigest().encode()
         self._remembered_bytes += len(body)
-        if self._remembered_bytes > _REMEMBERED_BYTES:
+        if self._remembered_bytes > self._remember_bytes:
             self._hashes.clear()
             self._remembered_bytes = len(body)
         self._hashes[id(body)] = (body, digest)

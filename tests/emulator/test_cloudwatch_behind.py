@@ -6,9 +6,6 @@ import threading
 import time
 from typing import Any, cast
 
-import pytest
-
-from loadtest.emulator import cloudwatch
 from loadtest.emulator.cloudwatch import CloudWatch
 
 
@@ -23,14 +20,12 @@ class Stuck:
         raise OSError(f"{service} is down")
 
 
-def test_settle_and_close_are_not_dropped_from_a_full_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloudwatch, "_QUEUE_LENGTH", 2)
-    monkeypatch.setattr(cloudwatch, "_GATHER_S", 0.01)
+def test_settle_and_close_are_not_dropped_from_a_full_queue() -> None:
     stuck = Stuck()
-    sink = CloudWatch(cast(Any, stuck))
+    sink = CloudWatch(cast(Any, stuck), queue_length=2, gather_s=0.01)
     until = time.monotonic() + 10
     sink.log("s", "taken by the thread, which waits for the fallback", 0.0)
-    while not sink._queue.empty() and time.monotonic() < until:
+    while sink.waiting and time.monotonic() < until:
         time.sleep(0.005)
     time.sleep(0.05)  # the thread has gathered; what comes now stays in the queue
     for number in range(5):
@@ -42,8 +37,7 @@ def test_settle_and_close_are_not_dropped_from_a_full_queue(monkeypatch: pytest.
     stuck.go_on.set()
     thread.join(15)
     assert waiter == [True]
-    sink.close()
-    assert not sink._thread.is_alive()
+    assert sink.close(), "its thread has ended"
 
 
 class Recording:
@@ -66,11 +60,10 @@ class Recording:
         return {}
 
 
-def test_an_upstream_gets_lines_that_it_takes_in_the_order_of_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upstream_gets_lines_that_it_takes_in_the_order_of_their_times() -> None:
     """Virtual time may be hours ahead; what is cut to what CloudWatch takes stays in order with what follows."""
-    monkeypatch.setattr(cloudwatch, "_GATHER_S", 0.01)
     upstream = Recording()
-    sink = CloudWatch(cast(Any, upstream))
+    sink = CloudWatch(cast(Any, upstream), gather_s=0.01)
     began_s = time.time()
     for number, ahead_s in enumerate((0.0, 9000.0, 18_000.0, 6000.0, 18_000.0, -50.0)):
         sink.log("s", str(number), began_s + ahead_s)

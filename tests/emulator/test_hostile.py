@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import logging
+import resource
 import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,8 @@ def test_slow_invocations_hold_up_nothing_else(tmp_path: Path, stand_in: tuple[s
                 sock.close()
 
 
-def test_unfinished_requests_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.emulator.server._CONNECTIONS", 40)
-    with recommender() as server:
+def test_unfinished_requests_make_room_for_others() -> None:
+    with recommender(connections=40) as server:
         address = (str(urlsplit(server.url).hostname), urlsplit(server.url).port or 80)
         slow = [socket.create_connection(address, timeout=60) for _ in range(60)]
         for sock in slow:
@@ -150,25 +150,32 @@ def test_the_answer_to_very_many_mistakes_is_short(emulator: EmulatorServer) -> 
     assert len(json.dumps(document)) < 500_000
 
 
+@contextmanager
+def full_disk(file: Path) -> Iterator[None]:
+    """No file of this process gets longer than `file` is now: the system refuses to write there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_jobs_end_once_a_full_disk_is_free_again(tmp_path: Path) -> None:
     with recommender(state=tmp_path / "state") as server:
         sagemaker = connect(server.url)
-        db = server.service._store._db
-        used = db.execute("PRAGMA page_count").fetchone()[0]
         sagemaker.create_inference_recommendations_job(**small_job("before"))
         wait_for_end(sagemaker, "before")
         sagemaker.create_inference_recommendations_job(**small_job("during"))
-        db.execute(f"PRAGMA max_page_count = {used}")
         tags = [{"Key": f"{n}", "Value": "v" * 256} for n in range(50)]
         jobs = (small_job(f"later-{i}", Tags=tags) for i in range(20))
-        with pytest.raises(ClientError) as caught:
+        with full_disk(tmp_path / "state" / "jobs.db-wal"), pytest.raises(ClientError) as caught:
             all(sagemaker.create_inference_recommendations_job(**job) for job in jobs)
         assert caught.value.response["Error"]["Code"] == "ServiceUnavailable"
-        db.execute("PRAGMA max_page_count = 1000000")
-        names = [f"later-{n}" for n in range(20) if server.service._store.get(f"later-{n}")]
+        names = [f"later-{n}" for n in range(20) if server.service.store.get(f"later-{n}")]
         for name in ("during", *names):
             wait_for_end(sagemaker, name)
-        assert server.service._store.active() == 0
+        assert server.service.store.active() == 0
         sagemaker.create_inference_recommendations_job(**small_job("after"))
         assert wait_for_end(sagemaker, "after")["Status"] == "COMPLETED"
 

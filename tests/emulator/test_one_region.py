@@ -78,7 +78,7 @@ def test_endpoints_models_and_packages(server: EmulatorServer, region: str) -> N
     job["InputConfig"]["ModelPackageVersionArn"] = package.replace(HOME, region)
     del job["InputConfig"]["ContainerConfig"]
     away.create_inference_recommendations_job(**job)
-    kept = server.service._store.get(job["JobName"])
+    kept = server.service.store.get(job["JobName"])
     assert kept is not None
     assert (kept.facts.known, kept.facts.domain) == (True, "COMPUTER_VISION")
     away.delete_endpoint(EndpointName=name)

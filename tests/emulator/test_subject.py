@@ -134,7 +134,7 @@ def test_what_a_model_hides_in_its_environment_is_not_kept(sagemaker: Any, emula
     sagemaker.create_inference_recommendations_job(
         **job("env-secret", ModelName="env-secret", EndpointConfigurations=[C5])
     )
-    kept = emulator.service._store.get("env-secret")
+    kept = emulator.service.store.get("env-secret")
     assert kept is not None
     assert kept.facts.environment == FOUR
 

@@ -22,13 +22,14 @@ from requests_made import stairs_request
 
 
 class Receiver:
-    """What an OTLP receiver at `url` was sent."""
+    """What an OTLP receiver at `url` was sent, and took. refuses: all, for good."""
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
         self.url = ""
         self.requests: list[ExportMetricsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
+        self.refuses = False
 
 
 @contextmanager
@@ -36,6 +37,10 @@ def over_http(receiver: Receiver) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if receiver.refuses:
+                self.send_response(400)
+                self.end_headers()
+                return
             receiver.requests.append(ExportMetricsServiceRequest.FromString(body))
             receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(200 if self.path == "/v1/metrics" else 404)
@@ -56,6 +61,8 @@ def over_http(receiver: Receiver) -> Iterator[None]:
 def over_grpc(receiver: Receiver) -> Iterator[None]:
     class Servicer(service.MetricsServiceServicer):
         def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:
+            if receiver.refuses:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
             receiver.requests.append(request)
             receiver.headers.append({name: str(value) for name, value in context.invocation_metadata()})
             return ExportMetricsServiceResponse()

@@ -30,8 +30,9 @@ class Refusal:
 class Door:
     """A context manager. refuse: operation -> Refusal, or a function of the request's document that gives one or None.
 
-    busy: calls that go on. gone: whoever calls is hung up on. invoked: headers and body of the last invocation. answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
-    document) of each call, in order; of an invocation the operation is InvokeEndpoint.
+    answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
+    document) of each call, in order; of an invocation the operation is InvokeEndpoint. busy: calls that go on.
+    gone: whoever calls is hung up on. invoked: headers and body of the last invocation.
     """
 
     behind: str
@@ -53,13 +54,7 @@ class Door:
                 pass
 
             def do_POST(self) -> None:
-                with door._lock:
-                    door.busy += 1
-                try:
-                    door._handle(self)
-                finally:
-                    with door._lock:
-                        door.busy -= 1
+                door.handle(self)
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
@@ -85,7 +80,16 @@ class Door:
         """The documents of all calls of an operation."""
         return [document for name, document in self.calls if name == operation]
 
-    def _handle(self, request: BaseHTTPRequestHandler) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        with self._lock:
+            self.busy += 1
+        try:
+            self._answer(request)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
         if "/invocations" in request.path:

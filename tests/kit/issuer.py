@@ -52,7 +52,7 @@ class Issuer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, kind, answer = issuer._answer(self, body)
+                status, kind, answer = issuer.answer(self, body)
                 self.send_response_only(status)
                 self.send_header("Content-Type", kind)
                 if status == 403:
@@ -81,7 +81,7 @@ class Issuer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
         path = request.path.partition("?")[0]
         if path.endswith("/invocations"):
             return self._invoked(request.headers.get("Authorization", ""))

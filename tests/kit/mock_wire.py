@@ -24,7 +24,7 @@ class Wire:
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """(status, headers with lower-case names, body) of the next response; interim responses are skipped."""
         while True:
-            head = self._until(b"\r\n\r\n")
+            head = self.until(b"\r\n\r\n")
             lines = head.decode("latin-1").split("\r\n")
             status = int(lines[0].split()[1])
             if status >= 200:
@@ -34,16 +34,16 @@ class Wire:
         }
         if headers.get("transfer-encoding") == "chunked":
             body = b""
-            while size := int(self._until(b"\r\n"), 16):
-                body += self._exactly(size)
-                self._exactly(2)
-            self._exactly(2)
+            while size := int(self.until(b"\r\n"), 16):
+                body += self.exactly(size)
+                self.exactly(2)
+            self.exactly(2)
             return status, headers, body
-        return status, headers, self._exactly(int(headers.get("content-length", "0")))
+        return status, headers, self.exactly(int(headers.get("content-length", "0")))
 
     def interim(self) -> bytes:
         """The head of a 1xx response."""
-        return self._until(b"\r\n\r\n")
+        return self.until(b"\r\n\r\n")
 
     def rest(self) -> bytes:
         """Everything until the server closes."""
@@ -61,13 +61,13 @@ class Wire:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
-    def _until(self, end: bytes) -> bytes:
+    def until(self, end: bytes) -> bytes:
         while end not in self._read:
             self._more()
         found, _, self._read = self._read.partition(end)
         return found + end
 
-    def _exactly(self, size: int) -> bytes:
+    def exactly(self, size: int) -> bytes:
         while len(self._read) < size:
             self._more()
         found, self._read = self._read[:size], self._read[size:]

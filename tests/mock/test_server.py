@@ -224,8 +224,8 @@ def test_100_continue_waits_for_the_answers_before_it(start_mock: StartMock, wir
     client = wire(start_mock("service_ms=50"))
     expecting = f"POST {INVOKE} HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n".encode()
     client.send(post() + expecting)
-    assert client._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-    client._exactly(len('{"predictions": [[0.5]]}'))
+    assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    client.exactly(len('{"predictions": [[0.5]]}'))
     assert client.interim().startswith(b"HTTP/1.1 100")
     client.send(b"abc")
     assert client.answer()[0] == 200

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from loadtest.core.traffic.plan import PayloadSource
 from loadtest.errors import SpecError
-from loadtest.payload.payload import MAX_BODY_BYTES, Payloads, _file, load_payloads
+from loadtest.payload.payload import MAX_BODY_BYTES, Payloads, file_member, load_payloads
 from loadtest.targets.base import Payload
 
 
@@ -228,5 +228,5 @@ def test_a_file_without_an_end_blocks_nobody(tmp_path: Path) -> None:
     """As /proc/kmsg: a regular file by name, and a read that would wait. Here a pipe takes the file's place."""
     (tmp_path / "a").write_bytes(b"x")
     os.mkfifo(tmp_path / "pipe")
-    assert _file(tmp_path / "a", "a").body == b"x"
-    assert _file(tmp_path / "pipe", "pipe").fault == "is no plain file"
+    assert file_member(tmp_path / "a", "a").body == b"x"
+    assert file_member(tmp_path / "pipe", "pipe").fault == "is no plain file"

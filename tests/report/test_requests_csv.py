@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from windows import flat_window
 
-from loadtest.core.measure.record import recorder_of
 from loadtest.core.measure.sampled import MOST_PER_WINDOW, Sampler
 from loadtest.core.measure.window import Window, merge_windows
 from loadtest.core.request.spec import RunOptions, Stairs, StopConditions
@@ -54,7 +53,6 @@ def test_failures_are_rows_without_a_latency() -> None:
 
 
 def test_nothing_is_drawn_unless_asked_for() -> None:
-    assert recorder_of(plan_of(0.0))._sampler is None
     plan = plan_of(0.0)
     assert not any(window.requests for window in simulate(plan).windows)
     assert "requests" not in simulate(plan).windows[0].to_dict()

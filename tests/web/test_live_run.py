@@ -92,11 +92,17 @@ def test_a_reader_that_does_not_read_is_let_go_of() -> None:
 
 
 def _asked(page: LivePage, method: str, path: str, query: str = "", host: str = "127.0.0.1:1", origin: str = "") -> str:
+    return _answered(page, method, path, query, host, origin)[0]
+
+
+def _answered(
+    page: LivePage, method: str, path: str, query: str = "", host: str = "127.0.0.1:1", origin: str = ""
+) -> tuple[str, str]:
     said: list[str] = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": host}
     environ |= {"HTTP_ORIGIN": origin} if origin else {}
-    list(page._application(environ, lambda status, headers: said.append(status)))
-    return said[0]
+    body = b"".join(page.application(environ, lambda status, headers: said.append(status)))
+    return said[0], body.decode()
 
 
 def test_who_may_see_and_who_may_stop(plan: Plan) -> None:
@@ -116,8 +122,9 @@ def test_who_may_see_and_who_may_stop(plan: Plan) -> None:
         assert stopped == []
         assert _asked(page, "POST", "/stop", token, host="localhost:9") == "202 Accepted"
         assert stopped == [True]
-        assert token.partition("=")[2] not in page._html
-        assert "a &lt;/script&gt; title" in page._html
+        html = _answered(page, "GET", "/")[1]
+        assert token.partition("=")[2] not in html
+        assert "a &lt;/script&gt; title" in html
         page.finish(["done"], None)  # nobody watches: it does not wait
         assert _asked(page, "POST", "/stop", token) == "409 Conflict"
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from places import DATA
 
-from loadtest.wire.head import Head, HeadReader, read_head
+from loadtest.wire.head import HeadReader
 from loadtest.wire.http1 import KEPT_BYTES, MAX_HEAD_BYTES, MAX_INTERIM, ResponseParser
 
 CORPUS = json.loads((DATA / "http1_responses.json").read_text())
@@ -256,9 +256,6 @@ def test_a_head_may_be_long_but_not_endless() -> None:
         assert parser.fault == "head too long"
 
 
-LONG_SIZE = f"bad chunk size at byte 0 of the body: '5;{'x' * 58}'..."
-
-
 @pytest.mark.parametrize(
     ("endless", "fault"),
     [
@@ -320,39 +317,6 @@ def test_headers_by_lower_case_name() -> None:
         b"A: 1\r\nA: 2\r\nB: x\r\n  y\r\nContent-Length: 0\r\n\r\n"
     )
     assert parser.headers() == {"x-amzn-errortype": "InternalFailure", "a": "2", "b": "x y", "content-length": "0"}
-
-
-def test_a_reader_of_heads_is_shared_and_bounded() -> None:
-    reader = HeadReader()
-    one, other = ResponseParser(reader), ResponseParser(reader)
-    for i in range(3000):
-        assert one.feed(b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % i)
-        one.reset()
-    assert 0 < len(reader.heads) <= 256
-    assert 0 < len(reader._lines) <= 1024
-    known = next(iter(reader.heads))
-    assert other.feed(known)
-    assert other.head is reader.heads[known]
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.one_of(responses().map(lambda made: made[0]), damaged()), max_size=8))
-def test_what_a_reader_remembers_changes_no_verdict(seen: list[bytes]) -> None:
-    reader = HeadReader()
-    for data in [*seen, *seen, *(text(case) for case in CORPUS)]:
-        raw = data[: data.find(b"\r\n\r\n") + 4]
-        assert reader.read(raw) == read_head(raw)
-    strict = HeadReader(strict=True)
-    for data in [*seen, *seen, *(text(case) for case in CORPUS)]:
-        raw = data[: data.find(b"\r\n\r\n") + 4]
-        assert strict.read(raw) == read_head(raw, strict=True)
-
-
-@given(st.binary(max_size=200))
-def test_any_head_is_read_without_an_exception(raw: bytes) -> None:
-    for strict in (True, False):
-        head = read_head(raw, strict=strict)
-        assert head is None or isinstance(head, Head)
 
 
 def test_a_huge_body_of_tiny_chunks_takes_linear_time() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import subprocess
 import sys
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -14,7 +14,6 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from loadtest.wire import sigv4
 from loadtest.wire.sigv4 import Credentials, SignedTemplate, signing_key
 
 HOST = "runtime.sagemaker.us-east-1.amazonaws.com"
@@ -58,15 +57,19 @@ def _quoted(name: str) -> str:
 def botocore_head(
     signer: Credentials, epoch_s: int, body: bytes, path: str, sent: list[tuple[str, str]], query: str = ""
 ) -> dict[str, str]:
-    """The headers that botocore would send, the time taken from the request's context as `add_auth` puts it there."""
+    """The headers that botocore would send at that time: `SigV4Auth.add_auth`, whose clock is the wall's, by its steps."""
     url = f"https://{HOST}{path}" + (f"?{query}" if query else "")
     request = AWSRequest("POST", url, headers=dict(sent), data=body)
-    request.context["timestamp"] = datetime.fromtimestamp(epoch_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = request.context["timestamp"] = datetime.fromtimestamp(epoch_s, UTC).strftime("%Y%m%dT%H%M%SZ")
     theirs = BotoCredentials(signer.access_key, signer.secret_key, signer.token)
     auth = SigV4Auth(theirs, "sagemaker", "us-east-1")
-    auth._modify_request_before_signing(request)
+    request.headers["X-Amz-Date"] = stamp
+    if signer.token is not None:
+        request.headers["X-Amz-Security-Token"] = signer.token
     to_sign = auth.string_to_sign(request, auth.canonical_request(request))
-    auth._inject_signature_to_request(request, auth.signature(to_sign, request))
+    signed = f"SignedHeaders={auth.signed_headers(auth.headers_to_sign(request))}"
+    authorization = f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, {signed}, Signature="
+    request.headers["Authorization"] = authorization + auth.signature(to_sign, request)
     return {**dict(request.headers.items()), "Host": HOST, "Content-Length": str(len(body))}
 
 
@@ -78,9 +81,11 @@ def our_head(head: bytes, path: str, query: str = "") -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
-def template(signer: Credentials, path: str, sent: list[tuple[str, str]], query: str = "") -> SignedTemplate:
+def template(
+    signer: Credentials, path: str, sent: list[tuple[str, str]], query: str = "", **more: int
+) -> SignedTemplate:
     return SignedTemplate(
-        signer, region="us-east-1", service="sagemaker", host=HOST, path=path, headers=sent, query=query
+        signer, region="us-east-1", service="sagemaker", host=HOST, path=path, headers=sent, query=query, **more
     )
 
 
@@ -104,14 +109,21 @@ def test_one_template_over_seconds_midnight_and_bodies() -> None:
             assert our_head(signed.head(body, epoch_s), path) == botocore_head(signer, epoch_s, body, path, sent)
 
 
-def test_an_interpreter_without_its_own_sha256_signs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    signer, path = Credentials("AKID", "secret"), "/endpoints/e/invocations"
-    expected = template(signer, path, []).head(b"{}", MIDNIGHT_S)
-    monkeypatch.setitem(sys.modules, "_sha2", None)
-    monkeypatch.setitem(sys.modules, "_sha256", None)
-    assert sigv4._light_sha256() is hashlib.sha256
-    monkeypatch.setattr(sigv4, "_light", hashlib.sha256)
-    assert template(signer, path, []).head(b"{}", MIDNIGHT_S) == expected
+def test_an_interpreter_without_its_own_sha256_signs_the_same() -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys({without}));"
+        "from loadtest.wire.sigv4 import Credentials, SignedTemplate;"
+        "signer = SignedTemplate(Credentials('AKID', 'secret'), region='r', service='s', host='h', path='/p');"
+        "print(signer.head(b'{{}}', 1790000000))"
+    )
+    ours, others = (
+        subprocess.run(
+            [sys.executable, "-c", program.format(without=names)], capture_output=True, text=True, check=True
+        ).stdout
+        for names in ((), ("_sha2", "_sha256"))
+    )
+    assert ours == others
+    assert "Signature=" in ours
 
 
 def test_the_largest_body() -> None:
@@ -122,14 +134,13 @@ def test_the_largest_body() -> None:
         assert our_head(signed.head(body, epoch_s), path) == botocore_head(signer, epoch_s, body, path, [])
 
 
-def test_remembered_hashes_follow_the_body_and_stay_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.wire.sigv4._REMEMBERED_BYTES", 100_000)
+def test_remembered_hashes_follow_the_body_and_stay_bounded() -> None:
     signer, path = Credentials("AKID", "secret"), "/endpoints/e/invocations"
-    signed = template(signer, path, [])
+    signed = template(signer, path, [], remember_bytes=100_000)
     for i in range(40):  # freed bodies give their addresses to later ones
         body = bytes([i]) * 10_000
         assert our_head(signed.head(body, MIDNIGHT_S), path) == botocore_head(signer, MIDNIGHT_S, body, path, [])
-    assert 1 <= len(signed._hashes) <= 10
+    assert 1 <= signed.remembered <= 10
 
 
 @pytest.mark.parametrize("query", ["a=1", "b=2&a=1", "a=2&a=1", "flag", "a=%20x&A=y"])

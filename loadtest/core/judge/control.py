@@ -12,7 +12,7 @@ stopped, for the same reason.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,11 @@ class Controller:
         """Stop for a reason from outside (USER, ENGINE_LOST); nothing changes if it has stopped already."""
         if self._stop is None:
             self._end(Decision(reason, evidence or {}), self._now_s)
+
+    @property
+    def remembered(self) -> Sequence[Window]:
+        """The windows that later decisions look back at, without what only one window's own decision needs."""
+        return self._recent
 
     @property
     def plan(self) -> Plan:

@@ -32,7 +32,8 @@ class Course:
         assert plan.search is not None
         window_s = plan.options.window_s
         # Several generators must have heard of a move before its time; one is told at once.
-        self._search = Search(plan.search, window_s, window_s if plan.workers > 1 else 0.0)
+        lead_s = window_s if plan.workers > 1 else 0.0
+        self._search = Search(plan.search, window_s, lead_s, plan.options.latency_clock)
         self.plan = plan.unmoved
 
     def observe(self, window: Window) -> Finished | None:

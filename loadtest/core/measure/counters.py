@@ -22,7 +22,7 @@ import numpy as np
 
 from loadtest.core.measure.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram, Int64s, counters_of
 
-__all__ = ["counts_over", "merged"]
+__all__ = ["add_quickly", "counts_over", "merged"]
 
 BATCH = 256  # payloads decoded together
 
@@ -39,7 +39,7 @@ def merged(payloads: Iterable[str]) -> Histogram:
     whole = Histogram()
     rest = iter(payloads)
     while batch := list(islice(rest, BATCH)):
-        if not _add(whole.counts, batch):
+        if not add_quickly(whole.counts, batch):
             for payload in batch:
                 whole.add(Histogram.decode(payload))
     # The exact sum is not part of the format: as `decode` does it, each counter stands for its middle value.
@@ -76,7 +76,7 @@ def counts_over(payloads: Sequence[str], limits_us: Sequence[int]) -> Int64s:
     return found
 
 
-def _add(counts: Int64s, payloads: Sequence[str]) -> bool:
+def add_quickly(counts: Int64s, payloads: Sequence[str]) -> bool:
     """Add the payloads' counters to `counts`; False, and nothing is added: one of them is unusual."""
     parsed = _parsed(payloads)
     if parsed is None:

@@ -28,13 +28,13 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
         return EXIT_UNTRUSTED
     if strict and result.silent_share >= SILENT_SHARE:
         return EXIT_UNTRUSTED
-    if result.capacity is not None and result.capacity.finding != "found":
+    if result.searched and (result.capacity is None or result.capacity.finding != "found"):
         return EXIT_UNTRUSTED
     held = None if result.confirmation is None else result.confirmation.answer
     others = {verdict.answer for verdict in result.thresholds}
     if gate and (answer == "not met" or result.reason is Reason.LATENCY or held == "not held" or "not met" in others):
         return EXIT_NOT_MET
-    if strict and result.capacity is None and result.plan.stop.latency is not None and answer not in ("met", "not met"):
+    if strict and not result.searched and result.plan.stop.latency is not None and answer not in ("met", "not met"):
         return EXIT_UNTRUSTED
     if strict and (held == "undecided" or "undecided" in others):
         return EXIT_UNTRUSTED

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from loadtest.core.judge.course import found_by, sailed
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.judge.slow import SlowRequests, slow_requests
 from loadtest.core.judge.stop.final import final_stop
@@ -26,6 +25,7 @@ from loadtest.core.measure.totals import Totals, totals_of
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.plain import plain
+from loadtest.core.result.capacity import held_capacity, searched_capacity
 from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.metrics import BestRate, best_rate, capacity_rate
 from loadtest.core.result.model_latency import ModelLatency, latency_of
@@ -54,7 +54,8 @@ class RunResult:
     confirmation: whether the best rate held as an open workload; None: that was not asked.
     thresholds: what was asked besides the job's own threshold, judged; (): nothing.
     workers: the generator processes of a distributed run; (): it had one, this machine's.
-    capacity: what a search found; `plan` then has the loads that it held; None: the load was planned.
+    capacity: what a search found, whose loads `plan` then has, or what the levels of a planned load show; None: nothing
+        says what a load is to hold, or there is one load only.
     """
 
     plan: Plan
@@ -99,6 +100,11 @@ class RunResult:
     def model_latency_ms(self) -> float | None:
         """As the API reports it (R5)."""
         return self.latency.reported_ms
+
+    @property
+    def searched(self) -> bool:
+        """The load was not planned: a search moved it."""
+        return self.plan.search is not None
 
     @property
     def silent_share(self) -> float:
@@ -180,10 +186,11 @@ class RunResult:
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
-        """With the verdicts on `thresholds`, from the windows of the traffic."""
-        ended_s = math.inf if self.stopped_at_s is None else self.stopped_at_s
-        traffic = [window for window in self.windows if window.users and window.start_s < ended_s]
-        return replace(self, thresholds=judge_thresholds(thresholds, self.plan, traffic))
+        """With the verdicts on `thresholds`, and the capacity that holds them besides, from the traffic's windows."""
+        traffic = _traffic(self.windows, self.stopped_at_s)
+        asked = [each for each in thresholds if each.metric != "rate"]
+        capacity = self.capacity if self.searched or not asked else held_capacity(self.plan, traffic, self.slow, asked)
+        return replace(self, thresholds=judge_thresholds(thresholds, self.plan, traffic), capacity=capacity)
 
 
 def build_result(
@@ -206,17 +213,17 @@ def build_result(
 ) -> RunResult:
     """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
-    windows: all, in any order. Those that begin at or after `stopped_at_s`, or without planned users, are the draining:
-    they count in the totals only. What is not given follows from `plan` and `windows`: verdicts, trust, the best rate.
+    windows: all, in any order; those at or after `stopped_at_s`, or without planned users, count in the totals only.
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
-    plan, capacity = _searched(plan, ordered, stop.reason, stopped_at_s)
+    plan, capacity = searched_capacity(plan, ordered, stop.reason, stopped_at_s)
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
-    traffic = [w for w in ordered if w.users and w.start_s < (math.inf if stopped_at_s is None else stopped_at_s)]
+    traffic = _traffic(ordered, stopped_at_s)
     watch = replayed(plan, ordered)
     by_level = verdicts(plan, ordered, watch)
+    slow = None if watch is None else slow_requests(plan, ordered, watch)
     best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
     return RunResult(
         plan=plan,
@@ -231,7 +238,7 @@ def build_result(
         best=best,
         verdicts=by_level,
         overall=overall(plan, ordered, by_level, watch),
-        slow=None if watch is None else slow_requests(plan, ordered, watch),
+        slow=slow,
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -244,18 +251,14 @@ def build_result(
         log_tail=tuple(log_tail),
         confirmation=confirmation,
         workers=tuple(workers),
-        capacity=capacity,
+        capacity=held_capacity(plan, traffic, slow) if capacity is None else capacity,
     )
 
 
-def _searched(
-    plan: Plan, windows: Sequence[Window], reason: Reason, stopped_at_s: float | None
-) -> tuple[Plan, Capacity | None]:
-    """(the plan with the loads that its search held, what that found); None: it has no search."""
-    if plan.search is None:
-        return plan, None
-    course = sailed(plan, windows, stopped_at_s)
-    return course.plan, found_by(course, reason)
+def _traffic(windows: Sequence[Window], stopped_at_s: float | None) -> list[Window]:
+    """Without the draining."""
+    ended_s = math.inf if stopped_at_s is None else stopped_at_s
+    return [window for window in windows if window.users and window.start_s < ended_s]
 
 
 def _totals(windows: Sequence[Window], client: Histogram, model: Histogram, workers: Sequence[Worker]) -> Totals:

@@ -21,6 +21,9 @@ Finding = Literal[
     "budget",
     "above max",
     "below start",
+    "between levels",
+    "too short",
+    "undecided",
 ]
 
 FINDINGS: Mapping[Finding, str] = {
@@ -33,6 +36,9 @@ FINDINGS: Mapping[Finding, str] = {
     "budget": "the time was over before the interval was as narrow as was asked for",
     "above max": "the highest load that was allowed meets the objective",
     "below start": "the first load breaks the objective already",
+    "between levels": "one load meets the objective, the next breaks it, and they lie too far apart to say more",
+    "too short": "a load seems to break the objective, but was not held long enough to show it",
+    "undecided": "no load was held long enough to show that it meets the objective",
 }
 
 
@@ -93,6 +99,7 @@ class Capacity:
     knee_users: from which load on throughput no longer grows; None: it was not reached.
     binding: name of the objective that limits first; margins: all of them.
     requests, time_s: spent. above_s: of it, above the capacity. more: None: it is narrow enough, or cannot be told.
+    clock: "client" or "model", whose latency limits are compared with (S4).
     """
 
     finding: Finding = "searching"
@@ -113,6 +120,7 @@ class Capacity:
     time_s: float = 0.0
     above_s: float = 0.0
     more: More | None = None
+    clock: str = "client"
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
     @property

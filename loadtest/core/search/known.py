@@ -29,7 +29,7 @@ class Known:
 
     levels: by load. low, high: the highest load that seems to meet everything, the lowest that seems to break it; 0,
     infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
-    requests, time_s: spent; spent_s: of the time, at each load.
+    requests, time_s: spent; spent_s: of the time, at each load. by_model: limits were compared on the model's clock.
     """
 
     settings: SearchSettings
@@ -42,6 +42,7 @@ class Known:
     time_s: float = 0.0
     spent_s: dict[float, float] = field(default_factory=dict)
     finished: Finished | None = None
+    by_model: bool = False
 
     @classmethod
     def of(cls, settings: SearchSettings) -> Known:
@@ -56,7 +57,7 @@ class Known:
         load = self.estimate() if finding == "found" else None
         if load is not None and high is not None:
             load = min(max(load, low), high)
-        met, broken = self._shown()
+        met, broken = self.shown()
         at = load if load is not None else low or None
         above = high if high is not None else math.inf
         return Capacity(
@@ -77,25 +78,30 @@ class Known:
             requests=self.requests,
             time_s=self.time_s,
             above_s=sum(spent_s for load_, spent_s in self.spent_s.items() if load_ > above),
-            more=self._more(low, high),
+            more=self.more(low, high) if finding == "budget" else None,
+            clock="model" if self.by_model else "client",
             evidence={} if self.finished is None else self.finished.evidence,
         )
 
-    def _shown(self) -> tuple[float | None, float | None]:
-        """(highest load shown to meet every limit, lowest shown to break one) by their own tests."""
+    def answers(self) -> dict[float, int]:
+        """By load: 1: it is shown to meet every limit, -1: to break one, 0: neither, by its own tests."""
         alpha = LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
-        met, broken = None, None
+        found = {}
         for load, level in sorted(self.levels.items()):
-            answers = [level.answer(i, each, alpha) for i, each in enumerate(self.criteria)]
-            if broken is None and -1 in answers:
-                broken = load
-            if answers and all(answer == 1 for answer in answers) and broken is None:
-                met = load
-        return met, broken
+            said = [level.answer(i, each, alpha) for i, each in enumerate(self.criteria)]
+            found[load] = -1 if -1 in said else int(bool(said) and all(each == 1 for each in said))
+        return found
+
+    def shown(self) -> tuple[float | None, float | None]:
+        """(highest load below that which is shown to meet every limit, lowest shown to break one)."""
+        answers = self.answers()
+        broken = next((load for load, answer in answers.items() if answer < 0), None)
+        met = [load for load, answer in answers.items() if answer > 0 and (broken is None or load < broken)]
+        return max(met, default=None), broken
 
     def interval(self) -> tuple[float, float | None]:
         """(low, high) of the capacity as far as it is known; 0, None: it is not."""
-        met, broken = self._shown()
+        met, broken = self.shown()
         low: float = met or 0.0
         high: float = broken if broken is not None else math.inf
         known = [each for each in self.crossings if each is not None]
@@ -196,9 +202,9 @@ class Known:
         high = None if found.high > 1e12 else found.high
         return replace(margin, load=found.load, low=found.low, high=high)
 
-    def _more(self, low: float, high: float | None) -> More | None:
+    def more(self, low: float, high: float | None) -> More | None:
         """Widths fall with the square root of what is spent near the capacity."""
-        if not low or high is None or self.finished is None or self.finished.finding != "budget":
+        if not low or high is None:
             return None
         times = ((high - low) / (self.settings.within * (low + high) / 2)) ** 2 - 1
         return None if times <= 0 else More(self.settings.within, times * self.time_s, int(times * self.requests))

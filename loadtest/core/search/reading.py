@@ -10,6 +10,7 @@ from loadtest.core.measure.marks import client_limited
 from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
+from loadtest.core.request.spec import LatencyClock
 
 __all__ = ["Criterion", "Reading", "criteria_of", "reading_of"]
 
@@ -27,7 +28,8 @@ class Criterion:
 class Reading:
     """A window. over: requests over each criterion's limit, in their order; n: those that are judged.
 
-    throttled: refused for a quota. usable: it is whole, and of one load. limited: the generator set the pace.
+    throttled: refused for a quota. usable: it is whole, and of one load. limited: the generator set the pace. by_model:
+    `over` is by the model's clock.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Reading:
     latency_sum_s: float = 0.0
     usable: bool = True
     limited: bool = False
+    by_model: bool = False
 
 
 def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
@@ -50,22 +53,38 @@ def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
     return tuple(found)
 
 
-def reading_of(window: Window, criteria: tuple[Criterion, ...]) -> Reading:
-    """Latencies as the client's clock has them, of an open workload from the intended time on; failures are over."""
+def reading_of(window: Window, criteria: tuple[Criterion, ...], clock: LatencyClock = "client") -> Reading:
+    """Failures are over every limit. clock: whose latency is compared; of a model only where it timed every success.
+
+    The client's is that of an open workload from the intended time on.
+    """
     counts = window.counts
     failed = counts.judged - counts.ok
     limits_us = [math.floor(1000 * each.limit_ms) for each in criteria if each.limit_ms is not None]
-    encoded = window.latencies.judged.encoded
-    over = iter(counts_over([encoded], limits_us)[0].tolist() if limits_us else ())
+    over, by_model = _over(window, limits_us, clock)
+    later = iter(over)
     return Reading(
         window.index,
         window.start_s,
         window.end_s,
         counts.judged,
         counts.ok,
-        tuple(failed + (0 if each.limit_ms is None else int(next(over))) for each in criteria),
+        tuple(failed + (0 if each.limit_ms is None else next(later)) for each in criteria),
         counts.errors.get(Kind.THROTTLED.value, 0),
         counts.latency_sum_s,
         window.level is not None,
         bool(client_limited(window)),
+        by_model,
     )
+
+
+def _over(window: Window, limits_us: list[int], clock: LatencyClock) -> tuple[list[int], bool]:
+    """(successes over each limit, whether the model's clock says so)."""
+    if not limits_us:
+        return [], False
+    model = window.latencies.model.encoded
+    if clock != "client" and model:
+        *over, timed = counts_over([model], [*limits_us, 0])[0].tolist()
+        if timed == window.counts.ok:
+            return over, True
+    return counts_over([window.latencies.judged.encoded], limits_us)[0].tolist(), False

@@ -31,6 +31,7 @@ import math
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
+from loadtest.core.request.spec import LatencyClock
 from loadtest.core.search.capacity import Capacity, Finding, Finished, Move
 from loadtest.core.search.known import Known, latency_s
 from loadtest.core.search.level import Level
@@ -51,10 +52,19 @@ MOST_REST, RESTED = 30, 1.3  # windows of a rest; times the latency of loads tha
 
 
 class Search:
-    """One search. Shown every window in order, it answers with a move, its end, or nothing (stay)."""
+    """One search. Shown every window in order, it answers with a move, its end, or nothing (stay).
 
-    def __init__(self, settings: SearchSettings, window_s: float = 1.0, lead_s: float = 0.0) -> None:
-        self._known = Known.of(settings)
+    window_s: of its windows. lead_s: from a window's end until a move can be carried out. clock: whose latency counts.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        window_s: float = 1.0,
+        lead_s: float = 0.0,
+        clock: LatencyClock = "client",
+    ) -> None:
+        self._known, self._clock = Known.of(settings), clock
         self._window_s, self._lead_s = window_s, lead_s
         self._load, self._since_s, self._visit = settings.start, 0.0, 0
         self._before = settings.start
@@ -66,7 +76,7 @@ class Search:
 
     def observe(self, window: Window) -> Move | Finished | None:
         """Take the next window, in order; not those after the end, nor of the draining."""
-        return self.take(reading_of(window, self._known.criteria))
+        return self.take(reading_of(window, self._known.criteria, self._clock))
 
     def capacity(self) -> Capacity:
         """What is known now."""
@@ -79,6 +89,7 @@ class Search:
             return known.finished
         known.requests += reading.n
         known.time_s = reading.end_s
+        known.by_model = known.by_model or reading.by_model
         held = self._load if self._is_new(reading) else self._before
         known.spent_s[held] = known.spent_s.get(held, 0.0) + reading.end_s - reading.start_s
         if not self._is_new(reading):

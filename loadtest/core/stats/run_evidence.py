@@ -82,7 +82,7 @@ class Judgement:
 
 class RunEvidence:
     """The evidence that a run as a whole is over its limit. allowed: share q. level_s: planned lengths of the levels,
-    in order; windows are then observed one by one.
+    in order; windows are then observed one by one. starts: where it is gathered from, so far.
     """
 
     def __init__(self, allowed: float, level_s: Sequence[float], assumed: Assumed | None = None) -> None:
@@ -91,7 +91,7 @@ class RunEvidence:
         self.assumed = assumed or assumed_for(run_s, allowed)
         self.timeline = Timeline()
         self._cold = ColdStarts(allowed, level_s, self.assumed)
-        self._starts = Starts(self.assumed, run_s)
+        self.starts = Starts(self.assumed, run_s)
         self._limit = -math.log(ALPHA)
         self._number = 0  # of the level, from 1
         self._level: Hashable = None
@@ -118,7 +118,7 @@ class RunEvidence:
         if not i or level != self._level:
             self._new_level(i, level)
         else:
-            self._starts.restart(i, start_s - self.timeline.at_s(self._first))
+            self.starts.restart(i, start_s - self.timeline.at_s(self._first))
         if over < max(0.5, self._gross_each) * n:
             self._slow = None
         elif n and self._slow is None:
@@ -154,7 +154,7 @@ class RunEvidence:
         k = self._number
         self._level, self._first = level, i
         self._cold.enter(i, k, level)
-        self._starts.enter(i, k)
+        self.starts.enter(i, k)
         self._delay_s = self.assumed.level_delay_s(k)
         self._gross_open, self._gross_s = True, self.assumed.gross_s
         if k > 1:
@@ -190,7 +190,7 @@ class RunEvidence:
         return effect is not None and _tail(n / effect, q, over / effect) < GROSS_TAIL
 
     def _sequences(self, end: int) -> Judgement | None:
-        for start in self._starts.worth_asking(self.timeline, end, self.allowed):
+        for start in self.starts.worth_asking(self.timeline, end, self.allowed):
             if self._stretch_is_over(start.window, end, start.limit, midway=start.midway):
                 rule = MIDWAY if start.midway else LEVEL if start.window == self._first else POOLED
                 return self._not_met(rule, start.window)

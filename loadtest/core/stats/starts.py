@@ -45,6 +45,9 @@ class Starts:
         self._block_s, self._least_s, self._next_s = assumed.block_s, assumed.least_s, 0.0
         self._starts: list[Start] = []
 
+    def __iter__(self) -> Iterator[Start]:
+        return iter(self._starts)
+
     def enter(self, window: int, number: int) -> None:
         """The `number`-th level, from 1, begins with `window`."""
         spent = math.log(2) if number == 1 else math.log(4 * number * (number - 1))

@@ -1,13 +1,15 @@
-"""The door of a run: strangers show who they are and become its workers, while there is room. In a patched process."""
+"""The door of a run: strangers show who they are and become its workers, while there is room."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadtest.engine.cluster.admission import WRONG_TOKEN, Admission, version_fault
-from loadtest.engine.cluster.post import Post
 from loadtest.engine.cluster.roster import Member, Roster
+
+if TYPE_CHECKING:
+    from loadtest.engine.cluster.post import Post  # Locust, and a patched process
 
 __all__ = ["Door"]
 

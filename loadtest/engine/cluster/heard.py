@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-__all__ = ["MAX_TEXT", "Ready", "clock_times", "count", "failure", "finite", "members", "ready", "text", "user_times"]
+from loadtest.engine.messages import MAX_TEXT, heard_failure
+from loadtest.errors import LoadtestError, Problem, SpecError
 
-MAX_TEXT = 4096
-MAX_ITEMS = 1_000_000
+__all__ = ["Ready", "clock_times", "count", "failure", "finite", "members", "ready", "text", "user_times"]
+
+MAX_ITEMS, MAX_PROBLEMS = 1_000_000, 1000
 FAULTS = ("spec", "target", "engine")
 MAX_USER_SLACK_S = 120.0  # a worker that was late may tell of a time after the plan's end
 
@@ -72,17 +74,21 @@ def clock_times(data: object) -> tuple[float, float]:
     return finite(told, "asked"), finite(told, "here")
 
 
-def failure(data: object) -> tuple[str, list[str]]:
-    """(fault, problems)."""
+def failure(data: object, where: str) -> LoadtestError:
+    """The exception that a worker tells of, as it had it; where: which worker, said before each of its problems."""
     told = members(data)
     problems = told.get("problems")
     if told.get("fault") not in FAULTS:
         raise ValueError(f"its fault is none of {', '.join(FAULTS)}")
-    if not isinstance(problems, list) or len(problems) > 1000:
+    if not isinstance(problems, list) or len(problems) > MAX_PROBLEMS:
         raise ValueError("its problems are no list")
-    if not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in problems):
-        raise ValueError("its problems are no short texts")
-    return str(told["fault"]), problems
+    if not problems or not all(_is_problem(each) for each in problems):
+        raise ValueError("its problems are not each a path, a value, a rule and an advice")
+    failed = heard_failure(told)
+    if isinstance(failed, SpecError):
+        said = [f"{where}: {each.path}" if each.path else where for each in failed.problems]
+        return SpecError([replace(each, path=path) for each, path in zip(failed.problems, said, strict=True)])
+    return type(failed)(f"{where}: {failed}")
 
 
 def user_times(data: Mapping[str, Any], name: str, users: int, end_s: float) -> list[list[float]]:
@@ -95,6 +101,12 @@ def user_times(data: Mapping[str, Any], name: str, users: int, end_s: float) -> 
         if not numbers or not isinstance(row[0], int) or not 0 <= row[0] < users or not _within(row[1:], end_s):
             raise ValueError(f"its {name} have a row that is no user and two times of the run")
     return [list(row) for row in found]
+
+
+def _is_problem(told: object) -> bool:
+    if not isinstance(told, Mapping) or set(told) != {field.name for field in fields(Problem)}:
+        return False
+    return all(isinstance(value, str) and len(value) <= MAX_TEXT for value in told.values())
 
 
 def _within(times_s: Sequence[float], end_s: float) -> bool:

@@ -25,7 +25,7 @@ from loadtest.engine.cluster.phase import RunPhase, too_early
 from loadtest.engine.cluster.post import STRANGERS, Letter, Post
 from loadtest.engine.cluster.roster import Member, Roster
 from loadtest.engine.generator.link import Link
-from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, TargetError
+from loadtest.errors import EngineError, LoadtestError
 
 __all__ = ["run_master"]
 
@@ -245,7 +245,7 @@ class _Master:
         elif kind == "clock":
             member.heard_clock(*heard.clock_times(data), letter[3])
         elif kind == "failed":
-            self._refuse(member, *heard.failure(data))
+            raise heard.failure(data, f"worker {member.index} on {member.host}")
         elif kind == "window":
             window, starts, stops = member.account.window(data, self._now_s())
             self._roster.receive(member.client_id, window)
@@ -272,12 +272,6 @@ class _Master:
             what = f"another plan ({told.digest[:12]}, not {digest[:12]})"
             raise ValueError(f"it understood {what}: is its version of loadtest another one?")
         member.digest, member.payload, self._facts = told.digest, told.payload, told.facts
-
-    def _refuse(self, member: Member, fault: str, problems: Sequence[str]) -> None:
-        where = f"worker {member.index} on {member.host}"
-        if fault == "spec":
-            raise SpecError([Problem(where, "", text) for text in problems])
-        raise (TargetError if fault == "target" else EngineError)(f"{where}: {'; '.join(problems)}")
 
     def _workers(self) -> list[dict[str, Any]]:
         return [asdict(worker) for worker in self._roster.workers()]

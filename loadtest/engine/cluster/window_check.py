@@ -17,7 +17,8 @@ from loadtest.core.measure.outcome import Kind
 from loadtest.core.measure.sampled import MOST_PER_WINDOW
 from loadtest.core.measure.window import Span, Window
 from loadtest.core.traffic.plan import Plan
-from loadtest.engine.cluster.heard import MAX_TEXT, count, finite, members
+from loadtest.engine.cluster.heard import count, finite, members
+from loadtest.engine.messages import MAX_TEXT
 
 __all__ = ["WindowBounds", "most_running"]
 

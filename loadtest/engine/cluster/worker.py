@@ -34,8 +34,8 @@ from loadtest.engine.cluster.runners import join_master
 from loadtest.engine.cluster.seal import Seal
 from loadtest.engine.generator.generator import Generator
 from loadtest.engine.generator.link import Link
-from loadtest.engine.messages import JOIN_S
-from loadtest.errors import EngineError, SpecError, TargetError
+from loadtest.engine.messages import JOIN_S, failure
+from loadtest.errors import EngineError, LoadtestError
 from loadtest.targets.open import open_target
 from loadtest.version import VERSION
 
@@ -191,20 +191,14 @@ class _Worker:
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
             self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))
-        except SpecError as problem:
-            self._fail("spec", str(problem))
-        except TargetError as problem:
-            self._fail("target", str(problem))
-        except Exception as problem:  # of a plug-in, or of a plan that this version cannot read
-            traceback.print_exc()
-            self._fail("engine", f"{type(problem).__name__}: {problem}")
+        except Exception as problem:  # also of a plug-in, or of a plan that this version cannot read
+            if not isinstance(problem, LoadtestError):
+                traceback.print_exc()
+            self._send("loadtest_failed", failure(problem))
         else:
             generator = self._generator
             told = {"digest": plan.digest(), "payload": generator.payload_digest, "facts": generator.facts}
             self._send("loadtest_ready", told)
-
-    def _fail(self, fault: str, text: str) -> None:
-        self._send("loadtest_failed", {"fault": fault, "problems": text.splitlines()})
 
     def _measure(self) -> None:
         assert self._generator is not None

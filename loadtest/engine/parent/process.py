@@ -70,7 +70,7 @@ class GeneratorProcess:
 
         Raises EngineError if it says something that is not a message.
         """
-        lines = MessageLines(CHILD_KINDS)
+        lines, unended = MessageLines(CHILD_KINDS), b""
         with selectors.DefaultSelector() as selector:
             for pipe in (self._popen.stdout, self._popen.stderr):
                 selector.register(self._pipe(pipe), selectors.EVENT_READ)
@@ -79,9 +79,11 @@ class GeneratorProcess:
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)
-                    elif key.fileobj is self._popen.stderr:
-                        self.log.extend(data.decode("utf-8", "replace").splitlines())
-                    else:
+                    if key.fileobj is self._popen.stderr:
+                        # A traceback comes in pieces: what follows the last line end waits for the next one.
+                        whole, end, unended = (unended + data).rpartition(b"\n") if data else (unended, b"", b"")
+                        self.log.extend((whole + end).decode("utf-8", "replace").splitlines())
+                    elif data:
                         self._silent_since_s = time.monotonic()
                         yield from lines.feed(data)
                 yield None

@@ -17,7 +17,7 @@ def capacity_band(result: RunResult) -> list[Spec]:
     found = result.capacity
     if found is None or found.by != "users" or found.low is None or found.high is None:
         return []
-    band = {"from": found.low - HALF, "to": found.high + HALF, "capacity": f"{interval_words_of(found)} users"}
+    band = {"from": found.low - HALF, "to": found.high + HALF, "capacity": interval_words_of(found, "users")}
     return [
         {
             "data": {"values": [band]},

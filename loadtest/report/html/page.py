@@ -131,7 +131,7 @@ def section_of(result: RunResult, key: str = "t0") -> Section:
 def _answer(result: RunResult) -> tuple[str, str]:
     if REASONS[result.reason].exit_code == 1:
         return "failed", "bad"
-    if result.capacity is not None:
+    if result.searched and result.capacity is not None:
         return ("found", "good") if result.capacity.finding == "found" else ("undecided", "open")
     if result.plan.stop.latency is None:
         return "done", "good"

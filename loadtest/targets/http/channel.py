@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 from typing import Any, NamedTuple
 
 from gevent import get_hub, getcurrent
@@ -56,6 +56,7 @@ class Channel:
         "_poller",
         "_route",
         "_sock",
+        "_time_ns",
         "_watchdog",
         "expired",
         "hub_switch",
@@ -75,6 +76,7 @@ class Channel:
 
     def __init__(self, route: Route, watchdog: Watchdog) -> None:
         self._route = route
+        self._time_ns = route.system.time_ns
         self._watchdog = watchdog
         self._sock: Any = None
         self.tls: Any = None
@@ -111,7 +113,7 @@ class Channel:
                 self._arm()
                 return False
             self.close()
-        self.start_ns, self.sent_ns = monotonic_ns(), time_ns()
+        self.start_ns, self.sent_ns = monotonic_ns(), self._time_ns()
         self._dialing = True
         try:
             sock, self.tls, self.opening = dial(self._route)
@@ -140,7 +142,7 @@ class Channel:
         self.queued = 0
         # In this order a wait never looks shorter to the monotonic clock than to the wall clock.
         self.since_ns = monotonic_ns()
-        self.sent_ns = time_ns()
+        self.sent_ns = self._time_ns()
         try:
             queued: int = self.send(request)
         except BlockingIOError:
@@ -257,7 +259,7 @@ class Channel:
 
     def _arm(self) -> None:
         if self._poller is None:
-            self._poller = poller_here()
+            self._poller = poller_here(self._route.system.epoll)
             self._poller.add(self._sock.fileno(), self._readable)
 
     def _disarm(self) -> None:

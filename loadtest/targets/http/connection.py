@@ -18,7 +18,7 @@ from loadtest.targets.http.tls import tls_failure
 from loadtest.targets.http.watchdog import Watchdog
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Connection", "Sink"]
+__all__ = ["Connection", "Sink", "was_ended"]
 
 
 class Sink(Protocol):
@@ -126,7 +126,7 @@ class Connection(Channel):
                 self.close()
             return True
         except (Failed, OSError) as problem:
-            if not (self._fresh or self.parser.started or self.expired) and _was_ended(problem):
+            if not (self._fresh or self.parser.started or self.expired) and was_ended(problem):
                 began = self.start_ns, self.sent_ns
                 self.close()
                 self.since_ns = 0
@@ -223,7 +223,7 @@ class Connection(Channel):
         return Kind.TIMEOUT, "read timeout"
 
 
-def _was_ended(problem: Failed | OSError) -> bool:
+def was_ended(problem: Failed | OSError) -> bool:
     """The server ended the connection, in whichever way."""
     if isinstance(problem, Failed):
         return problem.kind is Kind.CONNECTION

@@ -11,7 +11,6 @@ from typing import Any
 
 import gevent
 from gevent import get_hub
-from gevent import socket as gevent_socket
 
 from loadtest.core.measure.outcome import Kind, Opening
 from loadtest.targets.http import timestamps
@@ -53,9 +52,9 @@ def dial(route: Route) -> tuple[_socket.socket, TlsStream | None, Opening]:
     dead: list[str] = []
     began_ns = monotonic_ns()
     try:
-        addresses = _addresses(host, port, route.connect_timeout_s)
+        addresses = _addresses(host, port, route)
         found_ns = monotonic_ns()
-        sock = _connect(addresses, route.connect_timeout_s, dead)
+        sock = _connect(addresses, route, dead)
         connected_ns = monotonic_ns()
     except Failed as problem:
         if via is not None and problem.kind is Kind.CONNECTION:
@@ -99,16 +98,15 @@ def socket_failure(problem: OSError) -> tuple[Kind, str]:
     return Kind.CONNECTION, "connection"
 
 
-def _addresses(host: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
+def _addresses(host: str, port: int, route: Route) -> list[tuple[Any, ...]]:
     try:
         # An address needs no resolver, and no thread of its pool.
         return _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         pass
     try:
-        with gevent.Timeout(timeout_s, _Late):
-            found: list[tuple[Any, ...]] = gevent_socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
-            return found
+        with gevent.Timeout(route.connect_timeout_s, _Late):
+            return route.system.resolve(host, port, 0, _socket.SOCK_STREAM)
     except (OSError, UnicodeError, _Late):
         raise lookup_failure() from None
 
@@ -125,7 +123,7 @@ def lookup_failure() -> Failed:
     return Failed(Kind.CONNECTION, "name not resolved")
 
 
-def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float, dead: list[str]) -> _socket.socket:
+def _connect(addresses: Iterable[tuple[Any, ...]], route: Route, dead: list[str]) -> _socket.socket:
     """dead: where the addresses that failed are noted, for the case that another one does not."""
     failure = Failed(Kind.CONNECTION, "name not resolved")
     for family, kind, protocol, _, address in addresses:
@@ -138,8 +136,8 @@ def _connect(addresses: Iterable[tuple[Any, ...]], timeout_s: float, dead: list[
         try:
             sock.setblocking(False)
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            timestamps.enable(sock)
-            with gevent.Timeout(timeout_s, _Late):
+            timestamps.enable(sock, route.system.stamps)
+            with gevent.Timeout(route.connect_timeout_s, _Late):
                 _await_connected(sock, address)
             return sock
         except _Late:

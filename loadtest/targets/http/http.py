@@ -16,6 +16,7 @@ from loadtest.loopback import is_own
 from loadtest.targets.base import Payload
 from loadtest.targets.http.relay import FOREVER_NS
 from loadtest.targets.http.route import Route, route_to
+from loadtest.targets.http.system import SYSTEM, System
 from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming
 from loadtest.targets.reference import check_target_ref
 from loadtest.version import VERSION
@@ -31,10 +32,10 @@ class HttpTarget(ConnectionTarget):
     wrong, TargetError if the CAs or the proxy cannot be used.
     """
 
-    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any], *, system: System = SYSTEM) -> None:
         check_target_ref(TargetRef(url, options))
         ca_file = options.get("ca_file") or os.environ.get("AWS_CA_BUNDLE")
-        route = route_to(url, options, ca_file, direct=is_own(urlsplit(url).hostname or ""))
+        route = route_to(url, options, ca_file, direct=is_own(urlsplit(url).hostname or ""), system=system)
         requests = _Requests(url, route, options.get("accept"))
         streaming: Streaming | None = "reads" if options.get("stream") else None
         super().__init__(Shared(route, requests, streaming, strict=bool(options.get("strict_http"))), url)

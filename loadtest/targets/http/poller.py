@@ -12,18 +12,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from gevent import get_hub
-from gevent.monkey import get_original
+
+from loadtest.targets.http.system import SYSTEM
 
 __all__ = ["Poller", "Sender", "poller_here"]
 
 _READ = 1  # EPOLLIN; of libev's events too
 _TURN = 64  # answers read in one turn: the last of them waits for as many sends until its next request leaves
 
-try:
-    # gevent takes it out of the select module, since its `poll` could block the loop; with a timeout of 0 it does not.
-    _new_epoll: Any = get_original("select", "epoll")
-except AttributeError:  # not Linux: a watcher of the loop for each connection
-    _new_epoll = None
 _pollers: dict[Any, Poller] = {}
 
 
@@ -41,18 +37,18 @@ class Sender(Protocol):
 class Poller:
     """Waits for the sockets of all users at once.
 
+    epoll: makes one; None: there is none, and each connection has a watcher of the loop.
     handlers: what to call, in the hub, while a descriptor is readable; it must not wait.
-
     serving: a turn is on. outgoing: who sends when it ends.
     """
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, epoll: Callable[[], Any] | None) -> None:
         self.serving = False
         self.handlers: dict[int, Callable[[], object]] = {}
         self.outgoing: list[Sender] = []
         self._loop = loop
         self._watchers: dict[int, Any] = {}
-        self._epoll: Any = None if _new_epoll is None else _new_epoll()
+        self._epoll: Any = None if epoll is None else epoll()
         if self._epoll is not None:
             self._watch(self._epoll.fileno(), self._turn)
 
@@ -62,7 +58,7 @@ class Poller:
         if self._epoll is not None:
             self._epoll.register(descriptor, _READ)
         else:
-            self._watch(descriptor, lambda: self._serve([(descriptor, _READ)]))
+            self._watch(descriptor, lambda: self.serve([(descriptor, _READ)]))
 
     def remove(self, descriptor: int) -> None:
         """Before it is closed. The poller ends with its last descriptor."""
@@ -79,9 +75,10 @@ class Poller:
                 self._epoll.close()
 
     def _turn(self) -> None:
-        self._serve(self._epoll.poll(0, _TURN))
+        self.serve(self._epoll.poll(0, _TURN))
 
-    def _serve(self, readable: list[tuple[int, int]]) -> None:
+    def serve(self, readable: list[tuple[int, int]]) -> None:
+        """A turn, in the hub: read what is there for each (descriptor, events), then send all that follows."""
         handlers, outgoing = self.handlers, self.outgoing
         self.serving = True
         try:
@@ -109,10 +106,10 @@ class Poller:
         watcher.close()
 
 
-def poller_here() -> Poller:
-    """The poller of this thread's event loop, for an `add` that follows at once."""
+def poller_here(epoll: Callable[[], Any] | None = SYSTEM.epoll) -> Poller:
+    """The poller of this thread's event loop, for an `add` that follows at once. epoll: of one that is made."""
     loop = get_hub().loop
     found = _pollers.get(loop)
     if found is None:
-        found = _pollers[loop] = Poller(loop)
+        found = _pollers[loop] = Poller(loop, epoll)
     return found

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from loadtest.errors import TargetError
+from loadtest.targets.http.system import SYSTEM, System
 from loadtest.targets.http.tls import client_context
 
 __all__ = ["CONNECT_TIMEOUT_S", "READ_TIMEOUT_S", "Proxy", "Route", "route_to"]
@@ -31,7 +32,9 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to reach a server. tls: None for plain HTTP. host_header: as the Host header and a signature name it."""
+    """How to reach a server. tls: None for plain HTTP. host_header: as the Host header and a signature name it. system:
+    what its connections take from the operating system.
+    """
 
     host: str
     port: int
@@ -40,6 +43,7 @@ class Route:
     proxy: Proxy | None = None
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S
+    system: System = SYSTEM
 
     @property
     def absolute(self) -> bool:
@@ -54,7 +58,9 @@ class Route:
         return (("Proxy-Authorization", self.proxy.authorization),)
 
 
-def route_to(url: str, options: Mapping[str, Any], ca_file: str | None, *, direct: bool = False) -> Route:
+def route_to(
+    url: str, options: Mapping[str, Any], ca_file: str | None, *, direct: bool = False, system: System = SYSTEM
+) -> Route:
     """The route to an http or https URL, by a proxy if the environment names one (and not `direct`).
 
     HTTP_PROXY, HTTPS_PROXY, NO_PROXY in any case, as botocore reads them. Raises TargetError if the CAs cannot be read
@@ -72,6 +78,7 @@ def route_to(url: str, options: Mapping[str, Any], ca_file: str | None, *, direc
         proxy=None if direct else _proxy_for(parts.scheme, parts.netloc),
         connect_timeout_s=options.get("connect_timeout_s") or CONNECT_TIMEOUT_S,
         read_timeout_s=options.get("read_timeout_s") or READ_TIMEOUT_S,
+        system=system,
     )
 
 

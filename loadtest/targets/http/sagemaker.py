@@ -7,7 +7,6 @@ it, without retries, but does not send boto3's User-Agent and amz-sdk-* headers,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +14,15 @@ from loadtest.core.measure.outcome import Kind
 from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
-from loadtest.targets.credentials import NoCredentials
+from loadtest.targets.credentials import CredentialSource, NoCredentials
 from loadtest.targets.http.dial import Failed
 from loadtest.targets.http.route import Route, route_to
+from loadtest.targets.http.system import SYSTEM, System
 from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming
 from loadtest.targets.reference import check_target_ref
 from loadtest.targets.resolve import Endpoint, resolve_endpoint
 from loadtest.version import VERSION
-from loadtest.wire.sigv4 import Credentials, SignedTemplate
+from loadtest.wire.sigv4 import SignedTemplate
 
 __all__ = ["SageMakerTarget"]
 
@@ -35,16 +35,23 @@ class SageMakerTarget(ConnectionTarget):
     options: region, profile, endpoint_url, use_fips, use_dualstack, ca_file, connect_timeout_s (60), read_timeout_s
         (70: for the whole answer, or for the next part of a streamed one), stream, strict_http, and those in
         endpoint.PARAMETERS.
-    credentials: instead of botocore's chain.
+    credentials: instead of botocore's chain. system: what the connections take from the operating system.
 
     Raises SpecError for a name or options that are wrong, TargetError if there is no region, no credentials, no usable
     proxy or no readable CA file.
     """
 
-    def __init__(self, endpoint_name: str, options: Mapping[str, Any], credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        endpoint_name: str,
+        options: Mapping[str, Any],
+        credentials: CredentialSource | None = None,
+        *,
+        system: System = SYSTEM,
+    ) -> None:
         check_target_ref(TargetRef(f"sagemaker:{endpoint_name}", options))
         endpoint = resolve_endpoint(endpoint_name, options, credentials)
-        route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file)
+        route = route_to(endpoint.url, options, options.get("ca_file") or endpoint.ca_file, system=system)
         streaming: Streaming | None = "events" if options.get("stream") else None
         shared = Shared(route, _Requests(endpoint, route), streaming, strict=bool(options.get("strict_http")))
         super().__init__(shared, endpoint.url, target_region=endpoint.region)
@@ -57,19 +64,20 @@ class _Requests:
         self._endpoint = endpoint
         self._route = route
         self._credentials = endpoint.credentials.current
+        self._time_ns = route.system.time_ns
         self._checked_s = 0
         self._templates: dict[str, SignedTemplate] = {}
         self._heads: dict[int, tuple[Payload, bytes]] = {}
 
     def head(self, payload: Payload) -> bytes:
-        now_s = int(time())
+        now_s = self._time_ns() // 1_000_000_000
         if now_s != self._checked_s:
             self._check_credentials(now_s)
             self._heads.clear()
         return self._signed(payload, now_s)
 
     def quick_head(self, payload: Payload) -> tuple[bytes, int, int] | None:
-        now_s = int(time())
+        now_s = self._time_ns() // 1_000_000_000
         if now_s != self._checked_s:
             return None  # the credentials are to be looked at, and may have to be fetched
         return self._signed(payload, now_s), now_s * 1_000_000_000, (now_s + 1) * 1_000_000_000

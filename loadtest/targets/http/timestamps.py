@@ -11,10 +11,10 @@ import struct
 import sys
 from typing import Any
 
+from loadtest.targets.http.system import SO_TIMESTAMPNS
+
 __all__ = ["ANCILLARY_BYTES", "anchor", "enable", "received_ns"]
 
-# asm-generic/socket.h: SO_TIMESTAMPNS_OLD, whose timespec is two longs. Python gives the name a constant from 3.14 on.
-_SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@ll")
 
 ANCILLARY_BYTES = _socket.CMSG_SPACE(_TIMESPEC.size)
@@ -22,12 +22,12 @@ _STEP_NS = 1_000_000  # a wall clock that moved more than this during a request 
 _unpack = _TIMESPEC.unpack
 
 
-def enable(sock: _socket.socket) -> bool:
-    """Ask the kernel for receive times; False if it has none to give."""
+def enable(sock: _socket.socket, option: int = SO_TIMESTAMPNS) -> bool:
+    """Ask the kernel for receive times; False if it has none to give. option: as `System.stamps`."""
     if sys.platform != "linux":
         return False
     try:
-        sock.setsockopt(_socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.setsockopt(_socket.SOL_SOCKET, option, 1)
     except OSError:
         return False
     return True

@@ -222,8 +222,8 @@ def test_a_long_run_keeps_no_more_than_its_last_minute() -> None:
     controller = Controller(plan((Phase(4, 0, 18_000),), latency=P95, max_invocations_per_min=10**6))
     for i in range(2_000):
         controller.observe(window(i, over_batches=((10, 0),) * 5))
-    assert len(controller._recent) <= 70
-    assert all(not kept.counts.over_batches and not kept.latencies.client.encoded for kept in controller._recent)
+    assert len(controller.remembered) <= 70
+    assert all(not kept.counts.over_batches and not kept.latencies.client.encoded for kept in controller.remembered)
     assert isinstance(controller.tick(17_999.0), Hold)
 
 

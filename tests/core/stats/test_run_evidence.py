@@ -140,6 +140,6 @@ def test_a_look_at_a_long_run_costs_no_more_than_a_short_one() -> None:
     for i in range(1000):
         n_over = 3 if i % 2 else 2  # at the limit
         run.observe(i, i + 1.0, 50, n_over, ((5, 0),) * 8 + ((5, n_over), (5, 0)), 0)
-        asked += sum(start.asked == i + 1 for start in run._starts._starts)
-    assert len(run._starts._starts) <= 98
+        asked += sum(start.asked == i + 1 for start in run.starts)
+    assert len([*run.starts]) <= 98
     assert asked <= 1000

@@ -15,7 +15,6 @@ from loadtest.core.traffic.arrivals import Arrivals
 from loadtest.core.traffic.plan import Plan, open_plan
 from loadtest.endpoint.latency import LatencyModel, MockSettings
 from loadtest.engine.parent.spawn import start
-from loadtest.engine.sim import simulate
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -149,8 +148,3 @@ def test_a_threshold_is_judged_by_the_response_latency() -> None:
     assert result.totals.latencies.response.max_ms is not None
     assert result.totals.latencies.response.max_ms > 500
     assert result.totals.length_s < 15
-
-
-def test_an_open_workload_runs_in_virtual_time_too() -> None:
-    totals = simulate(_plan(10, 1, "mock:servers=4,service_ms=20")).totals
-    assert (totals.sends.intended, totals.ok, totals.errors) == (10, 10, 0)

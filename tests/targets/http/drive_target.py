@@ -9,7 +9,7 @@ clock_off_ns: how far the target's wall clock is from the kernel's. set_back: [n
 no_stamps: the kernel has no receive times to give. no_epoll: as on a system without it. expired: the credentials are.
 kill_s, close_s: kill or close a user that waits that long. close_pending: close a user whose request is to leave at the
 end of a turn. repeat: by the target's `invoke_repeatedly`, which is called again after each pause. raise_at: the
-callback raises at this outcome. first_address: what the name resolves to before its own addresses.
+callback raises at this outcome. first_address: what a name resolves to before 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -23,24 +23,19 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import gevent
+from botocore.credentials import RefreshableCredentials
 
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import LoadtestError
 from loadtest.targets.base import Payload, PerUserTarget, RepeatingTarget, Target
-from loadtest.targets.credentials import NoCredentials
-from loadtest.targets.http import (
-    channel,
-    dial,
-    poller,
-    sagemaker,
-    timestamps,
-)
+from loadtest.targets.credentials import CredentialSource
+from loadtest.targets.http import poller, sagemaker, timestamps
+from loadtest.targets.http.system import SYSTEM, System
 
-EPOLL = poller._new_epoll
-ADDRESSES = dial._addresses
 CLOCK = {"off_ns": 0}
 
 
@@ -62,15 +57,7 @@ def main() -> None:
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     CLOCK["off_ns"] = job.get("clock_off_ns", 0)
-    channel.time_ns = lambda: time.time_ns() + CLOCK["off_ns"]  # type: ignore[assignment]
-    sagemaker.time = lambda: time.time() + CLOCK["off_ns"] / 1e9  # type: ignore[assignment]
-    timestamps._SO_TIMESTAMPNS = 35 if not job.get("no_stamps") else 32767
-    poller._new_epoll = None if job.get("no_epoll") else EPOLL
-    first = job.get("first_address")
-    dial._addresses = ADDRESSES if first is None else lambda *asked: also(first, ADDRESSES(*asked))
-    target = open_target(job)
-    if job.get("expired"):
-        target._shared.requests._endpoint.credentials.check = expired  # type: ignore[attr-defined]
+    target = open_target(job, system_of(job))
     outcomes: list[Any] = []
     try:
         if "kill_s" in job:
@@ -94,13 +81,34 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": outcomes}
 
 
-def also(first: str, found: list[Any]) -> list[Any]:
-    """As a resolver that knows another address, and names it first."""
-    return [(*found[0][:4], (first, found[0][4][1])), *found]
+def system_of(job: dict[str, Any]) -> System:
+    """A system with another clock, without receive times or epoll, or whose names are this machine, after another one."""
+
+    def resolve(*asked: Any) -> list[Any]:
+        found = SYSTEM.resolve("127.0.0.1", *asked[1:])
+        return [(*found[0][:4], (job["first_address"], found[0][4][1])), *found]
+
+    return System(
+        time_ns=lambda: time.time_ns() + CLOCK["off_ns"],
+        resolve=resolve if "first_address" in job else SYSTEM.resolve,
+        epoll=None if job.get("no_epoll") else SYSTEM.epoll,
+        stamps=32767 if job.get("no_stamps") else SYSTEM.stamps,
+    )
 
 
-def expired(now_s: int) -> None:
-    raise NoCredentials
+def expiring() -> CredentialSource:
+    """Credentials that are good when the target is opened, expire then, and cannot be had anew."""
+    ends, seen = datetime(2030, 1, 1, tzinfo=UTC), 0
+
+    def now() -> datetime:
+        nonlocal seen
+        seen += 1
+        return ends + timedelta(hours=-2 if seen == 1 else 2)
+
+    def refused() -> Any:
+        raise OSError("the issuer is down")
+
+    return CredentialSource(RefreshableCredentials("AK", "s", "t", ends, refused, "test", time_fetcher=now))
 
 
 def close_pending(target: Target) -> list[Any]:
@@ -114,7 +122,7 @@ def close_pending(target: Target) -> list[Any]:
     waiting = gevent.spawn(user.invoke, Payload(b"pending"))
     gevent.sleep(0.01)
     user.close()
-    gevent.get_hub().loop.run_callback(here._serve, [])
+    gevent.get_hub().loop.run_callback(here.serve, [])
     return [*waiting.get(timeout=10)]
 
 
@@ -178,14 +186,15 @@ def use(target: Target, job: dict[str, Any], outcomes: list[Any], k: int) -> Non
         mine.close()
 
 
-def open_target(job: dict[str, Any]) -> Target:
+def open_target(job: dict[str, Any], system: System) -> Target:
     ref, options = job["ref"], job.get("options", {})
     if job["target"] == "http":
         from loadtest.targets.http.http import HttpTarget
 
-        return HttpTarget(ref, options)
+        return HttpTarget(ref, options, system=system)
     if job["target"] == "sagemaker":
-        return sagemaker.SageMakerTarget(ref, options)
+        credentials = expiring() if job.get("expired") else None
+        return sagemaker.SageMakerTarget(ref, options, credentials, system=system)
     from loadtest.targets.boto import BotoTarget
 
     return BotoTarget(ref, options)

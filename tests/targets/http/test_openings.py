@@ -72,7 +72,7 @@ def test_why_a_connection_is_opened_anew(drive: Any, serve: Any, script: Any, ca
 
 def test_a_dead_first_address_shows(drive: Any, serve: Any) -> None:
     server = serve(keep_alive)
-    rows = drive("http", f"{server.url}/", invokes=2, first_address="127.0.0.2")
+    rows = drive("http", f"http://server.test:{server.port}/", invokes=2, first_address="127.0.0.2")
     assert [row.kind for row in rows] == ["ok", "ok"]
     assert rows[0].opening[3] == [f"127.0.0.2:{server.port} refused"]
     assert rows[1].opening is None

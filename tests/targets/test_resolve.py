@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials as Permanent
 
 from loadtest.errors import TargetError
+from loadtest.targets.credentials import CredentialSource
 from loadtest.targets.resolve import resolve_endpoint
 from loadtest.wire.sigv4 import Credentials
 
@@ -124,8 +126,8 @@ def test_credentials_and_authorities_come_from_the_profile_or_are_given() -> Non
     work = resolve_endpoint("e", {"profile": "work"})
     assert work.credentials.current == Credentials("AKWORK", "secret", "token")
     assert work.ca_file == "/work.pem"
-    given = Credentials("AKGIVEN", "other")
-    assert resolve_endpoint("e", {}, given).credentials.current == given
+    given = CredentialSource(Permanent("AKGIVEN", "other"))
+    assert resolve_endpoint("e", {}, given).credentials is given
 
 
 @pytest.mark.parametrize(

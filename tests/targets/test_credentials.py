@@ -25,8 +25,16 @@ class Issuer:
         self.go_on = threading.Event()
         self.go_on.set()
         self.finished = threading.Event()
-        self.source = RefreshableCredentials.create_from_metadata(self.issue(), refresh_using=self.issue, method="test")
-        self.source._time_fetcher = lambda: START + timedelta(seconds=self.now_s)
+        first = self.issue()
+        self.source = RefreshableCredentials(
+            first["access_key"],
+            first["secret_key"],
+            first["token"],
+            expiry_time=datetime.fromisoformat(first["expiry_time"]),
+            refresh_using=self.issue,
+            method="test",
+            time_fetcher=lambda: START + timedelta(seconds=self.now_s),
+        )
 
     def issue(self) -> dict[str, Any]:
         try:
@@ -47,9 +55,7 @@ class Issuer:
 
 
 @pytest.fixture
-def issuer(monkeypatch: pytest.MonkeyPatch) -> Issuer:
-    # create_from_metadata asks the wall clock whether what it got is still good.
-    monkeypatch.setattr("botocore.credentials._local_now", lambda: START)
+def issuer() -> Issuer:
     return Issuer()
 
 

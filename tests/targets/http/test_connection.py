@@ -10,7 +10,7 @@ import pytest
 from peers import CASES, PLAIN, keep_alive, once
 
 from loadtest.core.measure.outcome import Kind
-from loadtest.targets.http import connection
+from loadtest.targets.http.connection import was_ended
 from loadtest.targets.http.dial import Failed
 
 
@@ -214,9 +214,9 @@ def test_a_final_answer_before_the_request_is_sent_ends_both(drive: Any, serve: 
 def test_only_what_the_server_ended_is_sent_again() -> None:
     """A kernel that gave up on a server, or nonsense over TLS, is what the server does to its clients."""
     for problem in (ConnectionResetError(), BrokenPipeError(), Failed(Kind.CONNECTION, "closed")):
-        assert connection._was_ended(problem)
+        assert was_ended(problem)
     for problem in (TimeoutError(), OSError(113, "no route"), ssl.SSLError(), Failed(Kind.TIMEOUT, "read timeout")):
-        assert not connection._was_ended(problem)
+        assert not was_ended(problem)
 
 
 def test_the_servers_own_time_is_taken_over(drive: Any, serve: Any) -> None:

@@ -1,0 +1,121 @@
+"""What reports say of a capacity: of a search, and of the levels of an ordinary run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+import loadtest
+from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditions
+from loadtest.core.result.result import RunResult
+from loadtest.core.search.capacity import FINDINGS, Capacity, Finding, Margin, More
+from loadtest.core.traffic.curve import Step, TrafficCurve
+from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.engine.sim import simulate
+from loadtest.report.capacity_words import held_answer
+from loadtest.report.describe import describe
+from loadtest.report.html.page import page_of
+from loadtest.report.summary import summary_of
+from loadtest.report.terminal import summary
+
+LEVEL_S = 10.0
+
+
+def stairs(users: Sequence[int]) -> RunResult:
+    steps = tuple(Step(LEVEL_S * i, n) for i, n in enumerate(users))
+    stop = StopConditions(latency=LatencyThreshold(0.95, 60), flat_stops=False)
+    return simulate(Plan(TrafficCurve(steps, LEVEL_S * len(steps)), stop, TargetRef("mock:servers=4,service_ms=20")))
+
+
+@pytest.fixture(scope="module")
+def result() -> RunResult:
+    return stairs(range(10, 15))
+
+
+def shown(result: RunResult) -> str:
+    out = io.StringIO()
+    Console(file=out, width=120).print(summary(result))
+    return " ".join(out.getvalue().split())
+
+
+def test_a_terminal_has_it_beside_the_best_rate(result: RunResult) -> None:
+    text = shown(result)
+    assert text.startswith("NOT MET"), "the verdict goes first, as ever"
+    assert "Capacity 12 users (12 .. 12, nominal 95 %), " in text
+    assert "shown to meet at 12 users; shown to break at 13 users" in text
+
+
+def test_a_page_has_the_line_and_the_band(result: RunResult) -> None:
+    (section,) = page_of([result]).sections
+    assert section.answer == "not met"
+    said = ["".join(words.text for words in sentence.words) for sentence in section.head]
+    assert any(line.startswith("Capacity 12 users") for line in said)
+    drawn = {chart.name: str(chart.spec) for chart in section.charts}
+    assert all("12 .. 12 users, nominal 95 %" in drawn[name] for name in ("scaling", "latency-users"))
+
+
+def test_the_summary_has_it_and_what_describe_answers_does_not_change(result: RunResult) -> None:
+    found = summary_of(result)["capacity"]
+    assert (found["finding"], found["low"], found["high"], found["clock"]) == ("found", 12.0, 12.0, "model")
+    assert describe([result], created_at=1.0) == describe([replace(result, capacity=None)], created_at=1.0)
+
+
+def test_levels_that_all_meet_it_say_at_least() -> None:
+    assert "Capacity 9 users or more: the highest load that was held meets the objective" in shown(stairs([5, 9]))
+
+
+SAID: dict[Finding, tuple[Capacity, str]] = {
+    "found": (Capacity("found", load=12, low=11, high=13, per_min=900), "12 users (11 .. 13, nominal 95 %), 900 inv"),
+    "above max": (Capacity("above max", low=9), "9 users or more: the highest load that was held"),
+    "below start": (Capacity("below start", shown_broken=2), "below 2 users: the first load breaks"),
+    "between levels": (Capacity("between levels", low=10, high=19), "10 .. 19 users, nominal 95 %: one load meets"),
+    "too short": (Capacity("too short", low=10), "at least 10 users: a load seems to break"),
+    "undecided": (Capacity("undecided"), "not known: no load was held long enough"),
+    "drifting": (Capacity("drifting"), "not known: the endpoint became slower or faster while the load rose"),
+    "scaling out": (Capacity("scaling out"), "not known: the endpoint took much more"),
+    "throttled": (Capacity("throttled"), "not known: the endpoint refuses"),
+    "generator limited": (Capacity("generator limited"), "not known: the generator"),
+}
+
+
+@pytest.mark.parametrize("finding", SAID)
+def test_each_finding_of_levels_is_a_sentence(finding: Finding) -> None:
+    found, begins = SAID[finding]
+    assert held_answer(found).startswith(begins)
+    assert set(FINDINGS) - set(SAID) == {"searching", "budget"}, "those are of searches alone"
+
+
+def test_what_would_narrow_it_and_what_binds_is_said(result: RunResult) -> None:
+    margins = (Margin("P95 <= 60 ms"), Margin("errors <= 1 %"))
+    found = Capacity(
+        "found", load=12, low=10, high=14, margins=margins, binding="P95 <= 60 ms", more=More(0.05, 60, 9000)
+    )
+    text = shown(replace(result, capacity=found))
+    assert "P95 <= 60 ms binds; about 1 min and 9,000 requests more would narrow it to 5.0 %" in text
+
+
+def test_a_search_tells_its_objectives_loads_and_cost() -> None:
+    found = loadtest.capacity(
+        "mock:servers=4,service_ms=20",
+        thresholds=["p95<60ms", "error_rate<1%"],
+        virtual=True,
+        options=RunOptions(latency_clock="client"),
+    )
+    text = shown(found)
+    for part in (
+        "CAPACITY 12 users (12 .. 12, nominal 95 %), 12,000 invocations/min",
+        "shown to meet at 12 users; shown to break at 13 users; throughput levels out at 4 users",
+        "P95 <= 60 ms, which binds",
+        "errors <= 1 %: 0 % over it at the capacity, 1.0 % may be",
+        "spent: ",
+        "of it above the capacity",
+    ):
+        assert part in text, part
+    assert "latencies are the model's own" not in text
+    assert "latencies are the model's own" in shown(
+        loadtest.capacity("mock:servers=4", thresholds=["p95<60ms"], virtual=True)
+    )
