@@ -50,7 +50,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"errors", "folders", "loopback", "version", "payload", "targets", "engine", "engine.generator", *CORE},
         {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
