@@ -95,6 +95,5 @@ def _host(url: str) -> str:
         return ""
 
 
-EVERYTHING = WorkerChoice(
-    (ANY,), "/", (ANY,), (ANY,), (ANY,)
-)  # of workers that a run starts itself: they are its own hands
+# Of workers that a run starts itself: they are its own hands.
+EVERYTHING = WorkerChoice((ANY,), "/", (ANY,), (ANY,), (ANY,))
