@@ -32,11 +32,11 @@ from loadtest.core.result.result import build_result
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.report.comparison import Compared
-from loadtest.report.folder import write_run
 from loadtest.report.html.library import script
 from loadtest.report.html.render import write_page, write_report
 from loadtest.report.html.versus import versus_page
 from loadtest.report.recovery import read_run
+from loadtest.report.whole import whole_folder
 
 QUESTION = "report"
 PER_S = 500
@@ -74,7 +74,7 @@ def folder(length_s: int, parent: Path) -> Path:
         )
     changes = [UserChange(k, "start", levels[k // 2].start_s, levels[k // 2].start_s + 0.001) for k in range(2 * steps)]
     result = build_result(plan, windows, Stop(Reason.CURVE_END, {}), starts=changes, stopped_at_s=float(length_s))
-    return write_run(parent, result, time.time())
+    return whole_folder(parent, result, time.time()).path
 
 
 def page(paths: list[Path]) -> None:

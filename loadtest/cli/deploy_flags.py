@@ -86,7 +86,8 @@ def deployed(
     journal = Journal(path)
     say(f"journal: {path}")
     try:
-        with Budget(own["budget"]) as budget:
+        budget = Budget(own["budget"])
+        with budget.watched():
             provider = Deployment(clients, journal, budget, prices, role=own["role"], options=options)
             deploying = Deploying(
                 {"provider": provider, "directory": AccountEndpoints(clients), "model_reader": models}

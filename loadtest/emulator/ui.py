@@ -19,6 +19,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.status import Status
+from loadtest.serving import PAGE_HEADERS
 from loadtest.web.feed import Feed
 
 if TYPE_CHECKING:
@@ -180,13 +181,5 @@ def _send(start_response: StartResponse, found: Found) -> list[bytes]:
     status, kind, text = found
     body = text.encode("utf-8")
     where = ("Location", kind) if status.startswith("302") else ("Content-Type", kind)
-    headers = [
-        where,
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-    ]
-    start_response(status, headers)
+    start_response(status, [where, ("Content-Length", str(len(body))), *PAGE_HEADERS])
     return [body]

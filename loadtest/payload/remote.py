@@ -20,8 +20,8 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 from loadtest.cache import cache_dir, keep
 from loadtest.core.request.s3 import is_web_object, s3_object
-from loadtest.errors import TargetError
-from loadtest.loopback import is_loopback
+from loadtest.errors import TargetError, words
+from loadtest.loopback import is_loopback_url
 from loadtest.payload.archive import ArchiveError, read_archive
 
 __all__ = ["MAX_ARCHIVE_BYTES", "PayloadCache"]
@@ -58,7 +58,9 @@ class PayloadCache:
                 raise TargetError(f"{shown!r} is not s3://BUCKET/KEY; download it and give --payload")
             return self._of_s3(*found)
         except OSError as problem:
-            raise TargetError(f"{shown} cannot be kept in {self._folder}: {problem}; give --payload instead") from None
+            raise TargetError(
+                f"{shown} cannot be kept in {self._folder}: {words(problem)}; give --payload instead"
+            ) from None
 
     def _of_s3(self, bucket: str, key: str) -> Path:
         import boto3  # heavy, and needed by few runs
@@ -72,8 +74,11 @@ class PayloadCache:
         try:
             session = aws_session(self._options.get("profile"), self._options.get("region"))
             credentials_of(session)
+            address = self._options.get("endpoint_url") or ""
             client = boto3.Session(botocore_session=session).client(
-                "s3", verify=self._options.get("ca_file"), endpoint_url=self._own_s3()
+                "s3",
+                verify=self._options.get("ca_file"),
+                endpoint_url=address if is_loopback_url(address) else None,
             )
             head = client.head_object(Bucket=bucket, Key=key)
             _check_size(url, head["ContentLength"])
@@ -83,13 +88,6 @@ class PayloadCache:
             return _store(place, url, answer["Body"].iter_chunks(_CHUNK_BYTES), answer["ContentLength"], answer["ETag"])
         except (BotoCoreError, ClientError) as problem:
             raise TargetError(f"{url} cannot be read: {problem}; give --payload instead") from problem
-
-    def _own_s3(self) -> str | None:
-        url = self._options.get("endpoint_url")
-        try:
-            return url if url and is_loopback(urlsplit(url).hostname or "") else None
-        except ValueError:
-            return None
 
     def _by_https(self, url: str, shown: str) -> Path:
         place = self._place(url, urlsplit(url).path)
@@ -110,8 +108,7 @@ class PayloadCache:
                 return place
             raise TargetError(f"{shown} cannot be read: HTTP {problem.code}; give --payload instead") from None
         except (URLError, ValueError) as problem:
-            why = problem.reason if isinstance(problem, URLError) else problem
-            raise TargetError(f"{shown} cannot be read: {why}; give --payload instead") from None
+            raise TargetError(f"{shown} cannot be read: {words(problem)}; give --payload instead") from None
 
     def _place(self, url: str, key: str) -> Path:
         """Where the copy lies; its name ends as the object's, by which archives are told."""

@@ -20,9 +20,11 @@ from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult,
 from loadtest.core.result.thresholds import ThresholdVerdict
 from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
-from loadtest.errors import Problem, SpecError
-from loadtest.report.folder import PARTIAL, RunFolder
+from loadtest.errors import Problem, SpecError, words
+from loadtest.folders import is_locked
+from loadtest.report.folder import PARTIAL
 from loadtest.report.tables import read_schedule
+from loadtest.report.whole import whole_folder
 
 __all__ = ["complete", "in_use", "read_run"]
 
@@ -55,7 +57,9 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
             return replace(result, **_findings(end))
         log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise SpecError([Problem(str(folder), "", f"is not a run folder that can be read: {problem}")]) from problem
+        raise SpecError(
+            [Problem(str(folder), "", f"is not a run folder that can be read: {words(problem)}")]
+        ) from problem
     lost = Stop(Reason.ENGINE_LOST, {"why": "the run's folder was left unfinished", "last_window_s": _last_s(windows)})
     return build_result(plan, windows, lost, **common, log_tail=log[-20:])
 
@@ -100,18 +104,7 @@ def _findings(summary: dict[str, Any]) -> dict[str, Any]:
 
 def in_use(folder: Path) -> bool:
     """Somebody is still writing it. False also where the platform has no locks to tell by."""
-    try:
-        import fcntl
-    except ImportError:
-        return False
-    try:
-        with open(folder / "run.log", "rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(folder / "run.log")
 
 
 def complete(folder: Path) -> tuple[RunResult, Path, dict[str, str]]:
@@ -122,26 +115,11 @@ def complete(folder: Path) -> tuple[RunResult, Path, dict[str, str]]:
     folder = folder.resolve()
     result = read_run(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    path, log = folder.with_name(folder.name.removesuffix(PARTIAL)), (folder / "run.log").read_text(encoding="utf-8")
     try:
-        target = RunFolder(
-            folder.with_name(folder.name.removesuffix(PARTIAL)),
-            result.plan,
-            created_at=config["created_at"],
-            exact=True,
-            job=result.job,
-            label=result.label,
-            info=result.info,
-            environment=result.environment,
-        )
+        target = whole_folder(path, result, config["created_at"], exact=True, log=log)
     except OSError as problem:
         raise SpecError([Problem(str(folder), "", f"cannot be completed: {problem.strerror}")]) from problem
-    with target:
-        target.log((folder / "run.log").read_text(encoding="utf-8"))
-        target.start(result.started_at)
-        target.changes(result.changes)
-        for window in result.windows:
-            target.window(window)
-        path = target.finish(result)
     if not target.missing:
         shutil.rmtree(folder, ignore_errors=True)
-    return result, path, target.missing
+    return result, target.path, target.missing

@@ -20,9 +20,10 @@ from urllib.parse import parse_qs
 
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.html.render import render_live
+from loadtest.serving import PAGE_HEADERS
 from loadtest.web.feed import Feed
 from loadtest.web.server import WebServer
-from loadtest.wire.access import Access
+from loadtest.wire.access import Access, environ_headers
 
 __all__ = ["LivePage"]
 
@@ -79,10 +80,7 @@ class LivePage:
     def application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the server serves, by WSGI."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        names = ("host", "origin", "referer", "sec-fetch-site")
-        keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
-        headers = {name: str(environ[key]) for name, key in keys.items() if key in environ}
-        if (refused := self._access.refusal(headers, method=method)) is not None:
+        if (refused := self._access.refusal(environ_headers(environ), method=method)) is not None:
             return _send(start_response, (f"{refused.status} Refused", "text/plain", refused.text.encode()))
         if (method, path) == ("GET", "/events"):
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
@@ -111,13 +109,5 @@ class LivePage:
 
 def _send(start_response: Callable[..., Any], answer: Answer) -> Iterable[bytes]:
     status, kind, body = answer
-    headers = [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-    ]
-    start_response(status, headers)
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *PAGE_HEADERS])
     return [body]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pairs import stairs_run
 
-from loadtest.report.folder import write_run
+from loadtest.report.whole import whole_folder
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
 
@@ -27,7 +27,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "short": stairs_run(5, steps=2, length_s=20),
     }
     for number, (name, result) in enumerate(made.items()):
-        write_run(place, result, 1_760_000_000.0 + 60 * number).rename(place / name)
+        whole_folder(place, result, 1_760_000_000.0 + 60 * number).path.rename(place / name)
     return place
 
 
