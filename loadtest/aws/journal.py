@@ -18,7 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
+from loadtest.files import read_text
 from loadtest.folders import is_locked, sync_folder
 
 try:
@@ -117,9 +118,9 @@ def read_journal(path: Path) -> OpenJournal:
     """What is left in a journal. A last line that was cut off says nothing. Raises SpecError if it is no journal."""
     left: dict[tuple[str, str], Made] = {}
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except OSError as problem:
-        raise SpecError([Problem("--journal", str(path), f"cannot be read: {problem.strerror}")]) from problem
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as problem:
+        raise SpecError([Problem("--journal", str(path), f"cannot be read: {words(problem)}")]) from problem
     for number, line in enumerate(lines, 1):
         try:
             told = json.loads(line)

@@ -10,7 +10,7 @@ import click
 
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.thresholds import Threshold, parse_thresholds
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 from loadtest.report.locust_csv import stats_history
 from loadtest.report.markdown import run_markdown
 
@@ -60,7 +60,7 @@ def more_files(result: RunResult, folder: Path, given: Mapping[str, Any]) -> dic
         try:
             (folder / HISTORY).write_text(stats_history(result), encoding="utf-8")
         except OSError as problem:
-            missing[HISTORY] = problem.strerror or str(problem)
+            missing[HISTORY] = words(problem)
     lost = append_summary(given["summary_markdown"], run_markdown(result))
     return missing if lost is None else missing | {str(given["summary_markdown"]): lost}
 
@@ -75,5 +75,5 @@ def append_summary(path: Path | None, text: str) -> str | None:
         with open(path, "a", encoding="utf-8") as out:
             out.write(text + "\n")
     except OSError as problem:
-        return problem.strerror or str(problem)
+        return words(problem)
     return None

@@ -12,7 +12,7 @@ from rich.console import Console
 from loadtest.cli import EXIT_NOT_WRITTEN
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.result.result import RunResult
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 from loadtest.report.busy import busy
 from loadtest.report.place import PARTIAL
 from loadtest.report.recovery import complete, in_use, read_run
@@ -83,7 +83,7 @@ def _pictures(png: Path, folders: Sequence[Path], results: Sequence[RunResult]) 
     except NoLibrary as problem:
         return {str(png): str(problem)}
     except OSError as problem:
-        return {str(png): problem.strerror or str(problem)}
+        return {str(png): words(problem)}
     return {}
 
 

@@ -13,7 +13,7 @@ from waitress.server import create_server
 from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.export.prometheus import Source, application_of
 from loadtest.loopback import is_loopback
-from loadtest.serving import end_serving, listening
+from loadtest.serving import StrictChannel, end_serving, listening
 from loadtest.wire.access import Access, environ_headers
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class ScrapeServer:
             ident="loadtest",
             clear_untrusted_proxy_headers=True,
         )
+        self._server.channel_class = StrictChannel
         self._thread = threading.Thread(target=self._server.run, name="loadtest-prometheus", daemon=True)
 
     @property

@@ -30,6 +30,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
+from loadtest.errors import words
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.junit import junit_xml
@@ -160,7 +161,7 @@ class RunFolder:
         try:
             self.path = publish(self.path, self._parent, self._name, exact=self._exact)
         except OSError as problem:
-            self.missing[self._name] = problem.strerror or str(problem)
+            self.missing[self._name] = words(problem)
         return self.path
 
     def discard(self) -> None:
@@ -251,7 +252,7 @@ class RunFolder:
         try:
             write()
         except OSError as problem:
-            self.missing[name] = problem.strerror or str(problem)
+            self.missing[name] = words(problem)
 
     def _append(self, name: str, text: str) -> None:
         if name in self._stale:

@@ -20,7 +20,7 @@ from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult,
 from loadtest.core.result.thresholds import ThresholdVerdict
 from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 from loadtest.folders import is_locked
 from loadtest.report.folder import PARTIAL
 from loadtest.report.tables import read_schedule
@@ -57,7 +57,9 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
             return replace(result, **_findings(end))
         log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise SpecError([Problem(str(folder), "", f"is not a run folder that can be read: {problem}")]) from problem
+        raise SpecError(
+            [Problem(str(folder), "", f"is not a run folder that can be read: {words(problem)}")]
+        ) from problem
     lost = Stop(Reason.ENGINE_LOST, {"why": "the run's folder was left unfinished", "last_window_s": _last_s(windows)})
     return build_result(plan, windows, lost, **common, log_tail=log[-20:])
 

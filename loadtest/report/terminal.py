@@ -20,10 +20,12 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
-from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.unused import not_used
+from loadtest.errors import explained_at
 from loadtest.report.advice import failure_advice
-from loadtest.report.capacity import capacity_lines, held_lines
+from loadtest.report.best import best_lines
+from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.existing import endpoint_lines
@@ -39,6 +41,7 @@ STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"
 MAX_ROWS = 24
 FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
 MAX_DETAILS = 5
+WAY = {"target_url": "", "target_proxy": "by proxy ", "target_region": "region "}
 
 
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
@@ -49,10 +52,8 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += [latency_table(result.totals) if is_open else _level_table(result)]
     parts += streaming_tables(result)
     parts += closing(result)
-    if (url := result.environment.get("target_url")) is not None:
-        more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
-        more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
-        parts.append(Text(f"Target: {', '.join([str(url), *more])}", overflow="fold"))
+    if way := [f"{words}{name}" for key, words in WAY.items() if (name := result.environment.get(key))]:
+        parts.append(Text(f"Target: {', '.join(way)}", overflow="fold"))
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
@@ -149,29 +150,7 @@ def _why(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _figures(result: RunResult) -> Iterator[RenderableType]:
-    if result.best is None:
-        yield Text("No rate of invocations held the conditions")
-    else:
-        level = next((level for level in result.levels if level.level == result.best.level), None)
-        is_open = result.plan.arrivals is not None
-        users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
-        estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
-        yield Text.assemble(
-            "Best rate ",
-            (f"{number(result.best.per_min)} invocations/min", "bold"),
-            f"{users}{estimate}{_rate_interval(result.best)}",
-        )
-    yield from held_lines(result)
-    latency = result.latency
-    if latency.reported_ms is not None:
-        # R5: the API then reports the threshold; a person wants to know what was measured.
-        shown_ms = latency.measured_ms if latency.clamped and latency.measured_ms is not None else latency.reported_ms
-        api = f"; the API reports the threshold, {milliseconds(latency.reported_ms)} ms" if latency.clamped else ""
-        bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
-        name = f"P{latency.percentile * 100:g}"
-        # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
-        there = "" if result.best is None else " at that rate"
-        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{api}")
+    yield from best_lines(result)
     yield from workload_lines(result)
     yield from worker_lines(result.workers)
     schedule = result.schedule
@@ -181,13 +160,6 @@ def _figures(result: RunResult) -> Iterator[RenderableType]:
             f"{milliseconds(schedule.max_lag_ms)} ms at most",
             style="yellow" if schedule.verdict == "late" else "",
         )
-
-
-def _rate_interval(best: BestRate) -> str:
-    if best.low_per_min is None or best.high_per_min is None:
-        return ""
-    peak = "" if best.peak_per_min is None else f"; peak of a rolling minute {number(best.peak_per_min)}"
-    return f" ({number(best.low_per_min)} .. {number(best.high_per_min)}, 95 %{peak})"
 
 
 def _level_table(result: RunResult) -> RenderableType:
@@ -255,6 +227,8 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
         yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
     for reason in trust.reasons:
         yield _indented(Text.assemble(("- ", "yellow"), f"{reason.code}: {reason.text}; {reason.advice}"))
+    if codes := [reason.code for reason in trust.reasons]:
+        yield _indented(Text(f"see {explained_at(*codes)}", style="dim"))
 
 
 def _warnings(result: RunResult) -> Iterator[RenderableType]:
@@ -277,16 +251,9 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _unused(result: RunResult) -> Iterator[Text]:
-    """What the job asked for that this run had no use for; members with the same reason together."""
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for each in result.info.get("not_used", ()):
-        name = str(each["member"]).rpartition(".")[2]
-        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
-    parts = [
-        f"{', '.join(names)} ({why}{f'; {verb} uses it' if verb else ''})" for (why, verb), names in by_reason.items()
-    ]
-    if parts:
-        yield Text(f"Not used here: {'; '.join(parts)}", style="dim", overflow="fold")
+    """What the job asked for that this run had no use for."""
+    if told := not_used(result.info.get("not_used", ())):
+        yield Text(f"Not used here: {told}", style="dim", overflow="fold")
 
 
 def _silences(result: RunResult) -> Iterator[str]:

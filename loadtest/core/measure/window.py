@@ -32,6 +32,7 @@ ttfb ttfb_p50_ms ttfb_p95_ms ttfb_p99_ms ttfb_max_ms
 inter_chunk inter_chunk_p50_ms inter_chunk_p95_ms inter_chunk_p99_ms inter_chunk_max_ms
 connects reconnects lookup_s tcp_s handshake_s dead_addresses connect_causes
 connect connect_p50_ms connect_p95_ms connect_p99_ms connect_max_ms
+suspended_s
 """.split()
 
 

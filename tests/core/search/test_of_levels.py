@@ -106,7 +106,7 @@ def test_windows_that_the_generator_limited_say_nothing_of_the_endpoint() -> Non
     steps = [*visits([(10.0, 0.001)]), *visits([(20.0, 0.5)], limited=True)]
     found = capacity_of_visits(SETTINGS, steps)
     assert found is not None
-    assert (found.finding, found.low, found.high) == ("generator limited", None, None)
+    assert (found.finding, found.low, found.high) == ("generator limited", 10.0, None)
 
 
 def test_what_a_quota_refuses_is_no_capacity() -> None:
