@@ -53,7 +53,10 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """The load of Default jobs: users per level, seconds per level."""
+    """What bounds the search of Default jobs.
+
+    users: its fewest first, its most last; level_s: how long it stays at one.
+    """
 
     users: tuple[int, ...]
     level_s: float

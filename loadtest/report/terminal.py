@@ -59,16 +59,15 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     return Group(*parts)
 
 
-def headline(result: RunResult) -> list[RenderableType]:
-    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [
-        *_failed_share(result),
-        *(capacity_lines(result) if result.searched else [_verdict(result)]),
-        *_thresholds(result),
-        *slow_lines(result),
-        *_why(result),
-        *_figures(result),
-    ]
+def headline(result: RunResult, *, over: bool = True) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with.
+
+    over: False: it goes on, and `result` is of what there is.
+    """
+    asked = over or result.plan.stop.latency is not None
+    verdict = capacity_lines(result) if result.searched else [_verdict(result)] if asked else []
+    why = _why(result) if over else ()
+    return [*_failed_share(result), *verdict, *_thresholds(result), *slow_lines(result), *why, *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
