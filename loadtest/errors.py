@@ -14,13 +14,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["EngineError", "LoadtestError", "Problem", "SpecError", "TargetError", "explained_at", "masked"]
+__all__ = [
+    "EngineError",
+    "LoadtestError",
+    "Problem",
+    "SpecError",
+    "TargetError",
+    "clipped",
+    "explained_at",
+    "masked",
+    "readable",
+    "words",
+]
 
+
+MOST_SHOWN = 200  # characters of a value that stands in a message
 _PAGE = "docs/troubleshooting.md"
 
 _SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.-]*:/+)"
 _URL = re.compile(rf"({_SCHEME}).*@", re.DOTALL)
 _URL_INSIDE = re.compile(rf"({_SCHEME})[^'\"@\n]{{0,300}}@")
+_LONG = re.compile(rf"[^\s'\"]{{{MOST_SHOWN + 1},}}")
 _WORD = re.compile(r"(?:^|(?<=[\s'\"(=]))[^\s'\"/@:]{0,100}:[^\s/][^\s]{0,300}@")
 
 
@@ -30,6 +44,34 @@ def masked(text: str) -> str:
     if whole is not None:
         return f"{whole[1]}...@{text[whole.end() :]}"
     return _WORD.sub("...@", _URL_INSIDE.sub(r"\1...@", text))
+
+
+def clipped(text: str, most: int = MOST_SHOWN) -> str:
+    """`text`, or as much of both of its ends as leaves `most` characters, and how many it has."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most * 3 // 4]}...{text[-(most // 8) :]} ({len(text):,} characters)"
+
+
+def readable(text: str) -> str:
+    """`text` as a message may show it: without passwords in URLs, its long words clipped."""
+    return _LONG.sub(lambda match: clipped(match[0]), masked(text))
+
+
+def words(problem: BaseException) -> str:
+    """What went wrong, for whoever gave the file or the address: without error numbers, and a name that they know."""
+    if isinstance(problem, UnicodeDecodeError):
+        return f"it is not UTF-8 text: byte {problem.start} is 0x{problem.object[problem.start]:02x}"
+    if isinstance(problem, OSError):
+        reason = getattr(problem, "reason", None)  # of a URLError, often another OSError
+        return words(reason) if isinstance(reason, BaseException) else problem.strerror or str(reason or problem)
+    if isinstance(problem, RecursionError):
+        return "it is nested too deep"
+    mark = getattr(problem, "problem_mark", None)  # of a YAMLError, whose own text has several lines
+    if mark is not None:
+        told = getattr(problem, "problem", None) or getattr(problem, "context", None)
+        return f"{told} at line {mark.line + 1}, column {mark.column + 1}"
+    return f"{problem} is missing" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
 
 
 def explained_at(*names: str) -> str:
@@ -54,8 +96,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         # Here, not where a message is made: whoever tells of a problem would have to think of it.
-        object.__setattr__(self, "value", masked(self.value))
-        object.__setattr__(self, "rule", masked(self.rule))
+        object.__setattr__(self, "value", clipped(masked(self.value)))
+        for name in ("path", "rule", "advice"):
+            object.__setattr__(self, name, readable(getattr(self, name)))
 
     def __str__(self) -> str:
         where = self.path or "request"
@@ -65,10 +108,10 @@ class Problem:
 
 
 class LoadtestError(Exception):
-    """Base of all; never raised itself. Its text is without passwords in URLs, wherever it came from."""
+    """Base of all; never raised itself. Its text is readable, wherever it came from: see `readable`."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(masked(text))
+        super().__init__(readable(text))
 
     @property
     def explained_at(self) -> str:

@@ -1,14 +1,50 @@
-"""How a WSGI server of ours comes to its address and how it ends: the same for pages, metrics and the emulator."""
+"""How a WSGI server of ours comes to its address, reads a head and ends: pages, metrics, the emulator."""
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from typing import Any
 
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+
 from loadtest.errors import EngineError
 
-__all__ = ["end_serving", "listening"]
+__all__ = ["PAGE_HEADERS", "StrictChannel", "end_serving", "listening"]
+
+_TRANSFER = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class _StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    """Refuses a head that says in two ways where its body ends: whoever stands in between may have read the other one.
+
+    RFC 9112, 6.1 and 6.3: such a request is refused and its connection closed, as is Transfer-Encoding in HTTP/1.0.
+    """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        given = len(_TRANSFER.findall(header_plus))
+        if given and (given > 1 or self.version != "1.1" or _LENGTH.search(header_plus)):
+            other = "another one" if given > 1 else "Content-Length" if self.version == "1.1" else "HTTP/1.0"
+            raise ParsingError(f"Transfer-Encoding with {other}")
+
+
+class StrictChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection of a server of ours: `server.channel_class`."""
+
+    parser_class = _StrictParser
+
+
+# Of a page of ours: it says nothing to, and is shown in, nobody else's, and is always today's.
+PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
 
 
 def listening(host: str, port: int) -> socket.socket:

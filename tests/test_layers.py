@@ -29,10 +29,11 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "version": (set(), set()),
     "cache": (set(), set()),
     "loopback": (set(), set()),
+    "files": ({"errors"}, set()),
     "folders": (set(), set()),
     "python": (set(), set()),
     "signals": (set(), set()),
-    "serving": ({"errors"}, set()),
+    "serving": ({"errors"}, {"waitress"}),
     "core": ({"errors"}, NUMBERS),
     "core.request": ({"errors", "core"}, set()),
     "core.traffic": ({"errors", "core", "core.request"}, {"numpy"}),
@@ -62,9 +63,9 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "calibration": ({"errors", "cache", "endpoint", "mock", "engine.parent", *CORE}, set()),
-    "jobfile": ({"errors", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
+    "jobfile": ({"errors", "files", "folders", "loopback", "endpoint", "targets", *CORE}, {"yaml"}),
     "jobs": (
-        {"errors", "cache", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE},
+        {"errors", "cache", "files", "endpoint", "mock", "payload", "targets", "engine", "engine.parent", *CORE},
         {"yaml", *AWS},
     ),
     "emulator": (
@@ -78,7 +79,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "report": ({"errors", "cache", "folders", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
     "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
-    "aws": ({"errors", "folders", "jobs", "payload", "targets", *CORE}, AWS),
+    "aws": ({"errors", "files", "folders", "jobs", "payload", "targets", *CORE}, AWS),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),
     "doctor": (
@@ -91,6 +92,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
         {
             *(
                 "errors",
+                "files",
                 "loopback",
                 "signals",
                 "version",
@@ -114,6 +116,7 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
                 "report",
                 "targets",
                 "web",
+                "wire",
                 *CORE,
                 *COMPARED,
             ),
@@ -285,12 +288,13 @@ PLANTED = [
     ("cli/run.py", "import gevent"),
     ("errors.py", "from loadtest.core.plain import plain"),
     ("loopback.py", "import numpy"),
+    ("files.py", "from loadtest.folders import lies_in"),
     ("folders.py", "from loadtest.loopback import is_loopback"),
     ("core/plain.py", "from .measure import window"),
     ("version.py", "from loadtest.errors import Problem"),
     ("python.py", "from loadtest.cache import cached"),
     ("signals.py", "from loadtest.errors import Problem"),
-    ("serving.py", "import waitress"),
+    ("serving.py", "import moto"),
     ("core/search/search.py", "from loadtest.core.judge.trust import assess"),
     ("targets/http/user.py", "import boto3"),
     ("targets/http/http.py", "from loadtest.payload.payload import Payloads"),
@@ -325,6 +329,24 @@ def test_what_the_table_names_is_there() -> None:
     names = {_name(path) for path in FILES}
     assert set().union(*ONLY_IN.values(), GEVENT_IN_ENGINE) - names == set()
     assert set().union(*(rooms for rooms, _ in ROOMS.values())) - set(ROOMS) == set()
+
+
+def drawn_folders(page: str) -> set[str]:
+    """Folders in the tree that the page draws: names that end with a slash, two spaces further in for each floor."""
+    block = page.split("```\nloadtest/\n")[1].split("```")[0]
+    found: set[str] = set()
+    above: list[str] = []
+    for indent, name in re.findall(r"^( {2,6})([a-z_]+)/ ", block, re.MULTILINE):
+        above = [*above[: len(indent) // 2 - 1], name]
+        found.add("/".join(above))
+    return found
+
+
+def test_the_page_draws_the_tree_as_it_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    folders = {str(path.parent.relative_to(PACKAGE)) for path in FILES if path.name == "__init__.py"} - {"."}
+    assert drawn_folders(page) == folders
+    assert drawn_folders(page.replace("    html/", "    htlm/")) != folders, "the test can fail"
 
 
 def _circles(edges: Mapping[str, set[str]]) -> list[list[str]]:

@@ -40,6 +40,7 @@ TESTED_IN = {
     "targets/http/channel.py": "targets/http/test_connection.py",  # scripted servers, every byte
     "targets/http/dial.py": "targets/http/test_openings.py",
     "targets/http/user.py": "targets/http/test_relay.py",
+    "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it
     "core/search/capacity.py": "core/search/test_search.py",  # the answer, which is what a search is asked for
     "core/search/known.py": "core/search/test_search.py",  # what a search knows, by what it does next
 }

@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from waitress.server import create_server
 
 from loadtest.errors import EngineError
-from loadtest.serving import end_serving, listening
+from loadtest.serving import StrictChannel, end_serving, listening
 
 
 def test_an_address_that_is_taken_is_told() -> None:
@@ -57,3 +58,38 @@ def test_a_loop_that_is_awake_closes_nothing_before_it_is_told_to(monkeypatch: p
     monkeypatch.setattr(server.trigger, "pull_trigger", late)
     end_serving(server, thread, requests_s=1, loop_s=60)
     assert not thread.is_alive()
+
+
+TWO_LENGTHS = {
+    "both": b"HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+    "the other way round": b"HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 5",
+    "empty": b"HTTP/1.1\r\nTransfer-Encoding:\r\nContent-Length: 5",
+    "twice": b"HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "HTTP/1.0": b"HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+    "two lengths": b"HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6",
+}
+
+
+@pytest.mark.parametrize("head", TWO_LENGTHS.values(), ids=TWO_LENGTHS)
+def test_a_body_that_ends_in_two_places_is_refused_and_its_connection_closed(head: bytes) -> None:
+    served = []
+
+    def application(environ: Any, start: Any) -> list[bytes]:
+        served.append(environ)
+        start("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    sock = listening("127.0.0.1", 0)
+    server = create_server(application, sockets=[sock])
+    server.channel_class = StrictChannel
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        with socket.create_connection(sock.getsockname()[:2], timeout=60) as client:
+            client.sendall(b"POST / " + head + b"\r\nHost: h\r\n\r\n0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: h\r\n\r\n")
+            with client.makefile("rb") as answer:
+                assert answer.readline().split()[1] == b"400"
+                assert b"200" not in answer.read()  # and it ends
+    finally:
+        end_serving(server, thread, requests_s=1, loop_s=60)
+    assert served == []

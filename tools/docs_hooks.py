@@ -19,19 +19,22 @@ TAKEN = {"benchmarks.md": "benchmarks/RESULTS.md", "changelog.md": "CHANGELOG.md
 MOST_CHOICES = 6
 
 # What no rule is about, since nothing is missed when it is not used.
-KEPT = {"JobName": ("names the run", "used"), "JobDescription": ("kept with the result", "stored")}
+KEPT = {
+    "JobName": ("names the run", "names the folder", "used"),
+    "JobDescription": ("kept with the result", "stored", "stored"),
+}
 
 FIELDS_HEAD = """\
 # Job fields
 
 The members of a CreateInferenceRecommendationsJob request, from the table that checks it. Bounds in parentheses are
 errors for AWS and in `loadtest serve`; `loadtest run` (profile `relaxed`) only warns of them. "Used" means that the
-member changes what is sent or how it is judged, or for `loadtest serve` what is recommended; what a run has no use for
-is named in its result. "Stored" means that Describe returns it, no more. The last column is what the service itself
-does, by its documents; † is not documented.
+member changes what is sent or how it is judged, or for `loadtest recommend` and `loadtest serve` what is recommended;
+what a run has no use for is named in its result. "Stored" means that Describe returns it, no more. The last column is
+what the service itself does, by its documents; † is not documented.
 
-| member | value | `loadtest run` | `loadtest serve` | AWS |
-|---|---|---|---|---|
+| member | value | `loadtest run` | `loadtest recommend` | `loadtest serve` | AWS |
+|---|---|---|---|---|---|
 """
 
 
@@ -52,9 +55,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def _rows() -> Iterator[str]:
     for path, node, required in _leaves(REQUEST, ()):
         name = ".".join(path)
-        run, serve = KEPT.get(name) or _use(path)
+        run, recommend, serve = KEPT.get(name) or _use(path)
         need = " **required**" if required else ""
-        yield f"| `{name}`{need} | {_value(node)} | {run} | {serve} | {AWS[name]} |"
+        yield f"| `{name}`{need} | {_value(node)} | {run} | {recommend} | {serve} | {AWS[name]} |"
 
 
 def _leaves(node: Node, path: tuple[str, ...], required: bool = False) -> Iterator[tuple[tuple[str, ...], Node, bool]]:
@@ -67,15 +70,18 @@ def _leaves(node: Node, path: tuple[str, ...], required: bool = False) -> Iterat
         yield path, node, required
 
 
-def _use(path: tuple[str, ...]) -> tuple[str, str]:
-    """What `run` and `serve` do with a member, by the very rules that a run's result is told by."""
+def _use(path: tuple[str, ...]) -> tuple[str, str, str]:
+    """What `run`, `recommend` and `serve` do with a member, by the very rules that a run's result is told by."""
     for length in range(len(path), 0, -1):
         names = [name.removesuffix("[]") for name in path[:length]]
         if ".".join(names) == "InputConfig.Endpoints":
             break  # a run tests one of them: the result names the others
         for found in unused_members(_request(names)):
-            return f"not used: {found.why}", "used" if found.verb else "stored"
-    return "used", "used"
+            verbs = found.verb.split(", ")
+            deployed = "used with `--deploy`" if "loadtest recommend --deploy" in verbs else "stored"
+            recommend = "used" if "loadtest recommend" in verbs else deployed
+            return f"not used: {found.why}", recommend, "used" if "loadtest serve" in verbs else "stored"
+    return "used", "used", "used"
 
 
 def _request(names: list[str]) -> Mapping[str, Any]:

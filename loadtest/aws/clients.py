@@ -14,14 +14,13 @@ from botocore.config import Config
 
 from loadtest.errors import TargetError, masked
 from loadtest.targets.classify import CREDENTIALS_CODES
-from loadtest.targets.credentials import REFUSED, refusal
+from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, refusal
 
 __all__ = ["UNANSWERED", "Clients", "aws_words", "code_of", "is_absent", "is_forbidden", "is_unknown_sender"]
 
 # What a call may raise besides TargetError.
 UNANSWERED = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, *REFUSED)
 
-_NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
 
@@ -45,7 +44,7 @@ class Clients:
             chain = botocore.session.Session(profile=options.get("profile"))
             self._session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
             if self._session.region_name is None:
-                raise TargetError(_NO_REGION)
+                raise TargetError(NO_REGION)
             credentials = self._session.get_credentials()
             if credentials is not None:
                 credentials.get_frozen_credentials()
@@ -54,7 +53,7 @@ class Clients:
         except botocore.exceptions.BotoCoreError as problem:
             raise TargetError(f"boto3 cannot make a client: {problem}") from problem
         if credentials is None:
-            raise TargetError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile")
+            raise TargetError(NO_CREDENTIALS)
 
     @property
     def region(self) -> str:

@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.errors import Problem, SpecError
-from loadtest.folders import sync_folder
+from loadtest.errors import Problem, SpecError, words
+from loadtest.files import read_text
+from loadtest.folders import is_locked, sync_folder
 
 try:
     import fcntl
@@ -117,9 +118,9 @@ def read_journal(path: Path) -> OpenJournal:
     """What is left in a journal. A last line that was cut off says nothing. Raises SpecError if it is no journal."""
     left: dict[tuple[str, str], Made] = {}
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except OSError as problem:
-        raise SpecError([Problem("--journal", str(path), f"cannot be read: {problem.strerror}")]) from problem
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as problem:
+        raise SpecError([Problem("--journal", str(path), f"cannot be read: {words(problem)}")]) from problem
     for number, line in enumerate(lines, 1):
         try:
             told = json.loads(line)
@@ -135,7 +136,7 @@ def read_journal(path: Path) -> OpenJournal:
         if event == "create":
             left[kind, name] = Made(kind, name, str(told["job"]), str(told["region"]), told["endpoint_url"])
     ordered = sorted(left.values(), key=lambda thing: KINDS.index(thing.kind))
-    return OpenJournal(path, tuple(ordered), _is_held(path))
+    return OpenJournal(path, tuple(ordered), is_locked(path))
 
 
 def open_journals(folder: Path) -> Iterator[OpenJournal]:
@@ -144,16 +145,3 @@ def open_journals(folder: Path) -> Iterator[OpenJournal]:
         found = read_journal(path)
         if found.left or found.running:
             yield found
-
-
-def _is_held(path: Path) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -16,7 +16,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from loadtest.cli.output import Forgiving, forgiving_output
-from loadtest.errors import EngineError, LoadtestError
+from loadtest.cli.usage import usage_words
+from loadtest.errors import EngineError, LoadtestError, clipped, words
 from loadtest.version import VERSION
 
 __all__ = ["EXIT_NOT_WRITTEN", "VERBS", "Verb", "VerbGroup", "main"]
@@ -95,9 +96,17 @@ class VerbGroup(click.Group):
         with forgiving_output() as (out, _):
             try:
                 value = super().invoke(ctx)
+            except click.UsageError as error:
+                raise click.UsageError(usage_words(error), error.ctx) from None
             except LoadtestError as error:
                 click.echo(f"{error}\n{error.explained_at}", err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)
+            except OSError as error:
+                # Of a name that a path cannot have, or may not be looked at: it was said on the command line.
+                if error.filename is None:
+                    raise
+                click.echo(f"{clipped(str(error.filename))}: {words(error)}", err=True)
+                ctx.exit(2)
             except MemoryError:
                 click.echo("not enough memory: give this process more (ulimit -v), or run a smaller test", err=True)
                 ctx.exit(1)

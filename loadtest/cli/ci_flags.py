@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from loadtest.core.result.result import RunResult
-from loadtest.core.result.thresholds import Threshold, parse_threshold
-from loadtest.errors import Problem, SpecError
+from loadtest.core.result.thresholds import Threshold, parse_thresholds
+from loadtest.errors import Problem, SpecError, words
 from loadtest.report.locust_csv import stats_history
 from loadtest.report.markdown import run_markdown
 
@@ -44,14 +44,9 @@ def thresholds_of(texts: Sequence[str]) -> tuple[Threshold, ...]:
     """Raises SpecError with every text that is none, or that is given twice."""
     found: list[Threshold] = []
     problems: list[Problem] = []
-    for text in texts:
-        try:
-            threshold = parse_threshold(text)
-        except SpecError as error:
-            problems += error.problems
-            continue
+    for threshold in parse_thresholds(texts, problems):
         if threshold in found:
-            problems.append(Problem("--threshold", text, "is given twice"))
+            problems.append(Problem("--threshold", threshold.text, "is given twice"))
         found.append(threshold)
     if problems:
         raise SpecError(problems)
@@ -65,7 +60,7 @@ def more_files(result: RunResult, folder: Path, given: Mapping[str, Any]) -> dic
         try:
             (folder / HISTORY).write_text(stats_history(result), encoding="utf-8")
         except OSError as problem:
-            missing[HISTORY] = problem.strerror or str(problem)
+            missing[HISTORY] = words(problem)
     lost = append_summary(given["summary_markdown"], run_markdown(result))
     return missing if lost is None else missing | {str(given["summary_markdown"]): lost}
 
@@ -80,5 +75,5 @@ def append_summary(path: Path | None, text: str) -> str | None:
         with open(path, "a", encoding="utf-8") as out:
             out.write(text + "\n")
     except OSError as problem:
-        return problem.strerror or str(problem)
+        return words(problem)
     return None

@@ -12,6 +12,7 @@ import click
 
 from loadtest.cli.job_flags import job_flags, wish_of
 from loadtest.errors import Problem, SpecError
+from loadtest.files import unwritable
 from loadtest.jobfile.compose import Wish, compose, name_of
 from loadtest.jobfile.shorthand import PHASES_FORM, STAIRS_FORM
 from loadtest.jobfile.written import written
@@ -25,7 +26,7 @@ _STAND_IN = Wish(target="null:", stairs=_STAIRS)  # of what was not asked yet
 
 
 @click.command(name="init")
-@click.argument("file", type=click.Path(dir_okay=False), default="job.yaml", required=False)
+@click.argument("file", default="job.yaml", required=False)
 @click.option("--target", help="What to load: http://..., sagemaker:NAME, mock:..., boto3:NAME, package.module:Name.")
 @job_flags
 @click.option("--gate", is_flag=True, help="A limit that is not met fails the run.")
@@ -60,9 +61,14 @@ def command(file: str, target: str | None, gate: bool, force: bool, **given: Any
 
 
 def _file_problems(path: Path, force: bool) -> Iterator[Problem]:
+    if not path.name:
+        yield Problem("FILE", repr(str(path)), "names no file")
+        return
     if path.suffix.lower() not in (".yaml", ".yml"):
         yield Problem("FILE", repr(str(path)), "is written as YAML", f"name it {path.with_suffix('.yaml')}")
-    if path.exists() and not force:
+    if why := unwritable(path):
+        yield Problem("FILE", repr(str(path)), f"cannot be written: {why}")
+    elif path.exists() and not force:
         yield Problem("FILE", repr(str(path)), "is there already", "give another name, or --force")
 
 

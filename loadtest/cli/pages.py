@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.core.result.result import RunResult
+from loadtest.errors import words
 from loadtest.report.comparison import Compared
 
 __all__ = ["COMPARISON", "REPORT", "write_comparison", "write_page"]
@@ -52,7 +53,7 @@ def _written(path: Path, write: Callable[[], str], say: Callable[[str], object])
         if why := write():
             say(f"{path.name} has tables only: {why}")
     except OSError as problem:
-        return {path.name: problem.strerror or str(problem)}
+        return {path.name: words(problem)}
     except Exception as problem:
         return {path.name: f"{type(problem).__name__}: {problem}"}
     return {}

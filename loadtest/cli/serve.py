@@ -6,6 +6,7 @@ import logging
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from loadtest.core.request.spec import Profile
+from loadtest.errors import Problem, SpecError
 from loadtest.loopback import is_loopback
 from loadtest.signals import heeded
+from loadtest.wire.access import mistakes
 
 if TYPE_CHECKING:
     from loadtest.emulator.server import EmulatorServer
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _REGION = re.compile(r"[a-z0-9-]{9,16}")  # as in the API's own pattern of ModelPackageVersionArn
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)  # RFC 6454, 6.2
+_URL = re.compile(r"https?://[^\s/?#]+[^\s]*")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -100,7 +103,8 @@ def command(
 
     Prints the variables that lead the clients to it. Ctrl-C or SIGTERM stops it in order.
     """
-    _check(upstream, account, region, allow_origins)
+    if problems := [*_mistakes(upstream, account, region), *mistakes(allow_origins, allow_hosts)]:
+        raise SpecError(problems)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     from loadtest.emulator.extra import emulator_server
 
@@ -155,14 +159,10 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _check(upstream: str | None, account: str, region: str, origins: tuple[str, ...]) -> None:
-    if upstream is not None and not upstream.startswith(("http://", "https://")):
-        raise click.BadParameter("must be a URL (http://...)", param_hint="--upstream")
+def _mistakes(upstream: str | None, account: str, region: str) -> Iterator[Problem]:
+    if upstream is not None and not _URL.fullmatch(upstream):
+        yield Problem("--upstream", upstream, "must be a URL (http://HOST:PORT)")
     if not (len(account) == 12 and account.isascii() and account.isdigit()):
-        raise click.BadParameter("must have twelve digits", param_hint="--account")
+        yield Problem("--account", account, "must have twelve digits")
     if not _REGION.fullmatch(region):
-        rule = "must be 9 to 16 small letters, digits and hyphens, as in ARNs: eu-west-1"
-        raise click.BadParameter(rule, param_hint="--region")
-    if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
-        rule = f"{wrong[0]!r} is no origin: write scheme, host and port as a browser does, http://localhost:3000"
-        raise click.BadParameter(rule, param_hint="--allow-origin")
+        yield Problem("--region", region, "must be 9 to 16 small letters, digits and hyphens, as in ARNs: eu-west-1")

@@ -9,7 +9,7 @@ import click
 
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.core.request.spec import Profile
-from loadtest.errors import SpecError
+from loadtest.errors import SpecError, readable
 from loadtest.jobfile.jobfile import load_job
 
 __all__ = ["command"]
@@ -33,7 +33,7 @@ def command(ctx: click.Context, /, profile: str, files: tuple[str, ...], **given
     """
     valid = True
     for file in files:
-        name = click.format_filename(file)
+        name = readable(click.format_filename(file))
         try:
             _, spec = load_job(file, cast(Profile, profile), **permissions(given))
         except SpecError as error:

@@ -13,7 +13,7 @@ from loadtest.cli.worker_flags import token_env, token_flag
 from loadtest.engine.cluster.choice import WorkerChoice
 from loadtest.engine.messages import failure_text
 from loadtest.engine.parent.process import GeneratorProcess
-from loadtest.errors import EngineError, Problem, SpecError
+from loadtest.errors import EngineError, Problem, SpecError, words
 from loadtest.signals import heeded
 
 __all__ = ["command"]
@@ -50,7 +50,7 @@ def command(
     try:
         socket.getaddrinfo(master_host, master_port)
     except (OSError, UnicodeError) as problem:
-        raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {problem}")]) from None
+        raise SpecError([Problem("--master-host", master_host, f"cannot be resolved: {words(problem)}")]) from None
     env = token_env(token_file, master_host, "--master-host")
     choice = WorkerChoice(payload_root=payload_root or "", **allowed)
     worker = GeneratorProcess("worker", master_host, str(master_port), env={**env, **choice.environment()})

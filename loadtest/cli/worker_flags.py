@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, check_token
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
+from loadtest.files import read_text
 
 __all__ = ["listen_of", "token_env", "token_flag", "worker_flags", "workers_of"]
 
@@ -65,9 +66,8 @@ def token_env(token_file: Path | None, host: str, flag: str) -> dict[str, str]:
     if token_file is not None:
         where = "--token-file"
         try:
-            text = token_file.read_text(encoding="utf-8").strip()
+            text = read_text(token_file).strip()
         except (OSError, ValueError) as problem:
-            why = problem.strerror if isinstance(problem, OSError) else "it is no text"
-            raise SpecError([Problem(where, str(token_file), f"cannot be read: {why}")]) from None
+            raise SpecError([Problem(where, str(token_file), f"cannot be read: {words(problem)}")]) from None
     check_token(text, host, flag, where)
     return {TOKEN_VARIABLE: text} if text else {}

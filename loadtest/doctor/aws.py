@@ -16,7 +16,7 @@ import botocore.exceptions
 import botocore.session
 
 from loadtest.doctor.finding import Finding
-from loadtest.errors import TargetError
+from loadtest.errors import TargetError, words
 from loadtest.targets.http.route import route_to
 
 __all__ = ["aws"]
@@ -100,6 +100,5 @@ def _reach(url: str) -> Finding:
         with answer:
             return Finding("AWS address", "good", f"{url} answers ({answer.code}, to an unsigned request)")
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "reason", problem)
         advice = "look at the proxy, the firewall and the region; in a VPC, at the endpoint of sagemaker.runtime"
-        return Finding("AWS address", "bad", f"{url} does not answer: {why}", advice)
+        return Finding("AWS address", "bad", f"{url} does not answer: {words(problem)}", advice)

@@ -16,6 +16,7 @@ from typing import Any
 
 from loadtest.doctor.finding import Finding
 from loadtest.engine.parent.descriptors import SPARE
+from loadtest.errors import words
 from loadtest.targets.http import timestamps
 
 __all__ = ["KernelFiles", "machine", "python"]
@@ -90,7 +91,9 @@ def _kernel_timestamps() -> Finding:
     try:
         stamped = sys.platform == "linux" and _stamped()
     except OSError as problem:
-        return Finding("Kernel timestamps", "bad", f"no loopback connection: {problem}", "bring the interface lo up")
+        return Finding(
+            "Kernel timestamps", "bad", f"no loopback connection: {words(problem)}", "bring the interface lo up"
+        )
     if stamped:
         return Finding("Kernel timestamps", "good", "answers are stamped when the kernel receives them")
     return Finding("Kernel timestamps", "note", f"none on {platform.system()}", fallback)

@@ -20,10 +20,8 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.model import StructureShape
-
 from loadtest.emulator import protocol
-from loadtest.emulator.dialect import UNKNOWN_OPERATION, error, operation_of, reply
+from loadtest.emulator.dialect import error, operation_of, reply
 from loadtest.emulator.endpoints import UnknownVariant
 from loadtest.emulator.fallback import Fallback, HeldAnswer
 from loadtest.emulator.forward import Forwarder, Unreachable
@@ -31,7 +29,8 @@ from loadtest.emulator.lanes import is_page
 from loadtest.emulator.made import Description
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, output_shape
 from loadtest.emulator.prune import pruned
-from loadtest.errors import EngineError, LoadtestError
+from loadtest.emulator.stray import stray
+from loadtest.errors import EngineError, LoadtestError, readable
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.store import StoreFailure
 from loadtest.version import VERSION
@@ -70,7 +69,7 @@ class InvocationRoutes(Protocol):
 
 
 Addition = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""An answer of SageMaker -> members that it lacks."""
+"""An answer of SageMaker -> the same with what it lacks."""
 
 
 class Settles(Protocol):
@@ -82,7 +81,7 @@ class Settles(Protocol):
 class Application:
     """The WSGI application. capacity_bounds: the profile is `aws`. events: what to wait for before logs are read.
 
-    additions: by operation of SageMaker, what is added to the fallback's answer. made: by operation, the answer about
+    additions: by operation of SageMaker, what completes the fallback's answer. made: by operation, the answer about
     endpoints that the fallback does not know; pages: what is under /ui.
     """
 
@@ -126,12 +125,12 @@ class Application:
         if invocation is not None:
             name = invocation[1].encode("latin-1").decode("utf-8", "replace")
             return self._invoke(name, bool(invocation[2]), environ, start_response)
-        if _is_stray(path, environ):
-            text = f"There is no such operation: {method} {path}"
-            return _runtime_failure(UNKNOWN_OPERATION, text, 404, start_response)
-        if method == "POST" and _names_nothing(environ):
-            text = "The request does not say in X-Amz-Target which operation it asks for"
-            return reply(error(operation_of(environ), UNKNOWN_OPERATION, text, 400, str(uuid.uuid4())), start_response)
+        refused = stray(environ)
+        if refused is not None and refused.runtime:
+            return _runtime_failure(refused.code, refused.text, refused.status, start_response)
+        if refused is not None:
+            answer = error(operation_of(environ), refused.code, refused.text, refused.status, str(uuid.uuid4()))
+            return reply(answer, start_response)
         if path == "/health" and method in ("GET", "HEAD"):
             return _health(start_response)
         if self._pages is not None and is_page(path):
@@ -212,47 +211,32 @@ class Application:
         ):
             self._events.settle()
         changed = _request(environ).get("EndpointName") if operation in _CHANGES_ENDPOINT else None
-        shape = output_shape(operation) if operation is not None else None
-        if shape is None:
+        if operation is None:
             answer = self._fallback(environ, start_response)
         else:
-            answer = self._completed(operation or "", shape, environ, start_response)
+            answer = self._completed(operation, environ, start_response)
         if changed is not None:
             self._endpoints.forget(str(changed))
         return answer
 
-    def _completed(
-        self, operation: str, shape: StructureShape, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _completed(self, operation: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The fallback's answer as SageMaker itself would write it; what is no such answer passes unchanged."""
         held = HeldAnswer()
         body = held.collect(self._fallback(environ, held.start))
-        if held.status == 200:
-            with contextlib.suppress(ValueError, RecursionError):
-                document = json.loads(body)
-                if isinstance(document, dict):
-                    document = pruned(document, shape)
-                    if operation in self._additions:
-                        document = {**self._additions[operation](document), **document}
-                    body = json.dumps(document).encode("ascii")
+        shape = output_shape(operation)
+        with contextlib.suppress(ValueError, RecursionError):
+            document = json.loads(body)
+            if isinstance(document, dict) and held.status >= 400:
+                texts = {name: readable(text) for name, text in document.items() if isinstance(text, str)}
+                body = json.dumps({**document, **texts}).encode("ascii")
+            elif isinstance(document, dict) and held.status == 200 and shape is not None:
+                document = pruned(document, shape)
+                if operation in self._additions:
+                    document = self._additions[operation](document)
+                body = json.dumps(document).encode("ascii")
         headers = [(name, value) for name, value in held.headers if name.lower() != "content-length"]
         start_response(held.line, [*headers, ("Content-Length", str(len(body)))])
         return [body]
-
-
-def _is_stray(path: str, environ: WSGIEnvironment) -> bool:
-    """Of the runtime API, and none of its operations. A bucket may be called `endpoints` too."""
-    return (
-        path.startswith("/endpoints/")
-        and not path.endswith("/async-invocations")
-        and operation_of(environ).service in ("", "sagemaker")
-    )
-
-
-def _names_nothing(environ: WSGIEnvironment) -> bool:
-    """AWS JSON without its operation. moto would take it for a question about buckets, or break on its path."""
-    is_json = environ.get("CONTENT_TYPE", "").lower().startswith("application/x-amz-json")
-    return is_json and not environ.get("HTTP_X_AMZ_TARGET")
 
 
 def _request(environ: WSGIEnvironment) -> Mapping[str, Any]:
@@ -274,7 +258,7 @@ def _health(start_response: StartResponse) -> list[bytes]:
 
 def _runtime_failure(code: str, text: str, status: int, start_response: StartResponse) -> list[bytes]:
     """An error of the runtime API: REST-JSON, whose clients look for the code in a header."""
-    body: bytes = json.dumps({"message": text}).encode("utf-8")
+    body: bytes = json.dumps({"message": readable(text)}).encode("utf-8")
     headers: list[Any] = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -87,9 +87,11 @@ class Moto:
         except NotImplementedError as problem:
             return _lacking(environ, start_response, str(problem))
         except Exception as problem:
-            if not _is_unread(problem):
+            if type(problem) is RuntimeError:  # a dictionary that changed under it, say: asked again, it may answer
                 raise
-            return _lacking(environ, start_response, "the request does not say what it asks of which service")
+            if _is_unread(problem):
+                return _lacking(environ, start_response, "the request does not say what it asks of which service")
+            return _broken(environ, start_response, problem)
 
     def reset(self) -> None:
         """Empty moto, for every user of it in this process; nothing to do if nobody has loaded it."""
@@ -185,6 +187,13 @@ def _lacking(environ: WSGIEnvironment, start_response: StartResponse, reason: st
         f": {reason[:500]}" if reason else ""
     )
     _log.warning("%s", text)
+    return refuse(environ, start_response, UNKNOWN_OPERATION, text)
+
+
+def _broken(environ: WSGIEnvironment, start_response: StartResponse, problem: Exception) -> Iterable[bytes]:
+    """moto fails over a request in the same way each time, as over one without a member that AWS requires."""
+    text = f"moto cannot answer {str(operation_of(environ))!r}: {type(problem).__name__}: {str(problem)[:500]}"
+    _log.warning("%s", text, exc_info=problem)
     return refuse(environ, start_response, UNKNOWN_OPERATION, text)
 
 

@@ -23,9 +23,11 @@ def instant_recommendations(
     fleet: Fleet, reader: ModelReader
 ) -> dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]:
     """What the application adds to SageMaker's answers: see `Application`."""
-    return {
-        "DescribeModel": lambda model: {"DeploymentRecommendation": deployment_recommendation(model, fleet, reader)}
-    }
+
+    def completed(model: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"DeploymentRecommendation": deployment_recommendation(model, fleet, reader), **model}
+
+    return {"DescribeModel": completed}
 
 
 def deployment_recommendation(model: Mapping[str, Any], fleet: Fleet, reader: ModelReader) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher
+
+from loadtest.serving import StrictChannel
 
 __all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "is_page", "watch"]
 
@@ -71,7 +72,7 @@ class _Quiet:
         """A queue is normal here."""
 
 
-class SlowChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+class SlowChannel(StrictChannel):
     """A connection that makes room for others: of too many, the one that has been waiting longest ends."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:

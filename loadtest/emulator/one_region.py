@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from loadtest.emulator.protocol import operation_name
 from loadtest.jobs.arn import partition_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["OneRegion"]
 _log = logging.getLogger(__name__)
 
 _FIRST = "us-east-1"
+_NOBODY = "unsigned/20200101"
 _NAMED_REGIONS = 20  # of which the log says that they are answered as this one
 
 # (before, region, after) of a credential scope: in the Authorization header, and in the query of a presigned URL.
@@ -56,6 +58,10 @@ class OneRegion:
             if scope is not None:
                 signed, service = True, scope["service"].lower()
                 environ[name] = pattern.sub(self._home, environ[name])
+        if not signed and operation_name(environ.get("HTTP_X_AMZ_TARGET", "")) is not None:
+            # Its target says it all; moto asks the signature alone.
+            scope_of = f"{_NOBODY}/{self._region}/sagemaker/aws4_request"
+            environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={scope_of}, SignedHeaders=host, Signature=0"
         if service != "s3":  # a bucket's name is good everywhere, and its host names its region
             environ["HTTP_HOST"] = _IN_HOST.sub(rf"\g<1>{self._region}\g<3>", environ.get("HTTP_HOST", ""))
         agent = _IN_AGENT.sub("", environ.get("HTTP_USER_AGENT", ""))

@@ -14,11 +14,17 @@ __all__ = ["pruned"]
 
 
 def pruned(value: dict[str, Any], shape: StructureShape) -> dict[str, Any]:
-    """The members that the model has, without nulls, without structures that came empty or end so, and without lists
-    that are shorter than the model allows. A structure that has no members in the model is a mark, and stays.
+    """The members that the model has, without nulls, without structures that came empty or end so, without lists that
+    are shorter than the model allows, and of what is described without empty ones that it does not require. A structure
+    that has no members in the model is a mark, and stays.
     """
+    optional = set(shape.members) - set(shape.required_members) if shape.name.startswith("Describe") else set()
     kept = {name: _inner(value[name], member) for name, member in shape.members.items() if value.get(name) is not None}
-    return {name: item for name, item in kept.items() if not _is_nothing(item, shape.members[name])}
+    return {
+        name: item
+        for name, item in kept.items()
+        if not (_is_nothing(item, shape.members[name]) or (name in optional and item == []))
+    }
 
 
 def _inner(value: Any, shape: Shape) -> Any:

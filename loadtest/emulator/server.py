@@ -34,6 +34,7 @@ from loadtest.emulator.made import made_endpoints
 from loadtest.emulator.moto_cloudwatch import teach_moto
 from loadtest.emulator.one_region import OneRegion
 from loadtest.emulator.ui import Ui
+from loadtest.emulator.weights import Weights
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.service import JobService, open_service
 from loadtest.jobs.watching import Onlooker
@@ -149,6 +150,7 @@ class EmulatorServer:
         pages.read_from(service)
         endpoints.follow(service.fleet, self.url)
         closing.callback(service.close)
+        weights = Weights(clients)
         application = Application(
             service,
             fallback,
@@ -157,7 +159,11 @@ class EmulatorServer:
             capacity_bounds=options.profile == "aws",
             account=options.account,
             events=events,
-            additions=instant_recommendations(service.fleet, ModelCatalogue(clients).model),
+            additions={
+                **instant_recommendations(service.fleet, ModelCatalogue(clients).model),
+                "DescribeEndpoint": weights.of_endpoint,
+                "DescribeEndpointConfig": weights.of_configuration,
+            },
             made=made_endpoints(service.fleet, JobArns(options.region, options.account)),
             pages=pages,
         )

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 from botocore.model import ListShape, Shape, StructureShape
 
 from loadtest.core.request.findings import Path, path_text
+from loadtest.errors import clipped
 
 __all__ = ["Unreadable", "Violation", "message", "read", "violations"]
 
 _INTEGER_RANGE: Mapping[str, tuple[int, int]] = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
-_SHOWN_CHARACTERS = 1024
 LISTED = 100  # violations that a message lists; the rest is counted, so that no answer outgrows its request by far
 # A pattern is not tried on a text that is already too long: some patterns take time quadratic in the length.
 _PATTERN_CHARACTERS = 8192
@@ -232,7 +232,7 @@ def _shown(value: Any) -> str:
         text = f"a number of over {_DIGITS} digits"
     else:
         text = str(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+    return clipped(text)
 
 
 _DIGITS = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
 
 __all__ = ["MAX_SAMPLES", "read_samples"]
 
@@ -38,7 +38,7 @@ def read_samples(path: str | Path) -> tuple[float, ...]:
                 if len(problems) == 10 or len(values) > MAX_SAMPLES:
                     break
     except (OSError, ValueError) as problem:
-        problems.append(Problem(str(path), "", f"the samples cannot be read: {problem}"))
+        problems.append(Problem(str(path), "", f"the samples cannot be read: {words(problem)}"))
     if len(values) > MAX_SAMPLES:
         problems.append(Problem(str(path), "", f"has more than {MAX_SAMPLES} values"))
     if not values and not problems:

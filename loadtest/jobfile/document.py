@@ -11,10 +11,12 @@ import yaml
 
 from loadtest.core.request.findings import Path as ValuePath
 from loadtest.core.request.findings import path_text, shown
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, words
+from loadtest.files import read_text
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "read_document"]
 
+EMPTY = "the file is empty; `loadtest init` writes a job"
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 64
 MAX_VALUES = 100_000  # after YAML's aliases are followed: a few lines of them can stand for billions
@@ -45,17 +47,12 @@ class _Unreadable(Exception):
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as problem:  # ValueError: a null character in the name
-        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        raise _Unreadable(f"the file cannot be read: {reason}") from None
-    if len(data) > MAX_BYTES:
-        raise _Unreadable(f"the file is larger than {MAX_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise _Unreadable(f"the file is not UTF-8: byte {problem.start} is 0x{data[problem.start]:02x}") from None
+        text = read_text(path, MAX_BYTES)
+    except (OSError, ValueError) as problem:
+        raise _Unreadable(f"the file cannot be read: {words(problem)}") from None
+    if all(line.strip() in ("", "---", "...") or line.lstrip()[0] == "#" for line in text.splitlines()):
+        raise _Unreadable(EMPTY)
+    return text
 
 
 class _Object(dict[str, Any]):
@@ -105,9 +102,7 @@ def _load_yaml(text: str, problems: list[Problem]) -> Any:
     except RecursionError:
         raise
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise _Unreadable(f"is not YAML: {problem.problem or problem.context}{where}") from None
+        raise _Unreadable(f"is not YAML: {words(problem)}") from None
     except yaml.reader.ReaderError as problem:
         raise _Unreadable(f"is not YAML: character {problem.character:#x} at position {problem.position}") from None
     except Exception as problem:  # PyYAML lets ValueError, KeyError, ... through for a bad !!int or date

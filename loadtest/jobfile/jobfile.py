@@ -34,7 +34,6 @@ from loadtest.jobfile.search_wish import SearchWish, wish_of
 
 __all__ = ["JobFile", "ScenarioOptions", "load_job", "read_job_file"]
 
-EMPTY = "the file is empty; `loadtest init` writes a job"
 MEMBER = "Loadtest"
 MAX_TEXT = 4096
 _MEMBERS = ("target", "target_options", "payload", "options", "gate", "search")
@@ -113,8 +112,7 @@ def load_job(
 def _read(path: Path, allowed: Allowed) -> tuple[JobFile, list[Problem]]:
     document, text, problems = read_document(path)
     if not isinstance(document, dict):
-        wrong = Problem("", shown(document), "must be an object") if text.strip() else Problem("", "", EMPTY)
-        raise SpecError([*problems, wrong])
+        raise SpecError([*problems, Problem("", shown(document), "must be an object")])
     request = {name: member for name, member in document.items() if name != MEMBER}
     findings, scenario = Findings(), ScenarioOptions()
     if MEMBER in document:

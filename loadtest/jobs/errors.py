@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loadtest.errors import LoadtestError, SpecError
+from loadtest.errors import LoadtestError, SpecError, readable
 
 __all__ = ["HTTP_STATUS", "ApiError", "invalid", "not_found", "refusal"]
 
@@ -25,7 +25,7 @@ class ApiError(LoadtestError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = readable(message)
 
     @property
     def http_status(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,8 @@ class Fleet:
             return self._opened(OpenEndpoint(subject, target, instances=entry.instance_count, stand_in=True))
         behaviours = [self.behaviour_of(variant) for variant in subject.variants]
         behaviour = behaviours[0] if len(behaviours) == 1 else None
-        return self._opened(OpenEndpoint(subject, self._mock(subject), behaviour, subject.instance_count))
+        notes = tuple(self._guesses(subject))
+        return self._opened(OpenEndpoint(subject, self._mock(subject), behaviour, subject.instance_count, notes=notes))
 
     def settings(self, endpoint_name: str, variant: Variant) -> MockSettings:
         """The mock that behaves as the variant. Raises DoesNotFit or TargetError."""
@@ -199,6 +200,15 @@ class Fleet:
                 self._made[name] = MadeEndpoint(endpoint.subject, time.time())
         endpoint.on_close = lambda: self._end(name)
         return endpoint
+
+    def _guesses(self, subject: Subject) -> Iterator[str]:
+        """Where the performance model goes on without knowing what the endpoint runs on."""
+        types = dict.fromkeys(each.instance_type for each in subject.variants if each.serverless is None)
+        if None in types:
+            yield f"what it runs on is not known: modelled as {self.file.existing_endpoint_type}, by the fleet file"
+        for name in filter(None, types):
+            if name not in self.catalogue.known:
+                yield f"{name} is not in the table of instance types: vCPUs and memory by its name, no accelerator"
 
     def _machine(self, instance_type: str) -> Machine:
         instance = self.catalogue.get(instance_type)

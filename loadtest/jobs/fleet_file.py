@@ -19,9 +19,10 @@ from loadtest.core.request.bounds import Bound
 from loadtest.core.request.findings import Findings, nearest, shown
 from loadtest.core.request.findings import Path as Place
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import SpecError
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
 from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.yaml_file import text_of, yaml_mapping
 from loadtest.targets.open import check_target_ref
 
 __all__ = ["Accelerator", "FleetFile", "SearchPlan", "ServerlessModel", "StandIn"]
@@ -52,7 +53,10 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """The load of Default jobs: users per level, seconds per level."""
+    """What bounds the search of Default jobs.
+
+    users: its fewest first, its most last; level_s: how long it stays at one.
+    """
 
     users: tuple[int, ...]
     level_s: float
@@ -96,12 +100,7 @@ class FleetFile:
         values: dict[str, Any] = yaml.safe_load(text)
         if path is None:
             return _checked(values, "fleet.yaml")
-        try:
-            given = yaml.safe_load(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-            raise SpecError([Problem(str(path), "", f"cannot be read: {problem}")]) from problem
-        if not isinstance(given, dict):
-            raise SpecError([Problem(str(path), "", "must be a mapping")])
+        given = yaml_mapping(path, text_of(path), "must be a mapping")
         if "model" in given and "models" not in given:
             values["models"] = []
         findings = Findings(where=f"{path}: ")

@@ -21,7 +21,6 @@ from loadtest.core.result.metrics import (
 from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.prices import Prices
-from loadtest.jobs.search import plateau_start
 from loadtest.jobs.status import Status
 
 __all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_metrics", "step_status_of"]
@@ -43,24 +42,10 @@ class Figures:
     sure_per_min: float | None = None
 
 
-def figures_of(result: RunResult, *, search: bool) -> Figures | None:
-    """The reported point of a run; None: there is no rate of at least 1 a minute at which the conditions held.
-
-    search: of a Default job, so the start of the plateau; else the highest rate while the conditions held.
+def figures_of(result: RunResult) -> Figures | None:
+    """The reported point of a run: the highest rate while the conditions held, or where the plateau of a Default job's
+    search begins; None: there is no rate of at least 1 a minute.
     """
-    return _searched(result) if search else _held(result)
-
-
-def _searched(result: RunResult) -> Figures | None:
-    level = plateau_start(result.levels)
-    if level is None or level.throughput_per_s is None:
-        return None
-    client, model = level.latencies.client, level.latencies.model
-    told = client if result.plan.options.latency_clock == "client" or model.p95_ms is None else model
-    return _figures(60 * level.throughput_per_s, told.p95_ms, [told])
-
-
-def _held(result: RunResult) -> Figures | None:
     best = result.best
     if best is None:
         return None
@@ -81,10 +66,10 @@ def _figures(
     return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000, estimated)
 
 
-def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
-    """The status of the step whose run this was. A search ends in order at 1 % failures, if it found anything."""
-    if search and result.reason is Reason.ERRORS and figures is not None:
-        return Status.COMPLETED
+def step_status_of(result: RunResult, figures: Figures | None) -> Status:
+    """The status of the step whose run this was. A search that found nothing to report has failed."""
+    if result.searched and result.reason is Reason.CAPACITY and figures is None:
+        return Status.FAILED
     return Status(REASONS[result.reason].job_status)
 
 
@@ -93,7 +78,8 @@ def failure_text(result: RunResult) -> str:
     most = sorted(result.totals.counts.details.items(), key=lambda item: -item[1])[:3]
     seen = ", ".join(f"{count} x {detail}" for detail, count in most)
     why = str(result.evidence.get("why", "")) if result.reason is Reason.ENGINE_LOST else ""
-    parts = [f"The load test ended because {REASONS[result.reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]
+    reason = Reason.ERRORS if result.reason is Reason.CAPACITY else result.reason  # of the first load of a search
+    parts = [f"The load test ended because {REASONS[reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]
     return "; ".join(part for part in parts if part)
 
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.instances import SOURCES, Catalogue
 from loadtest.jobs.pricing import updated_file
+from loadtest.jobs.yaml_file import text_of, yaml_mapping
 
 __all__ = ["SERVERLESS_GB_SECOND_USD", "Prices"]
 
@@ -77,10 +76,7 @@ class Prices:
     @classmethod
     def load(cls, path: Path) -> Prices:
         """The prices of a file. Raises SpecError with every problem."""
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise SpecError([Problem(str(path), "", f"cannot be read: {problem}")]) from problem
+        text = text_of(path)
         values = _csv(path, text) if path.suffix.lower() == ".csv" else _mapping(path, text)
         problems: list[Problem] = []
         prices = {name: _price(path, name, value, problems) for name, value in values.items()}
@@ -105,12 +101,7 @@ def _csv(path: Path, text: str) -> dict[str, Any]:
 
 
 def _mapping(path: Path, text: str) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        raise SpecError([Problem(str(path), "", f"is neither JSON nor YAML: {problem}")]) from problem
-    if not isinstance(values, dict):
-        raise SpecError([Problem(str(path), "", "must be a mapping of instance types to USD per hour")])
+    values = yaml_mapping(path, text, "must be a mapping of instance types to USD per hour")
     return {str(name): value for name, value in values.items()}
 
 

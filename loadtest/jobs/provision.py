@@ -59,6 +59,7 @@ class OpenEndpoint:
     subject: what it is. behaviour: how its model behaves; None: it is a real target, or its variants differ.
     instances: machines behind it. stand_in: a target of the fleet file stands in for it, so that nothing of the
     subject but its name is applied. info: plain JSON values that are added to `RunResult.info`.
+    notes: what figures from it must be read with, a sentence each.
     completed: gives the test's result what is known of it only on the endpoint's side; called once, before the
     endpoint is closed. on_close: takes it away; what it raises (a LoadtestError) is noted, the result is kept.
     """
@@ -69,6 +70,7 @@ class OpenEndpoint:
     instances: int = 1
     stand_in: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     completed: Callable[[RunResult], RunResult] = _as_it_is
     on_close: Callable[[], None] | None = None
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, words
 from loadtest.jobs.clock import SteadyClock
 from loadtest.jobs.rows import JobQuery, JobRow, StepRow, Tag
 from loadtest.jobs.schema import JOB_COLUMNS, SCHEMA, STEP_COLUMNS, job_values, move_of, order_of, step_values, where_of
@@ -60,7 +60,7 @@ class JobStore:
             try:
                 directory.mkdir(parents=True, exist_ok=True)
             except OSError as problem:
-                raise EngineError(f"cannot use the state directory {directory}: {problem}") from problem
+                raise EngineError(f"cannot use the state directory {directory}: {words(problem)}") from problem
             self._claim = _claim(directory)
             try:
                 self._db = _opened(directory / "jobs.db")

@@ -10,12 +10,13 @@ from typing import Any
 from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.core.result.description import inference_metrics
 from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
-from loadtest.core.traffic.curve import TrafficCurve, curve_of
-from loadtest.core.traffic.plan import PayloadSource, Plan
+from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, search_plan
 from loadtest.errors import LoadtestError, masked
 from loadtest.jobs.clock import JobClock
 from loadtest.jobs.engines import LoadEngine
@@ -25,7 +26,7 @@ from loadtest.jobs.metering import Meter
 from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
 from loadtest.jobs.provision import OpenEndpoint, Provider, Wanted
 from loadtest.jobs.rows import StepRow, Tag
-from loadtest.jobs.search import search_curve, search_options, search_stop
+from loadtest.jobs.search import search_of, search_options
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import Subject
@@ -39,12 +40,17 @@ SHUT_DOWN = "The service was shut down while the load test ran"
 
 @dataclass(frozen=True, slots=True)
 class JobTraffic:
-    """The traffic of every test of a job. search: it is a Default job's, raised until the plateau."""
+    """The traffic of every test of a job. search: a Default job's, for the plateau; None: the curve is all there is."""
 
     curve: TrafficCurve
     stop: StopConditions
     options: RunOptions
-    search: bool
+    search: SearchSettings | None = None
+
+    def plan(self, target: TargetRef, payload: PayloadSource, limit_s: float | None) -> Plan:
+        """Of one test. limit_s: hard end of its traffic; None: there is none."""
+        made = Plan(self.curve, self.stop, target, payload, self.options, limit_s)
+        return made if self.search is None else replace(search_plan(made, self.search), limit_s=limit_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,10 @@ def traffic_of(spec: JobSpec, fleet: Fleet) -> JobTraffic:
     """The job's own traffic, or that of the search."""
     if spec.traffic is None:
         plan = fleet.file.search
-        return JobTraffic(search_curve(plan), search_stop(), search_options(plan), search=True)
+        first = TrafficCurve((Step(0.0, plan.users[0]),), plan.level_s)
+        return JobTraffic(first, StopConditions(flat_stops=False), search_options(plan), search_of(plan))
     options = RunOptions()
-    return JobTraffic(curve_of(spec.traffic, options), spec.stop, options, search=False)
+    return JobTraffic(curve_of(spec.traffic, options), spec.stop, options)
 
 
 def run_test(
@@ -90,7 +97,7 @@ def run_test(
     bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
         with bench.provider.provide(_wanted(bench, test, step, course)) as endpoint:
-            notes = _unheeded(bench, endpoint)
+            notes = (*_unheeded(bench, endpoint), *endpoint.notes, *_unpriced(bench, test))
             opened_s = course.now_s()
             told = "; ".join([f"Endpoint in service. {_configuration(bench.traffic)}", *notes])
             bench.time.log(stream, told, opened_s)
@@ -177,6 +184,12 @@ def _unheeded(bench: BenchmarkContext, endpoint: OpenEndpoint) -> tuple[str, ...
     return (f"without effect on the fleet file's performance model: {_pairs(without)}",) if without else ()
 
 
+def _unpriced(bench: BenchmarkContext, test: LoadTest) -> Iterator[str]:
+    instance_type = None if test.configuration is None else test.configuration.instance_type
+    if instance_type is not None and bench.fleet.prices.per_hour(instance_type) is None:
+        yield f"no price of {instance_type} is known, so its costs are not given"
+
+
 def _pairs(environment: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in environment.items())
 
@@ -184,14 +197,7 @@ def _pairs(environment: Mapping[str, str]) -> str:
 def _run(
     bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, course: _Course, limit_s: float | None
 ) -> RunResult:
-    plan = Plan(
-        curve=bench.traffic.curve,
-        stop=bench.traffic.stop,
-        target=endpoint.target,
-        payload=bench.payload,
-        options=bench.traffic.options,
-        limit_s=limit_s,
-    )
+    plan = bench.traffic.plan(endpoint.target, bench.payload, limit_s)
     watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
     show = watcher.begins(bench.job_name, step.index, step.label, plan)
     variant = endpoint.subject.variant_name
@@ -217,8 +223,8 @@ def _run(
 def _finished(
     bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
-    figures = figures_of(result, search=bench.traffic.search)
-    status = step_status_of(result, figures, search=bench.traffic.search)
+    figures = figures_of(result)
+    status = step_status_of(result, figures)
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN

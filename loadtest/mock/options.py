@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from loadtest.endpoint.latency import Law, MockSettings
-from loadtest.errors import Problem, SpecError
-from loadtest.mock.server import ServerOptions, serve
+from loadtest.errors import Problem, SpecError, words
+from loadtest.mock.server import ServerOptions, serve, split_words
+from loadtest.wire.access import mistakes
 
 __all__ = ["OPTIONS", "Option", "arguments", "run"]
 
@@ -31,6 +32,8 @@ class Option:
     def default(self) -> Any:
         return _DEFAULTS[self.field]
 
+
+MOST_WAIT_S = 1e9  # what an event loop can count to
 
 _SERVER, _SETTINGS = ServerOptions(), MockSettings()
 _SERVER_FIELDS = tuple(field.name for field in fields(ServerOptions))
@@ -86,24 +89,33 @@ def arguments(settings: MockSettings, options: ServerOptions) -> list[str]:
 def run(values: Mapping[str, Any]) -> int:
     """Serve with the values of OPTIONS by field name, until told to end; the exit code: 0, or 2 for wrong usage."""
     try:
-        if values["tls_key"] and not values["tls_cert"]:
-            raise SpecError(
-                [Problem("--tls-key", values["tls_key"], "is a key without a certificate", "give --tls-cert too")]
-            )
-        settings = MockSettings(**{name: values[name] for name in _SETTINGS_FIELDS})
+        problems = list(_problems(values))
+        try:
+            settings = MockSettings(**{name: values[name] for name in _SETTINGS_FIELDS})
+        except SpecError as error:
+            raise SpecError([*problems, *error.problems]) from None
+        if problems:
+            raise SpecError(problems)
         options = ServerOptions(**{name: values[name] for name in _SERVER_FIELDS})
         serve(settings, options)
     except SpecError as problem:
         print("\n".join(f"error: {line}" for line in str(problem).splitlines()), file=sys.stderr)
-    except (OSError, OverflowError) as problem:
-        where = f"{values['host']}:{values['port']}"
-        print(f"error: the mock endpoint cannot listen on {where}: {_words(problem)}", file=sys.stderr)
+    except OSError as problem:
+        where = problem.filename or f"cannot listen on {values['host']}:{values['port']}"
+        print(f"error: the mock endpoint: {where}: {words(problem)}", file=sys.stderr)
     else:
         return 0
     return 2
 
 
-def _words(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.filename:
-        return f"{problem.strerror}: {problem.filename}"
-    return (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
+def _problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Of how it listens; what a setting of the endpoint may be is known to MockSettings."""
+    if values["tls_key"] and not values["tls_cert"]:
+        yield Problem("--tls-key", values["tls_key"], "is a key without a certificate", "give --tls-cert too")
+    if not 0 <= values["port"] <= 65535:
+        yield Problem("--port", str(values["port"]), "must be from 0 to 65535")
+    yield from mistakes(split_words(values["allow_origin"]), split_words(values["allow_host"]))
+    for name in ("idle_timeout_s", "request_timeout_s"):
+        if not 0 < values[name] <= MOST_WAIT_S:
+            flag = f"--{name.replace('_', '-')}"
+            yield Problem(flag, str(values[name]), f"must be more than 0, and at most {MOST_WAIT_S:g}")

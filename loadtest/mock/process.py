@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from loadtest.endpoint.latency import MockSettings
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, words
 from loadtest.mock.options import arguments
 from loadtest.mock.server import ServerOptions
 from loadtest.python import child_environment, python_command
@@ -72,7 +72,8 @@ class MockProcess:
             )
         except OSError as problem:
             self._stderr.close()
-            raise EngineError(f"the mock endpoint cannot be started: {problem}") from problem
+            where = f"{problem.filename}: " if problem.filename else ""
+            raise EngineError(f"the mock endpoint cannot be started: {where}{words(problem)}") from problem
         try:
             self._url = self._first_line()
         except BaseException:
@@ -128,7 +129,7 @@ class MockProcess:
             with urlopen(f"{self.url}/loadtest/stats", timeout=timeout_s) as answer:
                 found: dict[str, Any] = json.load(answer)
         except (URLError, OSError, HTTPException, ValueError) as problem:
-            raise EngineError(f"the mock endpoint does not tell its statistics: {problem}") from problem
+            raise EngineError(f"the mock endpoint does not tell its statistics: {words(problem)}") from problem
         return found
 
     def _running(self) -> subprocess.Popen[bytes]:

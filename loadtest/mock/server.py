@@ -24,7 +24,7 @@ from loadtest.mock.timer import new_event_loop, sharpen_timers
 from loadtest.signals import heeded
 from loadtest.wire.access import Access
 
-__all__ = ["MockServer", "ServerOptions", "serve"]
+__all__ = ["MockServer", "ServerOptions", "serve", "split_words"]
 
 _BACKLOG = 4096  # so many users may connect in one instant; the kernel caps it at somaxconn
 _GRACE_S = 1.0  # what answers under way get when the server is told to end
@@ -60,7 +60,9 @@ class MockServer:
         samples_ms = read_samples(settings.samples) if settings.samples else ()
         self.options = options
         self.model = LatencyModel(settings, samples_ms)
-        self.runtime = Runtime(settings, Access(options.host, _words(options.allow_origin), _words(options.allow_host)))
+        self.runtime = Runtime(
+            settings, Access(options.host, split_words(options.allow_origin), split_words(options.allow_host))
+        )
         self.stats = Stats()
         self.idle_timeout_s = options.idle_timeout_s
         self.request_timeout_s = options.request_timeout_s
@@ -195,7 +197,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
         end.set()
 
 
-def _words(text: str) -> tuple[str, ...]:
+def split_words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 

@@ -20,7 +20,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 from loadtest.cache import cache_dir, keep
 from loadtest.core.request.s3 import is_web_object, s3_object
-from loadtest.errors import TargetError
+from loadtest.errors import TargetError, words
 from loadtest.payload.archive import ArchiveError, read_archive
 
 __all__ = ["MAX_ARCHIVE_BYTES", "PayloadCache"]
@@ -55,7 +55,9 @@ class PayloadCache:
                 raise TargetError(f"{shown!r} is not s3://BUCKET/KEY; download it and give --payload")
             return self._of_s3(*found)
         except OSError as problem:
-            raise TargetError(f"{shown} cannot be kept in {self._folder}: {problem}; give --payload instead") from None
+            raise TargetError(
+                f"{shown} cannot be kept in {self._folder}: {words(problem)}; give --payload instead"
+            ) from None
 
     def _of_s3(self, bucket: str, key: str) -> Path:
         import boto3  # heavy, and needed by few runs
@@ -94,8 +96,7 @@ class PayloadCache:
                 return place
             raise TargetError(f"{shown} cannot be read: HTTP {problem.code}; give --payload instead") from None
         except (URLError, ValueError) as problem:
-            why = problem.reason if isinstance(problem, URLError) else problem
-            raise TargetError(f"{shown} cannot be read: {why}; give --payload instead") from None
+            raise TargetError(f"{shown} cannot be read: {words(problem)}; give --payload instead") from None
 
     def _place(self, url: str, key: str) -> Path:
         """Where the copy lies; its name ends as the object's, by which archives are told."""

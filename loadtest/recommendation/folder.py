@@ -1,6 +1,6 @@
 """The folder of a job: one run folder per test, written as the test goes, and what they recommend together.
 
-    job.json  describe.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
+    job.json  describe.json  recommendations.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
 
 A test's folder is a run folder like any other. What cannot be written never stops the job: it is named in `missing`.
 """
@@ -20,6 +20,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent.environment import environment
+from loadtest.errors import words
 from loadtest.report.folder import RunFolder
 
 __all__ = ["JobFolder"]
@@ -49,7 +50,7 @@ class JobFolder:
         try:
             folder = self._folder(index, label, plan)
         except OSError as problem:
-            self.missing[f"{TESTS}/{_name(index, label)}"] = problem.strerror or str(problem)
+            self.missing[f"{TESTS}/{_name(index, label)}"] = words(problem)
             return lambda window: None
         with self._lock:
             self._open[index] = folder
@@ -75,7 +76,7 @@ class JobFolder:
             folder.finish(result)
             self.missing |= {f"{TESTS}/{label}/{name}": why for name, why in folder.missing.items()}
         except OSError as problem:
-            self.missing[f"{TESTS}/{label}"] = problem.strerror or str(problem)
+            self.missing[f"{TESTS}/{label}"] = words(problem)
 
     def say(self, text: str) -> None:
         """One line of job.log."""
@@ -83,9 +84,15 @@ class JobFolder:
             self._log.write(text + "\n")
             self._log.flush()
 
-    def finish(self, described: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
-        """Write what the whole job came to."""
+    def finish(
+        self,
+        described: Mapping[str, Any],
+        steps: Sequence[Mapping[str, Any]],
+        certainties: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write what the whole job came to. certainties: how sure each recommendation's figures are."""
         self._write("describe.json", described)
+        self._write("recommendations.json", list(certainties))
         self._write("steps.json", list(steps))
         with contextlib.suppress(OSError):
             self._log.close()
@@ -108,7 +115,7 @@ class JobFolder:
             temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             temporary.replace(self.path / name)
         except OSError as problem:
-            self.missing[name] = problem.strerror or str(problem)
+            self.missing[name] = words(problem)
 
 
 def _name(index: int, label: str) -> str:

@@ -108,7 +108,7 @@ class Recommending:
             tests = [test["index"] for test in self._service.tests_of(self._name)]
             found = [self._service.run_result(self._name, index) for index in tests]
             if self._folder is not None:
-                self._folder.finish(described, steps)
+                self._folder.finish(described, steps, self._service.certainties(self._name))
             self._service.close()
             self._found = Recommendation(
                 described,

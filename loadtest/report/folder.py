@@ -30,6 +30,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
+from loadtest.errors import words
 from loadtest.report.describe import describe
 from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.junit import junit_xml
@@ -44,7 +45,7 @@ try:
 except ImportError:  # not on every platform
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["PARTIAL", "RunFolder", "run_name", "write_run"]
+__all__ = ["PARTIAL", "RunFolder", "run_name"]
 
 STREAMS = ("windows.jsonl", "latency.hlog", "schedule.csv", "run.log")
 
@@ -160,7 +161,7 @@ class RunFolder:
         try:
             self.path = publish(self.path, self._parent, self._name, exact=self._exact)
         except OSError as problem:
-            self.missing[self._name] = problem.strerror or str(problem)
+            self.missing[self._name] = words(problem)
         return self.path
 
     def discard(self) -> None:
@@ -251,7 +252,7 @@ class RunFolder:
         try:
             write()
         except OSError as problem:
-            self.missing[name] = problem.strerror or str(problem)
+            self.missing[name] = words(problem)
 
     def _append(self, name: str, text: str) -> None:
         if name in self._stale:
@@ -279,21 +280,3 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-
-
-def write_run(output_dir: str | os.PathLike[str], result: RunResult, created_at: float) -> Path:
-    """The folder of a run that is over (a simulated one, say), in one go; its path."""
-    with RunFolder(
-        output_dir,
-        result.plan,
-        created_at=created_at,
-        job=result.job,
-        label=result.label,
-        info=result.info,
-        environment=result.environment,
-    ) as folder:
-        folder.start(result.started_at)
-        folder.changes(result.changes)
-        for window in result.windows:
-            folder.window(window)
-        return folder.finish(result)

@@ -20,11 +20,12 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
-from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.unused import not_used
 from loadtest.errors import explained_at
 from loadtest.report.advice import failure_advice
-from loadtest.report.capacity import capacity_lines, held_lines
+from loadtest.report.best import best_lines
+from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
 from loadtest.report.connections import connection_lines
 from loadtest.report.existing import endpoint_lines
@@ -58,16 +59,15 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     return Group(*parts)
 
 
-def headline(result: RunResult) -> list[RenderableType]:
-    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [
-        *_failed_share(result),
-        *(capacity_lines(result) if result.searched else [_verdict(result)]),
-        *_thresholds(result),
-        *slow_lines(result),
-        *_why(result),
-        *_figures(result),
-    ]
+def headline(result: RunResult, *, over: bool = True) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with.
+
+    over: False: it goes on, and `result` is of what there is.
+    """
+    asked = over or result.plan.stop.latency is not None
+    verdict = capacity_lines(result) if result.searched else [_verdict(result)] if asked else []
+    why = _why(result) if over else ()
+    return [*_failed_share(result), *verdict, *_thresholds(result), *slow_lines(result), *why, *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
@@ -149,29 +149,7 @@ def _why(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _figures(result: RunResult) -> Iterator[RenderableType]:
-    if result.best is None:
-        yield Text("No rate of invocations held the conditions")
-    else:
-        level = next((level for level in result.levels if level.level == result.best.level), None)
-        is_open = result.plan.arrivals is not None
-        users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
-        estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
-        yield Text.assemble(
-            "Best rate ",
-            (f"{number(result.best.per_min)} invocations/min", "bold"),
-            f"{users}{estimate}{_rate_interval(result.best)}",
-        )
-    yield from held_lines(result)
-    latency = result.latency
-    if latency.reported_ms is not None:
-        # R5: the API then reports the threshold; a person wants to know what was measured.
-        shown_ms = latency.measured_ms if latency.clamped and latency.measured_ms is not None else latency.reported_ms
-        api = f"; the API reports the threshold, {milliseconds(latency.reported_ms)} ms" if latency.clamped else ""
-        bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
-        name = f"P{latency.percentile * 100:g}"
-        # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
-        there = "" if result.best is None else " at that rate"
-        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{api}")
+    yield from best_lines(result)
     yield from workload_lines(result)
     yield from worker_lines(result.workers)
     schedule = result.schedule
@@ -181,13 +159,6 @@ def _figures(result: RunResult) -> Iterator[RenderableType]:
             f"{milliseconds(schedule.max_lag_ms)} ms at most",
             style="yellow" if schedule.verdict == "late" else "",
         )
-
-
-def _rate_interval(best: BestRate) -> str:
-    if best.low_per_min is None or best.high_per_min is None:
-        return ""
-    peak = "" if best.peak_per_min is None else f"; peak of a rolling minute {number(best.peak_per_min)}"
-    return f" ({number(best.low_per_min)} .. {number(best.high_per_min)}, 95 %{peak})"
 
 
 def _level_table(result: RunResult) -> RenderableType:
@@ -279,16 +250,9 @@ def _warnings(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _unused(result: RunResult) -> Iterator[Text]:
-    """What the job asked for that this run had no use for; members with the same reason together."""
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for each in result.info.get("not_used", ()):
-        name = str(each["member"]).rpartition(".")[2]
-        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
-    parts = [
-        f"{', '.join(names)} ({why}{f'; {verb} uses it' if verb else ''})" for (why, verb), names in by_reason.items()
-    ]
-    if parts:
-        yield Text(f"Not used here: {'; '.join(parts)}", style="dim", overflow="fold")
+    """What the job asked for that this run had no use for."""
+    if told := not_used(result.info.get("not_used", ())):
+        yield Text(f"Not used here: {told}", style="dim", overflow="fold")
 
 
 def _silences(result: RunResult) -> Iterator[str]:

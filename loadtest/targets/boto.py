@@ -25,7 +25,7 @@ from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception, keep_error_bodies
-from loadtest.targets.credentials import REFUSED, refusal
+from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, refusal
 from loadtest.targets.http.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from loadtest.targets.resolve import PARAMETERS
 
@@ -139,11 +139,9 @@ def client_of(options: Mapping[str, Any], peak_users: int) -> Any:
             "sagemaker-runtime", endpoint_url=options.get("endpoint_url"), config=config, verify=ca_file
         )
     except botocore.exceptions.NoRegionError:
-        raise TargetError(
-            "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
-        ) from None
+        raise TargetError(NO_REGION) from None
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"boto3 cannot make a client: {problem}") from problem
     if credentials is None:
-        raise TargetError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile")
+        raise TargetError(NO_CREDENTIALS)
     return client

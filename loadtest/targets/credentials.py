@@ -15,7 +15,10 @@ from botocore import exceptions as boto
 
 from loadtest.wire.sigv4 import Credentials
 
-__all__ = ["REFUSED", "CredentialSource", "NoCredentials", "refusal"]
+__all__ = ["NO_CREDENTIALS", "NO_REGION", "REFUSED", "CredentialSource", "NoCredentials", "refusal"]
+
+NO_CREDENTIALS = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
+NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
 
 # What botocore raises when its chain has found who to ask, and got nothing; RuntimeError: new ones that have expired.
 REFUSED = (

@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 
 from loadtest.errors import TargetError
-from loadtest.targets.credentials import REFUSED, CredentialSource, refusal
+from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, CredentialSource, refusal
 from loadtest.targets.reference import url_problems
 
 __all__ = ["PARAMETERS", "Endpoint", "resolve_endpoint"]
@@ -94,13 +94,9 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
         request = _unsent_request(client, name, options)
         found = credentials or CredentialSource(session.get_credentials())
     except botocore.exceptions.NoRegionError:
-        raise TargetError(
-            "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
-        ) from None
+        raise TargetError(NO_REGION) from None
     except botocore.exceptions.NoCredentialsError:
-        raise TargetError(
-            "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
-        ) from None
+        raise TargetError(NO_CREDENTIALS) from None
     except REFUSED as problem:
         raise TargetError(refusal(session, problem)) from problem
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL

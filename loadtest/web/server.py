@@ -7,7 +7,7 @@ from typing import Any
 
 from waitress import create_server
 
-from loadtest.serving import end_serving, listening
+from loadtest.serving import StrictChannel, end_serving, listening
 
 __all__ = ["WebServer"]
 
@@ -24,6 +24,7 @@ class WebServer:
         self._server: Any = create_server(
             application, sockets=[sock], threads=THREADS, connection_limit=100, asyncore_use_poll=True, ident="loadtest"
         )
+        self._server.channel_class = StrictChannel
         self._thread = threading.Thread(target=self._server.run, name="loadtest-web", daemon=True)
 
     @property

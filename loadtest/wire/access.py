@@ -7,13 +7,19 @@ AWS client sends the former, and all of them send the address that they were giv
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
+from loadtest.errors import Problem
 from loadtest.loopback import address_of, is_own
 
-__all__ = ["Access", "Refusal", "split_host"]
+__all__ = ["Access", "Refusal", "environ_headers", "mistakes", "split_host"]
+
+# As browsers write it, so that it can be compared; of another form it would let nobody in.
+_ORIGIN = re.compile(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+", re.ASCII)
 
 _UNSPECIFIED = ("0.0.0.0", "::")
 _FOREIGN_SITES = ("cross-site", "same-site")
@@ -106,6 +112,27 @@ class Access:
         if headers.get("sec-fetch-site", "").lower() in _FOREIGN_SITES:
             return _origin(referer) if referer else "another origin"
         return _origin(referer) if referer and not _same(referer, host) else None
+
+
+def mistakes(origins: Collection[str], hosts: Collection[str]) -> Iterator[Problem]:
+    """What `--allow-origin` and `--allow-host` name that is no origin and no name, and would let nobody in."""
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            advice = "write scheme, host and port as a browser does, http://localhost:3000"
+            yield Problem("--allow-origin", repr(origin), "is no origin", advice)
+    for host in hosts:
+        if host != "*" and address_of(host) is None and split_host(host) != _normal(host):
+            advice = "write it without scheme and port, aws.test"
+            yield Problem("--allow-host", repr(host), "is no name of a host", advice)
+
+
+def environ_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a WSGI request, by their names in lower case."""
+    named = ((name[5:], value) for name, value in environ.items() if name.startswith("HTTP_"))
+    found = {name.replace("_", "-").lower(): str(value) for name, value in named}
+    if environ.get("CONTENT_TYPE"):
+        found["content-type"] = environ["CONTENT_TYPE"]
+    return found
 
 
 def split_host(host: str) -> str | None:

@@ -21,6 +21,7 @@ import botocore.parsers
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from emulator_client import connect, post, small_job
 
 from loadtest.emulator import dialect
 from loadtest.emulator.fallback import Moto
@@ -112,6 +113,54 @@ def test_a_fault_of_moto_is_told_in_the_protocol_of_the_service(
     assert (code, status) == ("InternalFailure", 500)
     assert "emulator's log" in message
     assert "ZeroDivisionError" in caplog.text
+
+
+MISSING = {
+    "ListTags": (b'{"ResourceArn": "x"}', "ValueError"),
+    "AddTags": (b'{"ResourceArn": "x", "Tags": []}', "ValueError"),
+    "DeleteTags": (b'{"ResourceArn": "x", "TagKeys": ["a"]}', "ValueError"),
+}
+
+
+@pytest.mark.parametrize("operation", MISSING)
+def test_what_moto_breaks_on_each_time_is_not_to_be_sent_again(operation: str, emulator: EmulatorServer) -> None:
+    body, problem = MISSING[operation]
+    status, document, _ = post(emulator.url, body, f"SageMaker.{operation}")
+    assert (status, document["__type"]) == (400, "UnknownOperationException")
+    assert problem in document["message"]
+
+
+def test_an_unsigned_operation_is_answered_if_its_target_says_it_all(emulator: EmulatorServer) -> None:
+    assert post(emulator.url, b"{}", "SageMaker.ListEndpoints")[:2] == (200, {"Endpoints": []})
+    for target in ("Logs_20140328.DescribeLogGroups", "Foo.Bar", "SageMaker", "."):
+        status, document, _ = post(emulator.url, b"{}", target)
+        assert (status, document["__type"]) == (400, "MissingAuthenticationToken"), target
+
+
+@pytest.mark.parametrize(("path", "body"), [("/", b"Action=ListUsers"), ("/?Action=ListUsers", b"")])
+def test_an_unsigned_query_is_no_question_about_buckets(path: str, body: bytes, emulator: EmulatorServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
+    connection.request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = connection.getresponse()
+    assert (answer.status, b"<Code>MissingAuthenticationToken</Code>" in answer.read()) == (400, True)
+    connection.close()
+
+
+def test_a_name_of_any_length_is_not_echoed_whole(emulator: EmulatorServer) -> None:
+    name, runtime, sagemaker = "n" * 5000, connect(emulator.url, "sagemaker-runtime"), connect(emulator.url)
+    calls = [
+        lambda: runtime.invoke_endpoint(EndpointName=name, Body=b"{}"),
+        lambda: sagemaker.describe_endpoint(EndpointName=name),
+        lambda: sagemaker.delete_endpoint(EndpointName=name),
+        lambda: sagemaker.describe_inference_recommendations_job(JobName=name),
+        lambda: sagemaker.create_inference_recommendations_job(**small_job(name)),
+    ]
+    for call in calls:
+        with pytest.raises(ClientError) as caught:
+            call()
+        message = caught.value.response["Error"]["Message"]
+        assert "characters)" in message
+        assert len(message) < 1000, message
 
 
 def test_without_moto_every_service_is_refused_in_its_protocol(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,24 @@ def test_a_users_endpoint_answers_until_it_is_deleted(sagemaker: Any, runtime: A
     assert _code(caught) == ("ValidationError", 400)
 
 
+@pytest.mark.parametrize(
+    ("given", "weight"), [({}, 1.0), ({"InitialVariantWeight": 0.0}, 0.0)], ids=["omitted", "zero"]
+)
+def test_a_variant_has_a_weight_whatever_was_given(given: dict[str, float], weight: float, sagemaker: Any) -> None:
+    name = f"weight-{weight:g}"
+    _create(sagemaker, name, InstanceType="ml.c5.xlarge", InitialInstanceCount=1, **given)
+    (variant,) = sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert (variant["CurrentWeight"], variant["DesiredWeight"]) == (weight, weight)
+    (configured,) = sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"]
+    assert configured["InitialVariantWeight"] == weight
+    changed = [{"VariantName": "AllTraffic", "DesiredWeight": 3.0}]
+    sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=changed)
+    (variant,) = sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert variant["DesiredWeight"] == 3.0
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    assert sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+
+
 @pytest.fixture
 def two_variants(sagemaker: Any) -> Iterator[str]:
     """The name of an endpoint of the variants blue, which takes all requests by its weight, and green."""

@@ -230,6 +230,8 @@ def test_tags_of_a_job(sagemaker: Any) -> None:
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.list_tags(ResourceArn=arn.replace("tagged", "nobody"))
+    with pytest.raises(ClientError, match="NextToken"):
+        sagemaker.list_tags(ResourceArn=arn, NextToken="nonsense")
 
 
 def test_a_scaling_policy_from_a_recommendation(sagemaker: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 
+from loadtest.core.result.unused import unused_members
 from loadtest.emulator.model import operation
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
@@ -23,6 +25,20 @@ def members(shape: Shape | None, path: str = "") -> Iterator[str]:
             inner = f"{path}.{name}" if path else name
             yield inner
             yield from members(member, inner)
+
+
+def test_a_run_names_the_server_as_the_one_that_uses_what_the_table_gives_an_effect() -> None:
+    effects = {name: effect for name, _, effect in ROW.findall(PAGE.read_text(encoding="utf-8"))}
+    for name in (name for name in effects if "[]" not in name):
+        request: dict[str, Any] = {"InputConfig": {}}
+        place = request
+        *folders, last = name.split(".")
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = [{"EndpointName": "a"}] if last == "Endpoints" else "given"
+        for found in unused_members(request):
+            if found.member == name:
+                assert ("loadtest serve" in found.verb) != effects[name].startswith("stored only"), name
 
 
 def test_the_table_has_every_member_of_a_request_once_and_no_other() -> None:

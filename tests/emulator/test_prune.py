@@ -24,7 +24,9 @@ ROLE = "arn:aws:iam::123456789012:role/R"
         ("DescribeModel", {"ModelName": "m", "VpcConfig": {}}, {"ModelName": "m"}),
         ("DescribeModel", {"ModelName": "m", "VpcConfig": None, "Internal": 1}, {"ModelName": "m"}),
         ("DescribeModel", {"VpcConfig": {"Subnets": [], "SecurityGroupIds": None}}, {}),
-        ("DescribeModel", {"Containers": []}, {"Containers": []}),
+        ("DescribeModel", {"Containers": []}, {}),
+        ("ListTags", {"Tags": []}, {"Tags": []}),  # a list that is asked for is told, also if nothing is in it
+        ("ListModels", {"Models": []}, {"Models": []}),
         (
             "DescribeModel",
             {"PrimaryContainer": {"Image": "i", "Environment": {}, "MultiModelConfig": {}}},

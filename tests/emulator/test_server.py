@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import logging
 import os
@@ -176,6 +177,13 @@ def test_an_option_that_could_never_do_anything_is_refused(flag: str, wrong: str
     assert flag in found.output
 
 
+def test_all_that_is_wrong_with_the_options_is_said_at_once() -> None:
+    wrong = {"--account": "1", "--region": "x", "--upstream": "http://", "--allow-origin": "a", "--allow-host": "b:1"}
+    found = CliRunner().invoke(main, ["serve", "--port", "0", *itertools.chain(*wrong.items())])
+    assert found.exit_code == 2
+    assert all(flag in found.output for flag in wrong), found.output
+
+
 def test_upstream_answers_the_rest() -> None:
     with recommender() as behind, recommender(upstream=behind.url) as server:
         assert server.fallback.name == "upstream"
@@ -209,7 +217,7 @@ def test_without_a_fallback_the_rest_is_refused_cleanly(monkeypatch: pytest.Monk
     with recommender() as server:
         assert isinstance(server.fallback, NoBackend)
         assert set(server.exports()) == {"AWS_ENDPOINT_URL_SAGEMAKER", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"}
-        for target, path in (("SageMaker.ListModels", "/"), ("Logs_20140328.GetLogEvents", "/"), ("", "/bucket/key")):
+        for target, path in (("SageMaker.ListModels", "/"), ("", "/bucket/key")):
             status, document, _ = _post(server.url, b"{}", target, path)
             assert (status, document["__type"]) == (400, "UnknownOperationException")
         assert _post(server.url, b'{"JobName": "x"}')[1]["__type"] == "ResourceNotFound"

@@ -7,7 +7,7 @@ from places import JOBS
 
 from loadtest.core.request.spec import RunOptions
 from loadtest.errors import SpecError
-from loadtest.jobfile.document import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from loadtest.jobfile.document import EMPTY, MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from loadtest.jobfile.jobfile import ScenarioOptions, load_job, read_job_file
 
 PUBLISHED = json.loads(next(JOBS.rglob("06-*.json")).read_text())
@@ -207,16 +207,18 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 UNREADABLE = [
-    ("job.json", "", "is not JSON: Expecting value at line 1, column 1"),
+    ("job.json", "", EMPTY),
+    ("job.json", "\n \n", EMPTY),
     ("job.json", '{"a": }', "is not JSON: Expecting value at line 1, column 7"),
-    ("job.json", b'{"a": "\xff"}', "the file is not UTF-8: byte 7 is 0xff"),
+    ("job.json", b'{"a": "\xff"}', "the file cannot be read: it is not UTF-8 text: byte 7 is 0xff"),
     ("job.json", "[]", "must be an object"),
     ("job.json", "null", "must be an object"),
-    ("job.json", " " * (MAX_BYTES + 1), f"the file is larger than {MAX_BYTES} bytes"),
+    ("job.json", " " * (MAX_BYTES + 1), f"the file cannot be read: it is larger than {MAX_BYTES} bytes"),
     ("job.json", '{"a":' + "[" * 100 + "]" * 100 + "}", f"is nested deeper than {MAX_DEPTH} levels"),
     ("job.json", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", f"is nested deeper than {MAX_DEPTH} levels"),
     ("job.json", json.dumps({"a": [0] * (MAX_VALUES + 1)}), f"holds more than {MAX_VALUES} values"),
-    ("job.yaml", "", "the file is empty; `loadtest init` writes a job"),
+    ("job.yaml", "", EMPTY),
+    ("job.yaml", "# nothing\n---\n  # but words\n", EMPTY),
     ("job.yaml", "- a\n", "must be an object"),
     ("job.yaml", "a: [1,\n", None),
     ("job.yaml", "a: b: c\n", None),

@@ -12,6 +12,7 @@ import pytest
 from jobkit import DATA, Heard, described, ended, job_request, steps_of
 
 from loadtest.core.judge.decision import Reason
+from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.service import JobService, open_service
 from loadtest.jobs.store import JobStore
 
@@ -242,6 +243,28 @@ def test_without_prices_there_are_no_costs(services: Services, tmp_path: Path) -
     assert first["EndpointConfiguration"]["InstanceType"] == "ml.c5.large"
     assert not {"CostPerHour", "CostPerInference"} & set(first["Metrics"])
     assert last["Metrics"]["CostPerHour"] == 1.5
+
+
+def test_what_is_not_known_of_an_instance_is_told_with_its_figures(services: Services, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("model: {cpu_ms: 500}\nendpoints: {typeless: {}}\n")
+    service = services(engine="sim", fleet_file=fleet, profile="relaxed")
+    request = job_request("job", ("ml.c4.large", "ml.c5.large"))
+    request["InputConfig"]["Endpoints"] = [{"EndpointName": "typeless"}]
+    service.create_inference_recommendations_job(request)
+    ended(service, "job")
+    told = [step["InferenceBenchmark"].get("FailureReason") for step in steps_of(service, "job")]
+    assert told == [
+        "Note: what it runs on is not known: modelled as ml.m5.xlarge, by the fleet file",
+        "Note: ml.c4.large is not in the table of instance types: vCPUs and memory by its name, no accelerator; "
+        "no price of ml.c4.large is known, so its costs are not given",
+        None,
+    ]
+
+
+def test_the_fleet_has_a_model_of_every_accelerator_in_the_table() -> None:
+    fleet = Fleet.load(live=False)
+    assert {each.accelerator for each in fleet.catalogue.known.values()} - {""} <= set(fleet.file.accelerators)
 
 
 def test_a_model_that_does_not_fit_fails_its_test_only(virtual: JobService) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import gevent
 import gevent.lock
 
 from loadtest import Kind, Outcome, Payload
+from loadtest.engine.generator import probe
 
 
 class Sleeper:
@@ -159,6 +161,34 @@ class Licensed(Sleeper):
             print("the licence has expired", file=sys.stderr, flush=True)
             os._exit(3)
         return super().invoke(payload)
+
+
+class Suspended(Sleeper):
+    """After a second, the machine seems to have slept for an hour: two clocks have gone on, the monotonic has not."""
+
+    HOUR_S = 3600
+
+    def __init__(self) -> None:
+        self._from_s = time.monotonic() + 1.0
+
+    def invoke(self, payload: Payload) -> Outcome:
+        if time.monotonic() > self._from_s:
+            self._from_s = float("inf")
+            boot_s, wall_s, wall_ns = probe.boot_s, time.time, time.time_ns
+            probe.boot_s = lambda: boot_s() + self.HOUR_S
+            time.time = lambda: wall_s() + self.HOUR_S
+            time.time_ns = lambda: wall_ns() + self.HOUR_S * 10**9
+        return super().invoke(payload)
+
+
+class Hasty(Sleeper):
+    """Where it is used, Locust sees a wall clock that is set forward all the time."""
+
+    def __init__(self) -> None:
+        import locust.runners
+
+        begun_s = time.time()
+        locust.runners.time = SimpleNamespace(time=lambda: begun_s + 1000 * (time.time() - begun_s))
 
 
 class Unopenable:

@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 import loadtest
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditions
 from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import FINDINGS, Capacity, Finding, Margin, More
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan, TargetRef, search_plan
 from loadtest.engine.sim import simulate
 from loadtest.report.capacity_words import held_answer
 from loadtest.report.describe import describe
@@ -108,9 +109,10 @@ def test_a_search_tells_its_objectives_loads_and_cost() -> None:
     text = shown(found)
     for part in (
         "CAPACITY 12 users (12 .. 12, nominal 95 %), 12,000 invocations/min",
-        "shown to meet at 12 users; shown to break at 13 users; throughput levels out at 4 users",
+        "shown to meet at 12 users; shown to break at ",
+        "throughput levels out at ",
         "P95 <= 60 ms, which binds",
-        "errors <= 1 %: 0 % over it at the capacity, 1.0 % may be",
+        "errors <= 1 %: 0 % failed at the capacity, 1.0 % may",
         "spent: ",
         "of it above the capacity",
     ):
@@ -119,3 +121,20 @@ def test_a_search_tells_its_objectives_loads_and_cost() -> None:
     assert "latencies are the model's own" in shown(
         loadtest.capacity("mock:servers=4", thresholds=["p95<60ms"], virtual=True)
     )
+
+
+def test_a_search_for_the_plateau_speaks_of_throughput() -> None:
+    any_plan = Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef("mock:servers=4,service_ms=20"))
+    asked = SearchSettings(goal="plateau", max_error_ratio=0.01, max_load=48)
+    found = simulate(search_plan(any_plan, asked))
+    text = shown(found)
+    for part in (
+        "CAPACITY 4 users (",
+        "no more throughput at 8 users",
+        "throughput grows, which binds: alone up to 4 users",
+    ):
+        assert part in text, part
+    assert "shown to" not in text
+    few = shown(simulate(search_plan(any_plan, SearchSettings(goal="plateau", max_load=2))))
+    assert "UNDECIDED above max: throughput still grew at the highest load that was allowed" in few
+    assert "the best so far is 2 users, 6,0" in few

@@ -191,7 +191,7 @@ def test_a_report_and_the_emulator_tell_the_same_latency(result: RunResult, ms: 
     (recommended,) = describe([measured], CREATED_AT)["InferenceRecommendations"]
     existing = replace(measured, info={"endpoint_name": "mine"})
     (performance,) = describe([existing], CREATED_AT)["EndpointPerformances"]
-    figures = figures_of(measured, search=False)
+    figures = figures_of(measured)
     assert figures is not None
     served, _ = outcome.recommendation_metrics(
         figures,

@@ -2,8 +2,8 @@
 
 Windows that the generator, not the endpoint, set the pace of are marked (`measure/marks.py`); marks that persist make
 the run `client_limited`. Other reasons make a result doubtful without limiting the load: clamped or clock-stepped
-samples, answers timed partly by the kernel and partly by the process, gaps between windows, lost workers, a clock that
-is hardly known. No clock, no I/O.
+samples, a machine that slept, answers timed partly by the kernel and partly by the process, gaps between windows, lost
+workers, a clock that is hardly known. No clock, no I/O.
 Source: MLPerf LoadGen's VALID and INVALID with reasons.
 """
 
@@ -99,7 +99,7 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{clamped} latencies were outside 1 us to 1 h and count at the border",
             "check the machine's clock",
         )
-    counts = Counts.sum(window.counts for window in windows)
+    counts = Counts.sum((window.counts for window in windows), batches=False)
     unsent = counts.errors.get(Kind.LOCAL.value, 0)
     if unsent > limits.local_run * completed:
         yield TrustReason("local-limit", *local_words(counts))
@@ -119,6 +119,13 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             "clock-step",
             f"the wall clock moved against the monotonic one, by {1000 * worst_s:.1f} ms in a window",
             "let the machine's clock settle (NTP) before the test",
+        )
+    asleep_s = sum(window.health.suspended_s for window in windows)
+    if asleep_s > 0:
+        yield TrustReason(
+            "suspended",
+            f"the machine was suspended for {_length(asleep_s)}, a time that is in no figure",
+            "connections and credentials seldom outlive it: run again on a machine that is kept awake",
         )
     missing_s = _gaps_s(windows)
     if missing_s > 1.5 * plan.options.window_s:
@@ -144,6 +151,10 @@ def _clock_doubts(workers: Sequence[Worker], limits: Limits) -> Iterator[TrustRe
             f"the clock of worker {worst.index} on {worst.host} is known to {1000 * worst.clock_within_s:.0f} ms only",
             "its users may have started that far from their times; use machines that are nearer to each other",
         )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
 def _user_clock_share(windows: Sequence[Window]) -> float:

@@ -16,6 +16,7 @@ class Health:
     cpu: (CPU time of the generator + its wait for a core) / length, 1.0 is one core. steal: share of CPU time that the
         host took away.
     clock_step_s: how far the wall clock moved against the monotonic one.
+    suspended_s: how long the machine slept, a time that the clock of all other figures leaves out.
     workers, lost_workers: generator processes that took part, and that were lost so far.
     """
 
@@ -26,6 +27,7 @@ class Health:
     cpu: float = 0.0
     steal: float = 0.0
     clock_step_s: float = 0.0
+    suspended_s: float = 0.0
     workers: int = 1
     lost_workers: int = 0
 
@@ -40,6 +42,7 @@ class Health:
             cpu=max(part.cpu for part in parts),
             steal=max(part.steal for part in parts),
             clock_step_s=max((part.clock_step_s for part in parts), key=abs),
+            suspended_s=max(part.suspended_s for part in parts),
             workers=sum(part.workers for part in parts),
             lost_workers=max(part.lost_workers for part in parts),
         )

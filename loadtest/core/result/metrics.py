@@ -102,17 +102,20 @@ def best_rate(
 def capacity_rate(found: Capacity, plan: Plan, windows: Sequence[Window]) -> BestRate | None:
     """The rate at the capacity that a search found, with its interval; None: it found none.
 
-    Its stretch is the longest visit of that load, or else of the highest that was shown to meet the objective.
+    Its stretch is the longest visit of that load, or else of the highest that was shown to meet the objective. A search
+    for the plateau has a best load even where it found none, and the stretch in which it held that to the end.
     """
-    if found.per_min is None or found.load is None:
+    load = found.shown_met if plan.search is not None and plan.search.goal == "plateau" else found.load
+    if found.per_min is None or load is None:
         return None
+    windows = [window for window in windows if window.start_s >= found.evidence.get("held_from_s", 0.0)]
     visits = (list(visit) for _, visit in groupby(windows, lambda w: w.level))
     loads = [0.0 if plan.search is None else plan.search.start, *(load for _, load in plan.moves)]
     by_load: dict[float, list[list[Window]]] = {}
     for visit in visits:
         if visit[0].level is not None:
             by_load.setdefault(loads[visit[0].level], []).append(visit)
-    wanted = (found.load, found.shown_met, max((x for x in by_load if x <= found.load), default=None))
+    wanted = (load, found.shown_met, max((x for x in by_load if x <= load), default=None))
     held = next((by_load[load] for load in wanted if load in by_load), [])
     if not held:
         return None

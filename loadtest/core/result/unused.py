@@ -1,40 +1,43 @@
 """What a job asks for that a run of one load test on one target has no use for. No clock, no I/O.
 
 `loadtest run` sends the job's traffic to a target that exists. What the rest of a request is about, endpoints that are
-made for it, is the recommender's part, which `loadtest serve` plays. Nothing of it is dropped without a word.
+made for it, is the recommender's part, which `loadtest recommend` and `loadtest serve` play. Nothing of it is dropped
+without a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Unused", "unused_members"]
+__all__ = ["Unused", "not_used", "unused_members"]
 
 _MADE = "no endpoint is made for it"
 _MODEL = "no model is deployed"
 _RESULTS = "results stay in the run folder"
-_SERVE = "loadtest serve"
+_BOTH = "loadtest recommend, loadtest serve"
+_DEPLOY = "loadtest recommend --deploy"
+_MADE_FOR_IT = f"{_DEPLOY}, loadtest serve"
 
-# Path in the request -> (why a run has no use for it, the verb that has; "": none has).
+# Path in the request -> (why a run has no use for it, the verbs that have; "": none has).
 _RULES: Mapping[str, tuple[str, str]] = {
-    "RoleArn": ("no role is assumed", ""),
+    "RoleArn": ("no role is assumed", _DEPLOY),
     "OutputConfig": (_RESULTS, ""),
-    "Tags": ("nothing is created that could bear them", _SERVE),
-    "InputConfig.ModelPackageVersionArn": (_MODEL, _SERVE),
-    "InputConfig.ModelName": (_MODEL, _SERVE),
-    "InputConfig.EndpointConfigurations": (_MADE, _SERVE),
-    "InputConfig.ResourceLimit": ("one test is run", _SERVE),
-    "InputConfig.VolumeKmsKeyId": (_MADE, ""),
-    "InputConfig.VpcConfig": (_MADE, ""),
-    "InputConfig.ContainerConfig.Domain": (_MODEL, _SERVE),
-    "InputConfig.ContainerConfig.Task": (_MODEL, _SERVE),
-    "InputConfig.ContainerConfig.Framework": (_MODEL, _SERVE),
+    "Tags": ("nothing is created that could bear them", _MADE_FOR_IT),
+    "InputConfig.ModelPackageVersionArn": (_MODEL, _MADE_FOR_IT),
+    "InputConfig.ModelName": (_MODEL, _MADE_FOR_IT),
+    "InputConfig.EndpointConfigurations": (_MADE, _BOTH),
+    "InputConfig.ResourceLimit": ("one test is run", _BOTH),
+    "InputConfig.VolumeKmsKeyId": (_MADE, _DEPLOY),
+    "InputConfig.VpcConfig": (_MADE, _DEPLOY),
+    "InputConfig.ContainerConfig.Domain": (_MODEL, _BOTH),
+    "InputConfig.ContainerConfig.Task": (_MODEL, _BOTH),
+    "InputConfig.ContainerConfig.Framework": (_MODEL, _BOTH),
     "InputConfig.ContainerConfig.FrameworkVersion": (_MODEL, ""),
-    "InputConfig.ContainerConfig.NearestModelName": (_MODEL, ""),
-    "InputConfig.ContainerConfig.SupportedInstanceTypes": (_MADE, _SERVE),
-    "InputConfig.ContainerConfig.SupportedEndpointType": (_MADE, _SERVE),
+    "InputConfig.ContainerConfig.NearestModelName": (_MODEL, _BOTH),
+    "InputConfig.ContainerConfig.SupportedInstanceTypes": (_MADE, _BOTH),
+    "InputConfig.ContainerConfig.SupportedEndpointType": (_MADE, _BOTH),
     "InputConfig.ContainerConfig.DataInputConfig": (_MODEL, ""),
     "InputConfig.ContainerConfig.SupportedResponseMIMETypes": ("answers of any type are taken", ""),
 }
@@ -43,7 +46,7 @@ _RULES: Mapping[str, tuple[str, str]] = {
 @dataclass(frozen=True, slots=True)
 class Unused:
     """A member of the request that a run does not use. member: path in the request. why: a run has no use for it. verb:
-    of this program that has one; "": none.
+    those of this program that have, between commas; "": none has.
     """
 
     member: str
@@ -60,8 +63,26 @@ def unused_members(request: Mapping[str, Any], endpoint_name: str | None = None)
     endpoints = _member(request, "InputConfig.Endpoints") or ()
     names = [str(each.get("EndpointName")) for each in endpoints if isinstance(each, Mapping)]
     if others := [name for name in names if name != endpoint_name]:
-        found.append(Unused("InputConfig.Endpoints", f"not tested: {', '.join(others)}", _SERVE))
+        found.append(Unused("InputConfig.Endpoints", f"not tested: {', '.join(others)}", _BOTH))
     return tuple(found)
+
+
+def not_used(told: Iterable[Mapping[str, Any]]) -> str:
+    """Members as a result keeps them, in a sentence; those with the same reason together; "" for none."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for each in told:
+        name = str(each["member"]).rpartition(".")[2]
+        by_reason.setdefault((each["why"], each["verb"]), []).append(name)
+    return "; ".join(
+        f"{', '.join(names)} ({why}{f'; {_used_by(verbs)} it' if verbs else ''})"
+        for (why, verbs), names in by_reason.items()
+    )
+
+
+def _used_by(verbs: str) -> str:
+    """`loadtest a and loadtest b use`."""
+    first, *others = verbs.split(", ")
+    return " and ".join((first, *others)) + (" use" if others else " uses")
 
 
 def _member(request: Mapping[str, Any], path: str) -> Any:

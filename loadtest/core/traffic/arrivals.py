@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from loadtest.core.plain import summed
+
 __all__ = [
     "LATE_NS",
     "MOST_IN_FLIGHT",
@@ -124,13 +126,7 @@ class Sends:
     @classmethod
     def sum(cls, parts: Iterable[Sends]) -> Sends:
         """Of several stretches, or of several generators."""
-        every = list(parts)
-        return cls(
-            intended=sum(part.intended for part in every),
-            late=sum(part.late for part in every),
-            very_late=sum(part.very_late for part in every),
-            dropped=sum(part.dropped for part in every),
-        )
+        return summed(cls, parts)
 
 
 def most_in_flight(rate_per_s: float) -> int:

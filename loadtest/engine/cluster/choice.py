@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from loadtest.core.traffic.plan import SCHEMES, Plan
 from loadtest.errors import Problem, SpecError, masked
 from loadtest.folders import lies_in
-from loadtest.loopback import is_loopback
+from loadtest.loopback import is_loopback_url
 
 __all__ = ["EVERYTHING", "WorkerChoice"]
 
@@ -74,17 +73,10 @@ class WorkerChoice:
         if profile is not None and not {ANY, profile} & set(self.profiles):
             advice = f"start it with --allow-profile {profile}"
             yield Problem("target.profile", str(profile), "this worker does not sign with that profile", advice)
-        if url is not None and not {ANY, url} & set(self.endpoint_urls) and not is_loopback(_host(str(url))):
+        if url is not None and not {ANY, url} & set(self.endpoint_urls) and not is_loopback_url(str(url)):
             advice = "start it with --allow-endpoint-url URL"
             rule = "this worker sends no signed requests there"
             yield Problem("target.endpoint_url", masked(str(url)), rule, advice)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 EVERYTHING = WorkerChoice((ANY,), "/", (ANY,), (ANY,))  # of workers that a run starts itself: they are its own hands

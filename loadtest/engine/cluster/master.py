@@ -18,6 +18,7 @@ from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.awake import Awake
 from loadtest.engine.cluster import heard
 from loadtest.engine.cluster.door import Door
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE
@@ -61,6 +62,7 @@ class _Master:
         self._drain_until_s = 0.0
         self._cut = 0
         self._start_s = 0.0
+        self._awake = Awake(time.monotonic)
         self._phase = RunPhase.GATHERING
         self._post = Post(host, port)
         self._door = Door(self._post, self._roster, expected, os.environ.get(TOKEN_VARIABLE, ""))
@@ -178,6 +180,7 @@ class _Master:
             self._hear(LOOK_S)
 
     def _look_for_lost(self) -> None:
+        self._awake.look()
         gone = [member for member in self._roster.living if not member.drained and self._is_lost(member)]
         for member in gone:
             self._post.dismiss(member.client_id, GIVEN_UP)
@@ -193,7 +196,7 @@ class _Master:
             self._replan()
 
     def _is_lost(self, member: Member) -> bool:
-        told_s = (member.newest + 1) * self._plan.options.window_s
+        told_s = max((member.newest + 1) * self._plan.options.window_s, self._awake.back_s - self._start_s)
         late_s = SILENT_S + self._plan.options.window_s
         return self._post.is_gone(member.client_id) or self._now_s() - told_s > late_s
 
@@ -214,10 +217,7 @@ class _Master:
     # Messages
 
     def _hear(self, timeout_s: float) -> None:
-        """Act on everything that has arrived; wait at most `timeout_s` for the first.
-
-        What a worker says is believed only as far as it can be true.
-        """
+        """Act on what has arrived, as far as it can be true; wait at most `timeout_s` for the first letter."""
         for letter in self._post.arrived(timeout_s):
             kind, client_id = letter[0].removeprefix("loadtest_"), letter[1]
             try:

@@ -94,6 +94,7 @@ class WindowBounds:
         finite(values, "cpu", 0.0, MOST_CORES)
         finite(values, "steal", 0.0, 1.0)
         finite(values, "clock_step_s")
+        finite(values, "suspended_s", 0.0)
         for name, value in values.items():
             if name.endswith("_ms") and value is not None:
                 finite(values, name)  # below 0 where a wall clock was set back; what it can be, the histogram says

@@ -28,6 +28,7 @@ from gevent.queue import Queue
 
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
+from loadtest.engine.awake import Awake
 from loadtest.engine.cluster.choice import WorkerChoice
 from loadtest.engine.cluster.handshake import TOKEN_VARIABLE, is_proof, nonce, proof, session_key
 from loadtest.engine.cluster.runners import join_master
@@ -90,7 +91,8 @@ class _Worker:
     def __init__(self, host: str, port: int, link: Link) -> None:
         self._link = link
         self._inbox: Queue[Any] = Queue()
-        self._heard_s = time.monotonic()
+        self._awake = Awake(time.monotonic)
+        self._heard_s = 0.0
         self._runner = join_master(host, port, JOIN_S, self._heard)
         for message in MASTER_MESSAGES:
             self._runner.register_message(message, self._receive)
@@ -106,7 +108,7 @@ class _Worker:
 
     def serve(self) -> None:
         # Only now: what the master says before the messages are registered would be lost.
-        self._heard_s = time.monotonic()
+        self._heard_s = self._awake.look()
         self._runner.send_message("loadtest_hello", {"version": VERSION, "nonce": self._nonce})
         while not _told_to_end(self._link):
             self._check_master()
@@ -221,10 +223,10 @@ class _Worker:
         return (self._index + 1) * self._plan.options.window_s
 
     def _heard(self, **_: Any) -> None:
-        self._heard_s = time.monotonic()
+        self._heard_s = self._awake.now_s
 
     def _check_master(self) -> None:
-        if time.monotonic() - self._heard_s > MASTER_SILENCE_S:
+        if self._awake.look() - self._heard_s > MASTER_SILENCE_S:
             raise EngineError(f"the master has been silent for {MASTER_SILENCE_S:g} s")
 
 

@@ -134,6 +134,7 @@ class Generator:
                 cpu=readings.cpu,
                 steal=readings.steal,
                 clock_step_s=readings.clock_step_s,
+                suspended_s=readings.suspended_s,
             ),
             sends=self._swarm.take_sends() if isinstance(self._swarm, ArrivalSwarm) else Sends(),
         )

@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 from gevent import monkey
 
+from loadtest.engine.awake import Awake
 from loadtest.engine.messages import PARENT_KINDS, MessageLines, encode, failure
 from loadtest.errors import TargetError
 
@@ -51,7 +52,7 @@ class Link:
         self._outgoing = _SimpleQueue()
         self._written = _allocate_lock()
         self._written.acquire()
-        self._turned_s = _monotonic()
+        self._beats = 0
         self._closing = False
         self._orphaned_s: float | None = None
         self._wake = gevent.get_hub().loop.async_()
@@ -64,7 +65,7 @@ class Link:
         self._outgoing.put(encode(kind, **members))
 
     def beat(self) -> None:
-        self._turned_s = _monotonic()
+        self._beats += 1
 
     def keep_beating(self) -> None:
         """For a greenlet of its own: the loop turns as long as that is woken."""
@@ -90,11 +91,14 @@ class Link:
 
     def _watch(self) -> None:
         lines = MessageLines(PARENT_KINDS)
+        awake, beats, turned_s = Awake(_monotonic), 0, 0.0
         while not self._closing:
             readable = self._orphaned_s is None and _select([self._read_fd], [], [], LOOK_S)[0]
             if self._orphaned_s is not None:
                 _select([], [], [], LOOK_S)
-            now_s = _monotonic()
+            now_s = awake.look()
+            if beats != self._beats:
+                beats, turned_s = self._beats, now_s
             if readable:
                 data = os.read(self._read_fd, 65536)
                 if data:
@@ -105,8 +109,8 @@ class Link:
                 self._wake.send()
             if self._orphaned_s is not None and now_s - self._orphaned_s > ORPHAN_S:
                 os._exit(70)
-            if now_s - self._turned_s > STUCK_S and not self._closing:
-                self._report_stuck(now_s - self._turned_s)
+            if now_s - turned_s > STUCK_S and not self._closing:
+                self._report_stuck(now_s - turned_s)
 
     def _report_stuck(self, for_s: float) -> None:
         text = f"the event loop did not turn for {for_s:.0f} s: the target blocks it without yielding"

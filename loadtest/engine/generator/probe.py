@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import gevent
 __all__ = ["Probe", "Readings"]
 
 INTERVAL_S = 0.01
+BLINK_S = 1.0  # shorter than any sleep of a machine, longer than a busy one takes between the readings of two clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Readings:
     cpu: float
     steal: float
     clock_step_s: float
+    suspended_s: float
 
 
 class Probe:
@@ -51,6 +54,7 @@ class Probe:
             # The kernel does not promise that its counters never go back.
             steal=min(1.0, max(0.0, (now.steal_ticks - before.steal_ticks) / ticks)) if ticks > 0 else 0.0,
             clock_step_s=(now.real_s - before.real_s) - (now.monotonic_s - before.monotonic_s),
+            suspended_s=suspended_s(now.boot_s - before.boot_s, now.monotonic_s - before.monotonic_s),
         )
         self._lag_s = 0.0
         return readings
@@ -71,7 +75,13 @@ class Probe:
     def _now(self) -> _Marks:
         steal, every = _stolen(self._stat.text())
         return _Marks(
-            time.monotonic(), time.time(), time.process_time(), _queued_s(self._schedstat.text()), steal, every
+            monotonic_s=time.monotonic(),
+            real_s=time.time(),
+            boot_s=boot_s(),
+            cpu_s=time.process_time(),
+            queued_s=_queued_s(self._schedstat.text()),
+            steal_ticks=steal,
+            all_ticks=every,
         )
 
 
@@ -79,10 +89,24 @@ class Probe:
 class _Marks:
     monotonic_s: float
     real_s: float
+    boot_s: float
     cpu_s: float
     queued_s: float
     steal_ticks: int
     all_ticks: int
+
+
+def boot_s() -> float:
+    """The monotonic clock with the time that the machine was suspended; where there is none, the monotonic clock."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+def suspended_s(by_boot_s: float, by_monotonic_s: float) -> float:
+    """Of two lengths of one time: the sleep that the first contains."""
+    asleep_s = by_boot_s - by_monotonic_s
+    return asleep_s if asleep_s > BLINK_S else 0.0
 
 
 class _File:

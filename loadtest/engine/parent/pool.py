@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from loadtest.engine.messages import failure_text
 from loadtest.engine.parent.process import TERM_S, GeneratorProcess
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, words
 
 __all__ = ["WorkerPool"]
 
@@ -72,7 +72,7 @@ class WorkerPool:
                 if message is not None and message["kind"] == "failed":
                     said = failure_text(message)
         except (EngineError, OSError, ValueError) as problem:
-            said = str(problem)
+            said = words(problem)
         code = worker.close()
         if (said or code) and not self._killed:
             ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}" if code else "gave up"

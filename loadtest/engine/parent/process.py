@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from loadtest.engine.awake import Awake
 from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
-from loadtest.errors import EngineError
+from loadtest.errors import EngineError, words
 from loadtest.python import child_environment, python_command
 
 __all__ = ["TERM_S", "GeneratorProcess"]
@@ -21,6 +22,7 @@ __all__ = ["TERM_S", "GeneratorProcess"]
 LOG_LINES = 200  # of the child's stderr, the newest
 TERM_S = 5.0  # from "end" to SIGKILL
 LOOK_S = 0.5
+MOST_S = 2.0  # between two looks; longer, and this process was stopped
 
 
 class GeneratorProcess:
@@ -34,7 +36,8 @@ class GeneratorProcess:
     def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, aws: bool = True) -> None:
         own = {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self.log: deque[str] = deque(maxlen=LOG_LINES)
-        self._silent_since_s = time.monotonic()
+        self._awake = Awake(time.monotonic, MOST_S)
+        self._silent_since_s = 0.0
         try:
             self._popen = subprocess.Popen(
                 python_command("loadtest.engine.generator.child", *arguments),
@@ -45,7 +48,8 @@ class GeneratorProcess:
                 start_new_session=True,
             )
         except OSError as problem:
-            raise EngineError(f"the generator process cannot be started: {problem}") from problem
+            where = f"{problem.filename}: " if problem.filename else ""
+            raise EngineError(f"the generator process cannot be started: {where}{words(problem)}") from problem
 
     @property
     def pid(self) -> int:
@@ -53,8 +57,13 @@ class GeneratorProcess:
 
     @property
     def silent_s(self) -> float:
-        """How long it has said nothing."""
-        return time.monotonic() - self._silent_since_s
+        """How long it has said nothing to us, who may have been stopped meanwhile."""
+        return self._awake.now_s - self._silent_since_s
+
+    @property
+    def watched_s(self) -> float:
+        """How long `messages` has been listening."""
+        return self._awake.now_s
 
     def send(self, kind: str, **members: Any) -> None:
         """Send a message; a process that is gone already is no error, its end is seen by `messages`."""
@@ -75,7 +84,9 @@ class GeneratorProcess:
             for pipe in (self._popen.stdout, self._popen.stderr):
                 selector.register(self._pipe(pipe), selectors.EVENT_READ)
             while selector.get_map():
-                for key, _ in selector.select(LOOK_S):
+                ready = selector.select(LOOK_S)
+                self._awake.look()
+                for key, _ in ready:
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)
@@ -84,7 +95,7 @@ class GeneratorProcess:
                         whole, end, unended = (unended + data).rpartition(b"\n") if data else (unended, b"", b"")
                         self.log.extend((whole + end).decode("utf-8", "replace").splitlines())
                     elif data:
-                        self._silent_since_s = time.monotonic()
+                        self._silent_since_s = self._awake.now_s
                         yield from lines.feed(data)
                 yield None
 

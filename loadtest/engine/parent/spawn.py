@@ -9,7 +9,6 @@ import os
 import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -104,13 +103,13 @@ class Run:
         self._changes: list[UserChange] = []
         self._stop: Stop | None = None
         self._started_at: float | None = None
-        self._ready_s = 0.0  # monotonic time when the start was told
+        self._ready_s = 0.0  # how long the child had been watched when it told its start
         self._stopped_at_s: float | None = None
         self._log_tail: Sequence[str] = ()
         self._workers: tuple[Worker, ...] = ()
         self._facts: Mapping[str, str] = {}
         self._fallen: Sequence[str] = ()
-        self._fallen_s = 0.0  # monotonic time when the first was seen; 0.0: none was
+        self._fallen_s = 0.0  # likewise when the first was seen; 0.0: none was
         self._done: Mapping[str, Any] | None = None
         self._failure: LoadtestError | None = None
         self._callback_failure: BaseException | None = None
@@ -168,14 +167,13 @@ class Run:
 
     def _converse(self, child: GeneratorProcess) -> None:
         """Hear the child out, or end it when it breaks its limits."""
-        opened_s = time.monotonic()
         self._log = child.log
         lost = ""
         try:
             for message in child.messages():
                 if message is not None:
-                    self._hear(message)
-                elif not lost and (lost := self._overdue(child, opened_s)):
+                    self._hear(message, child.watched_s)
+                elif not lost and (lost := self._overdue(child)):
                     child.kill()
         except EngineError as problem:
             lost = str(problem)
@@ -192,28 +190,28 @@ class Run:
         lost = lost or (f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}")
         self._lose(lost)
 
-    def _overdue(self, child: GeneratorProcess, opened_s: float) -> str:
-        """Why the child must be ended now; "" if it need not."""
+    def _overdue(self, child: GeneratorProcess) -> str:
+        """Why the child must be ended now; "" if it need not. Times are those for which it was watched."""
         if self._started_at is None:
             if fallen := self._processes.fallen():
-                self._fallen_s = self._fallen_s or time.monotonic()
-                if time.monotonic() - self._fallen_s > FALLEN_S:
+                self._fallen_s = self._fallen_s or child.watched_s
+                if child.watched_s - self._fallen_s > FALLEN_S:
                     return fallen[0]
             limit_s = self._open_limit_s
-            return "" if time.monotonic() - opened_s < limit_s else f"the target was not open after {limit_s:g} s"
+            return "" if child.watched_s < limit_s else f"the target was not open after {limit_s:g} s"
         if child.silent_s > SILENCE_S + self._plan.options.window_s:
             return f"it said nothing for {child.silent_s:.0f} s"
         limit_s = self._plan.end_s + self._plan.options.drain_s + HARD_SLACK_S
         # By this clock, which nobody sets: the run's start is told in wall-clock time.
-        return "" if time.monotonic() - self._ready_s < limit_s else f"it had not ended after {limit_s:.0f} s"
+        return "" if child.watched_s - self._ready_s < limit_s else f"it had not ended after {limit_s:.0f} s"
 
-    def _hear(self, message: Mapping[str, Any]) -> None:
+    def _hear(self, message: Mapping[str, Any], watched_s: float) -> None:
         kind = message["kind"]
         if "workers" in message:
             self._workers = tuple(Worker.from_dict(worker) for worker in message["workers"])
         if kind == "ready":
             self._started_at, self._facts = message["started_at"], message["facts"]
-            self._ready_s = time.monotonic()
+            self._ready_s = watched_s
             self._status = "running"
             if self._on_ready is not None:
                 self._calls.put(lambda call=self._on_ready: call(self._facts))  # type: ignore[misc]

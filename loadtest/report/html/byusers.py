@@ -13,7 +13,19 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.stats.rates import LevelRate, level_rates, rate_interval
 from loadtest.core.stats.scaling import operating_point, usl, usl_band
 from loadtest.report.html.capacity_band import capacity_band
-from loadtest.report.html.chart import Chart, Columns, Series, Spec, Table, hover, layered, lines, x_axis, y_axis
+from loadtest.report.html.chart import (
+    Chart,
+    Columns,
+    Series,
+    Spec,
+    Table,
+    bars,
+    hover,
+    layered,
+    lines,
+    x_axis,
+    y_axis,
+)
 from loadtest.report.html.overtime import threshold_rule
 from loadtest.report.html.palette import color
 from loadtest.report.words import level_name, milliseconds, number, plural
@@ -152,22 +164,6 @@ def _rule(users: float, title: str, tone: str, line: int = 0) -> list[Spec]:
     ]
 
 
-def _bars(low: str, high: str, tone: int, title: str) -> Spec:
-    """An interval at each level, with ends."""
-    return {
-        "data": {"name": "levels"},
-        "transform": [{"filter": f"isValid(datum['{low}']) && isValid(datum['{high}'])"}],
-        "mark": {
-            "type": "errorbar",
-            "ticks": {"width": 9, "thickness": 1.5},
-            "color": color(tone),
-            "thickness": 1.5,
-            "clip": True,
-        },
-        "encoding": {"x": X, "y": {"field": low, "type": "quantitative", "title": title}, "y2": {"field": high}},
-    }
-
-
 def _throughput(
     result: RunResult,
     levels: Sequence[LevelResult],
@@ -191,7 +187,7 @@ def _throughput(
         *beyond,
         *(_fitted(series, title) if "usl" in data else []),
         lines("levels", X, title, series[:1], series, points=True),
-        _bars("low", "high", 0, title),
+        bars("levels", ("low", "high"), X, 0, title),
         hover("levels", X, tips),
         *(_rule(knee, "knee", "warn") if knee else []),
         *(_rule(round(point.users, 2), "operating point", "axis", 1) if point else []),
@@ -269,7 +265,7 @@ def _latency(
         facts.append(f"The threshold, the dashed line, is {limit.name} at most {limit.limit_ms} ms.")
     if any(v.low_ms is not None and v.high_ms is not None for v in result.verdicts):
         clock = result.verdicts[0].clock
-        layers.append(_bars("judged low", "judged high", 1, "ms"))
+        layers.append(bars("levels", ("judged low", "judged high"), X, 1, "ms"))
         name = f"P{100 * result.verdicts[0].percentile:g}"
         facts.append(f"Bars are the 95 % interval of {name} on the {clock}'s clock, which the verdict is about.")
         tips |= {"judged low": (f"{name} 95 % from, ms", ",.3~f"), "judged high": ("to, ms", ",.3~f")}

@@ -3,6 +3,13 @@
 A raw socket and one registration with the event loop that lasts from request to request (arming it anew, or a
 `gevent.socket` with its wait object per read, costs more than the system calls). While the user waits for something
 else the socket may become readable too: then the registration ends, and the next request looks at what came.
+
+    closed ----open()----> opening ----> registered <----> open, not registered ----> closed
+    no _sock               _dialing      _poller           _sock alone: something came between two requests
+
+Who closes it from outside (another greenlet, the watchdog) only marks it, `expired`, where somebody is in the middle of
+something: while it opens, or while an answer is awaited (`since_ns`). Whoever is in the middle wakes, sees that, and
+closes; so no descriptor is closed under the feet of its user.
 """
 
 from __future__ import annotations

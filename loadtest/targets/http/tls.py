@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from loadtest.errors import TargetError
+from loadtest.errors import TargetError, words
 
 __all__ = ["TlsStream", "client_context", "tls_failure"]
 
@@ -21,7 +21,7 @@ def client_context(ca_file: str | None) -> ssl.SSLContext:
         folder = ca_file is not None and os.path.isdir(ca_file)
         context = ssl.create_default_context(cafile=None if folder else ca_file, capath=ca_file if folder else None)
     except (OSError, ssl.SSLError) as problem:
-        raise TargetError(f"the certificate authorities in {ca_file} cannot be read: {problem}") from problem
+        raise TargetError(f"the certificate authorities in {ca_file} cannot be read: {words(problem)}") from problem
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -64,6 +64,7 @@ def run(count: int, marked: dict[int, dict[str, object]] | None = None) -> list[
         pytest.param(
             run(60, {i: {"clock_step_s": 0.004} for i in range(60)}), False, ["clock-step"], id="the clock drifts"
         ),
+        pytest.param(run(60, {30: {"suspended_s": 3600.0}}), False, ["suspended"], id="the laptop was closed"),
         pytest.param([*run(20), *run(60)[23:]], False, ["gap"], id="three windows are missing"),
         pytest.param([], False, ["no-data"], id="no windows"),
         pytest.param(run(60, {i: {"ok": 0} for i in range(60)}), False, ["no-data"], id="nothing completed"),
