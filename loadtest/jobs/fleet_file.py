@@ -53,7 +53,7 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What bounds the search of Default jobs. users: its fewest first, its most last; level_s: how long it stays at one."""
+    """What bounds the search of Default jobs. users: its fewest first, its most last. level_s: its longest stay at one."""
 
     users: tuple[int, ...]
     level_s: float
