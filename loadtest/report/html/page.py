@@ -202,6 +202,7 @@ def _date(at: float) -> str:
 def _parts(result: RunResult) -> list[Part]:
     levels, events = levels_table(result), happenings(result)
     by_users, levels_note = user_charts(result, levels)
+    load = "users" if result.plan.arrivals is None else "rate"
     _, found = buckets(result.windows)
     columns = coarser(found, HEAT_COLUMNS)
     over = time_table(result, columns)
@@ -213,7 +214,7 @@ def _parts(result: RunResult) -> list[Part]:
     versions = [("Versions", _versions(result))] if result.environment else []
     schedule = _schedule(result)
     parts = [
-        Part("users", "Throughput and latency against users", levels_note, by_users, short="Users"),
+        Part("users", f"Throughput and latency against {load}", levels_note, by_users, short=load.capitalize()),
         Part("time", "Over time", joined, over_time, [("What happened", events_table(events))], short="Time"),
         Part("spread", "The distribution of latency", "", spread_charts(result), short="Distribution"),
         Part("levels", "Levels and errors", "", (), [("Levels", levels), *errors], short="Levels"),
