@@ -215,6 +215,7 @@ def _date(at: float) -> str:
 def _parts(result: RunResult) -> list[Part]:
     levels, events = levels_table(result), happenings(result)
     by_users, levels_note = user_charts(result, levels)
+    load = "users" if result.plan.arrivals is None else "rate"
     _, found = buckets(result.windows)
     columns = coarser(found, HEAT_COLUMNS)
     over = time_table(result, columns)
@@ -233,7 +234,10 @@ def _parts(result: RunResult) -> list[Part]:
         "trust": {"lead": schedule, "charts": generator, "tables": [("Trust", trust_table(result)), *workers]},
         "job": {"tables": versions, "texts": _texts(result)},
     }
-    parts = [Part(name, title, short=short, **contents[name]) for name, title, short in PARTS]
+    parts = [
+        Part(name, title.replace("users", load), short=short.replace("Users", load.capitalize()), **contents[name])
+        for name, title, short in PARTS
+    ]
     at = [name for name, _, _ in PARTS].index("time") + 1
     parts[at:at] = _service(result)
     return [part for part in parts if part.charts or part.tables or part.texts]
