@@ -61,8 +61,9 @@ def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
         yield f"known so far: {load_words(found)}"
     elif found.load is None and (found.low is not None or found.high is not None):
         yield f"known so far: {interval_words_of(found, unit_of(found.by))}"
-    shown = [*_shown(found)]
-    if found.knee_users is not None:
+    plateau = result.plan.search is not None and result.plan.search.goal == "plateau"
+    shown = [*_levels_out(found)] if plateau else [*_shown(found)]
+    if found.knee_users is not None and not plateau:
         shown.append(f"throughput levels out at {load_word(round(found.knee_users), found.by)}")
     if shown:
         yield "; ".join(shown)
@@ -82,6 +83,15 @@ def _shown(found: Capacity) -> Iterator[str]:
             yield f"shown to {what} at {load_word(load, found.by)}"
 
 
+def _levels_out(found: Capacity) -> Iterator[str]:
+    """Of a search for the plateau: where throughput stood, and from which load on more users are no gain, or fail."""
+    if found.load is None and found.shown_met is not None:
+        rate = rate_words_of(found)
+        yield f"the best so far is {load_word(found.shown_met, found.by)}{rate and ', '}{rate}"
+    if found.shown_broken is not None:
+        yield f"no more throughput at {load_word(found.shown_broken, found.by)}"
+
+
 def _more(found: Capacity) -> Iterator[str]:
     if found.more is not None:
         more = f"about {duration(found.more.time_s)} and {plural(found.more.requests, 'request')} more"
@@ -93,7 +103,8 @@ def _margins(found: Capacity) -> Iterator[str]:
         binds = ", which binds" if margin.name == found.binding and len(found.margins) > 1 else ""
         facts = [] if margin.load is None else [f"alone up to {load_word(margin.load, found.by)}"]
         if margin.share is not None and margin.allowed is not None:
-            facts.append(f"{percent(margin.share)} over it at the capacity, {percent(margin.allowed)} may be")
+            over = "failed" if margin.name.startswith("errors") else "over it"
+            facts.append(f"{percent(margin.share)} {over} at the capacity, {percent(margin.allowed)} may")
         yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"
     if found.clock == "model":
         yield "latencies are the model's own, as the endpoint tells them"
