@@ -47,9 +47,9 @@ WAY = {"target_url": "", "target_proxy": "by proxy ", "target_region": "region "
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
-    is_open = result.plan.arrivals is not None
+    one_rate = result.plan.arrivals is not None and not result.searched
     parts += headline(result)
-    parts += [latency_table(result.totals) if is_open else _level_table(result)]
+    parts += [latency_table(result.totals) if one_rate else _level_table(result)]
     parts += streaming_tables(result)
     parts += closing(result)
     if way := [f"{words}{name}" for key, words in WAY.items() if (name := result.environment.get(key))]:
@@ -59,16 +59,15 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     return Group(*parts)
 
 
-def headline(result: RunResult) -> list[RenderableType]:
-    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [
-        *_failed_share(result),
-        *(capacity_lines(result) if result.searched else [_verdict(result)]),
-        *_thresholds(result),
-        *slow_lines(result),
-        *_why(result),
-        *_figures(result),
-    ]
+def headline(result: RunResult, *, over: bool = True) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with.
+
+    over: False: it goes on, and `result` is of what there is.
+    """
+    asked = over or result.plan.stop.latency is not None
+    verdict = capacity_lines(result) if result.searched else [_verdict(result)] if asked else []
+    why = _why(result) if over else ()
+    return [*_failed_share(result), *verdict, *_thresholds(result), *slow_lines(result), *why, *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
@@ -168,7 +167,8 @@ def _level_table(result: RunResult) -> RenderableType:
     threshold = result.plan.stop.latency
     # Two-line headings and narrow gaps: nine columns are to fit in 80.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
+    load = "\nusers" if result.plan.arrivals is None else "\ndue"
+    for heading in (load, "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     if verdicts and threshold is not None:
         clock = next(iter(verdicts.values())).clock
@@ -190,7 +190,10 @@ def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: boo
         "-" if level.in_flight is None else f"{level.in_flight:.1f}",
         "-" if level.throughput_per_s is None else number(level.throughput_per_s),
         Text(f"{level.errors:,}", style="red" if level.errors else ""),
-        *map(milliseconds, level.latencies.client.row[:3]),
+        *map(
+            milliseconds,
+            (level.latencies.client if level.plan.rate_per_s is None else level.latencies.response).row[:3],
+        ),
     ]
     if judged:
         cells.append("-" if verdict is None else _interval(verdict))
