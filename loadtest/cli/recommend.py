@@ -10,8 +10,10 @@ import click
 from rich.console import Console
 
 from loadtest.cli import EXIT_NOT_WRITTEN
+from loadtest.cli.account_flags import account_flags, account_options
 from loadtest.cli.attend import attended
 from loadtest.cli.deploy_flags import deploy_flags, deployed
+from loadtest.cli.file_flags import file_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.request.spec import Profile
 from loadtest.jobs.service import EngineName
@@ -24,6 +26,7 @@ __all__ = ["command"]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXIT_OF = {Status.COMPLETED: 0, Status.FAILED: 1, Status.STOPPED: 130}
 EXIT_STRICT = 3
+EXIT_BUDGET = 1
 
 
 @click.command("recommend")
@@ -45,6 +48,8 @@ EXIT_STRICT = 3
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print describe.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@file_flags
+@account_flags
 @deploy_flags
 def command(
     file: str, output_dir: str | None, strict: bool, quiet: bool, as_json: bool, no_report: bool, **given: Any
@@ -60,9 +65,12 @@ def command(
             console.print(text, markup=False, highlight=False, style="dim", soft_wrap=True)
 
     name = Path(file).stem
-    with deployed(file, given, say) as choices:
+    options = account_options(given)
+    with deployed(file, given, options, say) as deploying:
         folder = job_folder(output_dir, name)
-        found = attended(start(file, output_dir=folder, say=say, **given, **choices), say)
+        root = {"allow_plugins": given.pop("allow_plugin"), "payload_root": given.pop("payload_root") or ""}
+        choices = {**given, **root, **deploying.choices}
+        found = attended(start(file, output_dir=folder, options=options, say=say, **choices), say)
     missing = dict(found.missing)
     if not no_report and found.results and found.folder is not None:
         missing |= write_page(
@@ -80,7 +88,8 @@ def command(
         console.print(f"Results: {found.folder}", markup=False, highlight=False, soft_wrap=True)
     for file_name, why in missing.items():
         click.echo(f"not written: {file_name}: {why}", err=True)
-    raise SystemExit(_code(found, strict) or (EXIT_NOT_WRITTEN if missing else 0))
+    code = EXIT_BUDGET if deploying.cut_short else _code(found, strict)
+    raise SystemExit(code or (EXIT_NOT_WRITTEN if missing else 0))
 
 
 def _code(found: Recommendation, strict: bool) -> int:

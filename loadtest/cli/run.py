@@ -135,7 +135,8 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
 
     waiting = partial(busy, console, plain=quiet or plain)
     address = web_of(given)
-    with Exports(exports_of(given)) as exports, live_page(address, plan, spec.name or "load test") as page:
+    name = spec.name or "load test"
+    with Exports(exports_of(given)) as exports, live_page(address, plan, name, about(plan)) as page:
         for url in [] if given["quiet"] else exports.urls:
             console.print(f"metrics: {url}", markup=False, highlight=False, style="dim")
         result, path, missing = _run(plan, about, given["output_dir"], confirm_of(given), drive, waiting)
@@ -149,6 +150,8 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
             click.echo(json.dumps({**summary_of(result), "output_dir": str(path)}, indent=2))
         else:
             console.print(summary(result, path))
+            if (path / REPORT).is_file():
+                console.print(f"Page: {path / REPORT}", markup=False, highlight=False, soft_wrap=True)
     for loss in exports.losses:
         click.echo(loss, err=True)
     if missing:

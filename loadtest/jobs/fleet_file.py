@@ -53,7 +53,10 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What bounds the search of Default jobs. users: its fewest first, its most last. level_s: the longest stay."""
+    """What bounds the search of Default jobs.
+
+    users: its fewest first, its most last; level_s: how long it stays at one.
+    """
 
     users: tuple[int, ...]
     level_s: float

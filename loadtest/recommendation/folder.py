@@ -84,6 +84,14 @@ class JobFolder:
             self._log.write(text + "\n")
             self._log.flush()
 
+    def discard(self) -> None:
+        """Take away what was begun: the job cannot run. A file that somebody else put there stays."""
+        with contextlib.suppress(OSError):
+            self._log.close()
+            for name in ("job.json", "job.log"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+
     def finish(
         self,
         described: Mapping[str, Any],

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.slow import SlowRequests, slow_requests
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
+from loadtest.core.judge.verdicts import replayed
 from loadtest.core.measure.window import Window
 from loadtest.core.measure.worker import Worker
 from loadtest.core.result.confirmation import Confirmation
+from loadtest.core.result.findings import Findings
 from loadtest.core.result.metrics import BestRate
-from loadtest.core.result.result import SCHEMA_VERSION, ModelLatency, RunResult, build_result
+from loadtest.core.result.model_latency import ModelLatency
+from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.result.thresholds import ThresholdVerdict
 from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
@@ -53,8 +56,8 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
         summary = folder / "summary.json"
         if summary.exists():
             end = json.loads(summary.read_text(encoding="utf-8"))
-            result = build_result(plan, windows, Stop(Reason(end["reason"]), end["evidence"]), **common, **_facts(end))
-            return replace(result, **_findings(end))
+            stop, found = Stop(Reason(end["reason"]), end["evidence"]), _findings(plan, windows, end)
+            return build_result(plan, windows, stop, **common, **_facts(end), found=found)
         log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise SpecError(
@@ -88,18 +91,27 @@ def _facts(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _findings(summary: dict[str, Any]) -> dict[str, Any]:
+def _findings(plan: Plan, windows: Sequence[Window], summary: dict[str, Any]) -> Findings:
     """What was concluded then: this version might read the same windows otherwise."""
     trust, overall, best = summary["trust"], summary["overall"], summary["best"]
-    return {
-        "verdicts": tuple(LatencyVerdict(**verdict) for verdict in summary["verdicts"]),
-        "overall": overall and LatencyVerdict(**overall),
-        "trust": Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
-        "best": best and BestRate(**best),
-        "latency": ModelLatency(**summary["model_latency"]),
-        "thresholds": tuple(ThresholdVerdict(**verdict) for verdict in summary.get("thresholds", ())),
-        "capacity": Capacity.from_dict(summary["capacity"]) if summary.get("capacity") else None,
-    }
+    return Findings(
+        trust=Trust(**{**trust, "reasons": tuple(TrustReason(**reason) for reason in trust["reasons"])}),
+        latency=ModelLatency(**summary["model_latency"]),
+        verdicts=tuple(LatencyVerdict(**verdict) for verdict in summary["verdicts"]),
+        overall=overall and LatencyVerdict(**overall),
+        slow=_slow(plan, windows, summary),
+        best=best and BestRate(**best),
+        thresholds=tuple(ThresholdVerdict(**verdict) for verdict in summary.get("thresholds", ())),
+        capacity=Capacity.from_dict(summary["capacity"]) if summary.get("capacity") else None,
+    )
+
+
+def _slow(plan: Plan, windows: Sequence[Window], summary: dict[str, Any]) -> SlowRequests | None:
+    """Folders of versions that did not tell have windows that do."""
+    if "slow" in summary:
+        return SlowRequests.from_dict(summary["slow"]) if summary["slow"] else None
+    watch = replayed(plan, windows)
+    return None if watch is None else slow_requests(plan, windows, watch)
 
 
 def in_use(folder: Path) -> bool:

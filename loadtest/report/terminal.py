@@ -22,6 +22,7 @@ from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.unused import not_used
+from loadtest.errors import explained_at
 from loadtest.report.advice import failure_advice
 from loadtest.report.best import best_lines
 from loadtest.report.capacity import capacity_lines
@@ -40,6 +41,7 @@ STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"
 MAX_ROWS = 24
 FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
 MAX_DETAILS = 5
+WAY = {"target_url": "", "target_proxy": "by proxy ", "target_region": "region "}
 
 
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
@@ -50,25 +52,22 @@ def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> 
     parts += [latency_table(result.totals) if one_rate else _level_table(result)]
     parts += streaming_tables(result)
     parts += closing(result)
-    if (url := result.environment.get("target_url")) is not None:
-        more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
-        more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
-        parts.append(Text(f"Target: {', '.join([str(url), *more])}", overflow="fold"))
+    if way := [f"{words}{name}" for key, words in WAY.items() if (name := result.environment.get(key))]:
+        parts.append(Text(f"Target: {', '.join(way)}", overflow="fold"))
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
 
 
-def headline(result: RunResult) -> list[RenderableType]:
-    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [
-        *_failed_share(result),
-        *(capacity_lines(result) if result.searched else [_verdict(result)]),
-        *_thresholds(result),
-        *slow_lines(result),
-        *_why(result),
-        *_figures(result),
-    ]
+def headline(result: RunResult, *, over: bool = True) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with.
+
+    over: False: it goes on, and `result` is of what there is.
+    """
+    asked = over or result.plan.stop.latency is not None
+    verdict = capacity_lines(result) if result.searched else [_verdict(result)] if asked else []
+    why = _why(result) if over else ()
+    return [*_failed_share(result), *verdict, *_thresholds(result), *slow_lines(result), *why, *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
@@ -231,6 +230,8 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
         yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
     for reason in trust.reasons:
         yield _indented(Text.assemble(("- ", "yellow"), f"{reason.code}: {reason.text}; {reason.advice}"))
+    if codes := [reason.code for reason in trust.reasons]:
+        yield _indented(Text(f"see {explained_at(*codes)}", style="dim"))
 
 
 def _warnings(result: RunResult) -> Iterator[RenderableType]:

@@ -17,6 +17,14 @@ from emulator_client import create_model
 from requests_made import stairs_request
 
 SECRETS = ("sekrit-that-nobody-may-see", "AKIDEXAMPLE", "a-token-of-the-model")
+CALLS = (
+    "CreateModel",
+    "CreateEndpointConfig",
+    "CreateEndpoint",
+    "DeleteEndpoint",
+    "DeleteEndpointConfig",
+    "DeleteModel",
+)
 VALUES = [{"Name": "OMP_NUM_THREADS", "Value": ["1", "2"]}]
 
 
@@ -122,6 +130,29 @@ def test_ctrl_c_deletes_everything(door: Door, sagemaker: Any, tmp_path: Path) -
     run.send_signal(signal.SIGINT)
     text = run.communicate(timeout=120)[0]
     assert run.returncode == 130, text
+    assert _there(sagemaker) == []
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("operation", CALLS)
+def test_sigkill_in_the_middle_of_any_call_leaves_nothing_that_cleanup_does_not_find(
+    operation: str, door: Door, sagemaker: Any, tmp_path: Path
+) -> None:
+    create_model(sagemaker, "base")
+    run = _start(door, tmp_path, 1, "--yes", "--budget", "5")
+    # The call is on its way, and is carried out, when its caller dies.
+    door.on_call = lambda called: run.kill() if called == operation else None
+    run.communicate(timeout=120)
+    assert run.returncode == -signal.SIGKILL
+    assert door.made(operation)
+    until_s = time.monotonic() + 30
+    while door.busy:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    cleaned = _start(door, tmp_path, 1, "--yes", verb="cleanup")
+    text = cleaned.communicate(timeout=60)[0]
+    assert cleaned.returncode == 0, text
     assert _there(sagemaker) == []
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 

@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from pairs import stairs_run
 
+from loadtest.cli.compare import compared_sides
 from loadtest.report.whole import whole_folder
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
+
+
+def test_what_takes_long_is_named(folders: Path) -> None:
+    told: list[str] = []
+
+    def waiting(text: str) -> AbstractContextManager[None]:
+        told.append(text)
+        return nullcontext()
+
+    a, b = str(folders / "a1"), str(folders / "b1")
+    compared_sides([a, b], waiting=waiting)
+    assert told == [f"reading {a}", f"reading {b}", f"comparing {b}"]
 
 
 @pytest.fixture(scope="module")

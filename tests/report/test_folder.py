@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -65,6 +66,30 @@ def test_what_was_written_is_read_back_as_the_same_result(
         log_tail=["l1", "l2"],
     )
     assert read_run(whole_folder(tmp_path, result, CREATED_AT).path) == result
+
+
+def test_reading_a_folder_decodes_each_window_once(
+    tmp_path: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, decoded = whole_folder(tmp_path, result, CREATED_AT).path, []
+    decode = base64.b64decode
+    monkeypatch.setattr(base64, "b64decode", lambda text, **how: decoded.append(text) or decode(text, **how))
+    read_run(folder)
+    windows = [part for window in result.windows for part in window.latencies.histograms().values() if part]
+    levels = [part for level in result.levels for part in level.latencies.histograms().values() if part]
+    # And the levels' sums, for the run's.
+    assert sorted(decoded) == sorted(windows + levels)
+
+
+def test_what_was_concluded_is_kept_and_what_was_not_is_worked_out(tmp_path: Path, result: RunResult) -> None:
+    folder = whole_folder(tmp_path, result, CREATED_AT).path
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["slow"] is not None
+    (folder / "summary.json").write_text(json.dumps({**summary, "slow": {**summary["slow"], "spells": 77}}))
+    assert read_run(folder).slow == replace(result.slow, spells=77)
+    del summary["slow"]  # as in folders of versions that did not tell
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert read_run(folder).slow == result.slow
 
 
 def test_a_result_without_job_verdict_or_clock_survives_too(tmp_path: Path, finish: Callable[..., RunResult]) -> None:

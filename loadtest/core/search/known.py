@@ -20,7 +20,7 @@ __all__ = ["NEAR", "Known"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
-DRIFT_Z = 3.0
+DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
@@ -177,7 +177,11 @@ class Known:
     def drift(self) -> Finding | None:
         """It became slower or faster by more than half of what the interval may be wide."""
         found = trend(self._settled_levels())
-        if found is None or abs(found.sigmas) < DRIFT_Z or abs(found.moved) < self.settings.within / 2:
+        if (
+            found is None
+            or abs(found.sigmas) < DRIFT_Z[self.settings.by]
+            or abs(found.moved) < self.settings.within / 2
+        ):
             return None
         return "drifting" if found.moved > -0.5 else "scaling out"
 
@@ -284,6 +288,8 @@ class Known:
     def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
         """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
+        if self.settings.by == "rate":
+            alpha -= self._alpha()  # both are the interval there
         return tuple(
             line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
             for i, each in enumerate(self.criteria)

@@ -17,7 +17,7 @@ from loadtest.core.search.reading import Criterion, Reading
 from loadtest.core.search.visit import latency_s
 from loadtest.core.stats.evidence import log_over, log_under
 
-__all__ = ["LEAST_SHOWN", "Level"]
+__all__ = ["LEAST_OPEN", "LEAST_SHOWN", "Level"]
 
 LEAST_SHOWN, LEAST_OPEN = 6, 24  # windows of an answer; of an open workload, whose backlogs last
 LEAST_EFFECT = 3.0  # windows from which on their spread is believed

@@ -27,7 +27,18 @@ from loadtest.report.words import duration, milliseconds, number, percent, plura
 from loadtest.report.workload import rate_words
 from loadtest.version import VERSION
 
-__all__ = ["Page", "Part", "Section", "facts_of", "page_of", "section_of"]
+__all__ = ["PARTS", "TITLES", "Page", "Part", "Section", "facts_of", "page_of", "section_of"]
+
+# Of a test's page, in their order: (name, heading, its link's text).
+PARTS = (
+    ("users", "Throughput and latency against users", "Users"),
+    ("time", "Over time", "Time"),
+    ("spread", "The distribution of latency", "Distribution"),
+    ("levels", "Levels and errors", "Levels"),
+    ("trust", "Schedule and trust", "Trust"),
+    ("job", "The job, and how to repeat it", "The job"),
+)
+TITLES = ("How far to trust it, and what else was seen", "What was tested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Page:
     sections: Sequence[Section]
     job: Part | None = None
     kind: str = "report"
-    titles: tuple[str, str] = ("How far to trust it, and what else was seen", "What was tested")
+    titles: tuple[str, str] = TITLES
     source: str = "summary.json and windows.jsonl of the run's folder"
 
 
@@ -213,20 +224,17 @@ def _parts(result: RunResult) -> list[Part]:
     errors = [("Errors", errors_table(result))] if result.totals.errors else []
     versions = [("Versions", _versions(result))] if result.environment else []
     schedule = _schedule(result)
+    contents: dict[str, dict[str, Any]] = {
+        "users": {"lead": levels_note, "charts": by_users},
+        "time": {"lead": joined, "charts": over_time, "tables": [("What happened", events_table(events))]},
+        "spread": {"charts": spread_charts(result)},
+        "levels": {"tables": [("Levels", levels), *errors]},
+        "trust": {"lead": schedule, "charts": generator, "tables": [("Trust", trust_table(result)), *workers]},
+        "job": {"tables": versions, "texts": _texts(result)},
+    }
     parts = [
-        Part("users", f"Throughput and latency against {load}", levels_note, by_users, short=load.capitalize()),
-        Part("time", "Over time", joined, over_time, [("What happened", events_table(events))], short="Time"),
-        Part("spread", "The distribution of latency", "", spread_charts(result), short="Distribution"),
-        Part("levels", "Levels and errors", "", (), [("Levels", levels), *errors], short="Levels"),
-        Part(
-            "trust",
-            "Schedule and trust",
-            schedule,
-            generator,
-            [("Trust", trust_table(result)), *workers],
-            short="Trust",
-        ),
-        Part("job", "The job, and how to repeat it", "", (), versions, _texts(result), short="The job"),
+        Part(name, title.replace("users", load), short=short.replace("Users", load.capitalize()), **contents[name])
+        for name, title, short in PARTS
     ]
     return [part for part in parts if part.charts or part.tables or part.texts]
 
