@@ -12,6 +12,7 @@ import click
 from loadtest.cli.attend import attended
 from loadtest.cli.duration import DURATION_OR_NONE
 from loadtest.cli.finishing import Finishing
+from loadtest.core.judge.slow import SlowRequests, slow_after_scaling
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.core.traffic.plan import Plan
@@ -102,10 +103,20 @@ class Existing:
         if not self.found.get("changes"):
             return result
         problem = "the endpoint's instances changed during the run: figures before and after are of different endpoints"
-        return replace(result, problems=(*result.problems, problem))
+        return replace(result, problems=(*result.problems, problem), slow=self._slow(result))
 
     def _hurried(self, text: str) -> None:
         self.say("going on without what CloudWatch has not told yet")
+
+    def _slow(self, result: RunResult) -> SlowRequests | None:
+        """With the cold starts of instances that came while it ran."""
+        from loadtest.aws.counting import PERIOD_S
+
+        assert self.found is not None
+        if result.slow is None or result.started_at is None:
+            return result.slow
+        more = [each["at"] - result.started_at for each in self.found["changes"] if each["to"] > each["from"]]
+        return slow_after_scaling(result.slow, result.plan, result.windows, more, PERIOD_S)
 
 
 def looked_at(plan: Plan, given: Mapping[str, Any], *, warm: bool = True) -> Existing:

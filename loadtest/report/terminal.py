@@ -82,7 +82,7 @@ def _failed_share(result: RunResult) -> Iterator[Text]:
     """Before any verdict: for how much of the run there was nothing to judge."""
     share = result.silent_share
     if share >= SILENT_SHARE and result.totals.ok:
-        text = " of the run the endpoint answered nothing well: the figures below are of the rest"
+        text = " of the run the endpoint answered next to nothing well: the figures below are of the rest"
         yield Text.assemble((f" FAILED FOR {percent(round(share, 2))} ", "bold white on red"), text)
 
 
