@@ -1,7 +1,8 @@
 """What does a page cost: time, memory and size for runs of 5 minutes, 1 hour and 5 hours, and for two hours compared?
 
 Folders of stairs with 500 requests a second, log-normal latencies and some failures. Each is read and its page made in
-a process of its own, with the chart library in the cache, as at every run but the first.
+a process of its own, with the chart library in the cache, as at every run but the first. The bound of seconds is held
+against the processor time of both together, which other work on the machine changes least.
 
     python -m benchmarks.report [--quick] [--rounds N]
 """
@@ -32,15 +33,15 @@ from loadtest.core.result.result import build_result
 from loadtest.core.traffic.curve import curve_of
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.report.comparison import Compared
-from loadtest.report.folder import write_run
 from loadtest.report.html.library import script
 from loadtest.report.html.render import write_page, write_report
 from loadtest.report.html.versus import versus_page
 from loadtest.report.recovery import read_run
+from loadtest.report.whole import whole_folder
 
 QUESTION = "report"
 PER_S = 500
-# Name -> (length in s, most seconds of the page, most MB of memory, most MB of page; None: no bound is set).
+# Name -> (length in s, most seconds of reading and page, most MB of memory, most MB of page; None: no bound is set).
 RUNS: dict[str, tuple[int, float | None, int | None, float | None]] = {
     "5 min": (300, None, None, None),
     "1 h": (3600, 3.0, None, 1.5),
@@ -74,7 +75,7 @@ def folder(length_s: int, parent: Path) -> Path:
         )
     changes = [UserChange(k, "start", levels[k // 2].start_s, levels[k // 2].start_s + 0.001) for k in range(2 * steps)]
     result = build_result(plan, windows, Stop(Reason.CURVE_END, {}), starts=changes, stopped_at_s=float(length_s))
-    return write_run(parent, result, time.time())
+    return whole_folder(parent, result, time.time()).path
 
 
 def page(paths: list[Path]) -> None:
@@ -97,6 +98,7 @@ def page(paths: list[Path]) -> None:
         "size_mb": target.stat().st_size / 1e6,
         "read_cpu_s": read_cpu_s - began_cpu_s,
         "page_cpu_s": time.process_time() - read_cpu_s,
+        "cpu_s": time.process_time() - began_cpu_s,
     }
     print(json.dumps(values))
 
@@ -109,9 +111,9 @@ def measured(name: str, paths: list[Path], rounds: int) -> None:
     ]
     values = {key: summary([each[key] for each in found]) for key in found[0]}
     medians = {key: sorted(each[key] for each in found)[rounds // 2] for key in found[0]}
-    bounds = ((medians["page_s"], most_s), (medians["peak_mb"], most_mb), (medians["size_mb"], most_size_mb))
+    bounds = ((medians["cpu_s"], most_s), (medians["peak_mb"], most_mb), (medians["size_mb"], most_size_mb))
     reached = all(value <= most for value, most in bounds if most is not None)
-    wanted = {"page_s": most_s, "peak_mb": most_mb, "size_mb": most_size_mb}
+    wanted = {"cpu_s": most_s, "peak_mb": most_mb, "size_mb": most_size_mb}
     emit(
         QUESTION,
         what=name,

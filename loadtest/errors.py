@@ -21,6 +21,7 @@ __all__ = [
     "SpecError",
     "TargetError",
     "clipped",
+    "explained_at",
     "masked",
     "readable",
     "words",
@@ -28,6 +29,7 @@ __all__ = [
 
 
 MOST_SHOWN = 200  # characters of a value that stands in a message
+_PAGE = "docs/troubleshooting.md"
 
 _SCHEME = r"(?:[A-Za-z][A-Za-z0-9+.-]*:/+)"
 _URL = re.compile(rf"({_SCHEME}).*@", re.DOTALL)
@@ -72,6 +74,11 @@ def words(problem: BaseException) -> str:
     return f"{problem} is missing" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
 
 
+def explained_at(*names: str) -> str:
+    """Where the docs explain errors, reasons or failures of these names: `docs/troubleshooting.md#cpu, #steal`."""
+    return _PAGE + ", ".join(f"#{name.lower()}" for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with an input.
@@ -105,6 +112,12 @@ class LoadtestError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(readable(text))
+
+    @property
+    def explained_at(self) -> str:
+        """Where the docs explain errors of this class, or of the one in this module that it is one of."""
+        known = next(each for each in type(self).__mro__ if each.__module__ == __name__)
+        return f"{known.__name__}: see {explained_at(known.__name__)}"
 
 
 class SpecError(LoadtestError):

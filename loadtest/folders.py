@@ -1,4 +1,4 @@
-"""Where a file lies, whatever links lead there; and a folder that is on the disk: one answer each for everybody."""
+"""Where a file lies, whatever links lead there; whether somebody holds it; a folder that is on the disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["lies_in", "sync_folder"]
+try:
+    import fcntl
+except ImportError:  # not on every platform
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["is_locked", "lies_in", "sync_folder"]
 
 MAX_MEMBERS = 10_000  # entries of a folder that are looked at; a payload folder with more is refused when it is read
 
@@ -18,6 +23,20 @@ def lies_in(path: str | Path, roots: Iterable[str | Path]) -> bool:
     links = (Path(top, name) for top, inner, names in os.walk(path) for name in (*inner, *names))
     places = [Path(path), *(link for link in islice(links, MAX_MEMBERS) if link.is_symlink())]
     return all(any(Path(os.path.realpath(place)).is_relative_to(root) for root in folders) for place in places)
+
+
+def is_locked(path: Path) -> bool:
+    """Does a process hold a lock on this file? False also where there is no file, or no locks to tell by."""
+    if fcntl is None:
+        return False
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def sync_folder(path: Path) -> None:

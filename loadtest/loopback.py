@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from urllib.parse import urlsplit
 
-__all__ = ["address_of", "is_link_local", "is_loopback", "is_own"]
+__all__ = ["address_of", "is_link_local", "is_loopback", "is_loopback_url", "is_own"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -24,6 +25,14 @@ def is_loopback(host: str) -> bool:
         return True
     address = address_of(name)
     return address is not None and address.is_loopback
+
+
+def is_loopback_url(url: str) -> bool:
+    """Does a URL lead to the loopback interface? False for what is none."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def is_own(host: str) -> bool:

@@ -12,7 +12,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 
 from loadtest.errors import EngineError
 
-__all__ = ["StrictChannel", "end_serving", "listening"]
+__all__ = ["PAGE_HEADERS", "StrictChannel", "end_serving", "listening"]
 
 _TRANSFER = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -36,6 +36,15 @@ class StrictChannel(HTTPChannel):  # type: ignore[misc]
     """A connection of a server of ours: `server.channel_class`."""
 
     parser_class = _StrictParser
+
+
+# Of a page of ours: it says nothing to, and is shown in, nobody else's, and is always today's.
+PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -1,64 +1,37 @@
-"""The docs hold: blocks that are marked as runnable run, flags exist, links lead somewhere, each message has its place."""
+"""The docs hold (what their blocks do is in test_docs_blocks.py): flags exist, links lead somewhere, each message has its place."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 import yaml
+from click.testing import CliRunner
 from docs_cli import cli_page
+from rich.console import Console
 
+import loadtest
 import loadtest.errors as errors
-from loadtest.cli import VERBS
+from loadtest.cli import VERBS, VerbGroup
 from loadtest.core.judge.decision import Reason
+from loadtest.core.judge.verdict import Trust, TrustReason
 from loadtest.core.measure.outcome import Kind
+from loadtest.jobs.store import StoreFailure
+from loadtest.report.terminal import summary
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TROUBLESHOOTING = ROOT / "docs/troubleshooting.md"
-# A block is preceded by a comment: what runs in one page runs in one folder, one block after the other.
-BLOCK = re.compile(r"<!-- runnable(: slow)? -->\n```(sh|python)\n(.*?)```", re.S)
 FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.S | re.M)
 MADE = {"benchmarks.md", "changelog.md", "fields.md", "cli.md"}  # see tools/docs_hooks.py
-
-
-def _blocks(page: Path, slow: bool) -> list[tuple[str, str]]:
-    return [(kind, text) for mark, kind, text in BLOCK.findall(page.read_text()) if bool(mark) == slow]
-
-
-def _run(page: Path, slow: bool, folder: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**os.environ, "PATH": path, "NO_COLOR": "1"}
-    for kind, text in _blocks(page, slow):
-        command = ["bash", "-euo", "pipefail", "-c"] if kind == "sh" else [sys.executable, "-W", "error", "-c"]
-        done = subprocess.run([*command, text], cwd=folder, env=env, capture_output=True, text=True, timeout=240)
-        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-        assert done.stdout.strip(), text
-
-
-def _with_blocks(slow: bool) -> list[Path]:
-    return [page for page in PAGES if _blocks(page, slow)]
-
-
-@pytest.mark.live
-@pytest.mark.parametrize("page", _with_blocks(slow=False), ids=lambda page: page.name)
-def test_runnable_blocks_run(page: Path, tmp_path: Path) -> None:
-    _run(page, False, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", _with_blocks(slow=True), ids=lambda page: page.name)
-def test_runnable_blocks_that_take_a_while_run(page: Path, tmp_path: Path) -> None:
-    _run(page, True, tmp_path)
-
-
-def test_there_are_such_blocks() -> None:
-    assert sum(len(_blocks(page, slow)) for page in PAGES for slow in (False, True)) >= 6
 
 
 def _commands() -> list[tuple[str, list[str]]]:
@@ -104,6 +77,39 @@ def test_every_error_class_reason_and_kind_has_an_anchor() -> None:
         classes | codes | {reason.value for reason in Reason} | {kind.value for kind in Kind if kind is not Kind.OK}
     )
     assert wanted == _heads(), "what is said and what is explained are the same"
+
+
+def _explained(text: str) -> set[str]:
+    """Anchors of the page that a message names."""
+    found = re.search(r"docs/troubleshooting\.md((?:#[\w-]+(?:, )?)+)", text)
+    assert found is not None, text
+    return set(re.findall(r"#([\w-]+)", found[1]))
+
+
+@pytest.mark.parametrize(
+    "error", [errors.SpecError([errors.Problem("a", "", "b")]), errors.TargetError("a"), StoreFailure("a")]
+)
+def test_a_message_names_the_anchor_of_its_error_class(error: errors.LoadtestError) -> None:
+    group = VerbGroup("loadtest")
+
+    @click.command(name="fail")
+    def command() -> None:
+        raise error
+
+    group.get_command = lambda ctx, name: command  # type: ignore[method-assign]
+    done = CliRunner().invoke(group, ["fail"])
+    heads = {head.lower() for head in _heads()}
+    (anchor,) = _explained(done.stderr)
+    assert anchor in heads
+    assert type(error).__mro__[0 if anchor != "engineerror" else 1].__name__.lower() == anchor
+    assert done.stderr.startswith(str(error))
+
+
+def test_an_invalid_result_names_the_anchors_of_its_reasons() -> None:
+    reasons = tuple(TrustReason(code, "text", "advice") for code in sorted(_trust_codes()))
+    result = replace(loadtest.simulate(str(ROOT / "scenarios/stop-flat.json")), trust=Trust(False, True, reasons))
+    Console(file=(said := io.StringIO()), width=100).print(summary(result))
+    assert _explained(" ".join(said.getvalue().split())) == _trust_codes()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

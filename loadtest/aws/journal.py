@@ -20,7 +20,7 @@ from pathlib import Path
 
 from loadtest.errors import Problem, SpecError, words
 from loadtest.files import read_text
-from loadtest.folders import sync_folder
+from loadtest.folders import is_locked, sync_folder
 
 try:
     import fcntl
@@ -136,7 +136,7 @@ def read_journal(path: Path) -> OpenJournal:
         if event == "create":
             left[kind, name] = Made(kind, name, str(told["job"]), str(told["region"]), told["endpoint_url"])
     ordered = sorted(left.values(), key=lambda thing: KINDS.index(thing.kind))
-    return OpenJournal(path, tuple(ordered), _is_held(path))
+    return OpenJournal(path, tuple(ordered), is_locked(path))
 
 
 def open_journals(folder: Path) -> Iterator[OpenJournal]:
@@ -145,16 +145,3 @@ def open_journals(folder: Path) -> Iterator[OpenJournal]:
         found = read_journal(path)
         if found.left or found.running:
             yield found
-
-
-def _is_held(path: Path) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

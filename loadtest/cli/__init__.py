@@ -99,7 +99,7 @@ class VerbGroup(click.Group):
             except click.UsageError as error:
                 raise click.UsageError(usage_words(error), error.ctx) from None
             except LoadtestError as error:
-                click.echo(str(error), err=True)
+                click.echo(f"{error}\n{error.explained_at}", err=True)
                 ctx.exit(1 if isinstance(error, EngineError) else 2)
             except OSError as error:
                 # Of a name that a path cannot have, or may not be looked at: it was said on the command line.

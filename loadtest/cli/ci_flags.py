@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from loadtest.core.result.result import RunResult
-from loadtest.core.result.thresholds import Threshold, parse_threshold
+from loadtest.core.result.thresholds import Threshold, parse_thresholds
 from loadtest.errors import Problem, SpecError, words
 from loadtest.report.locust_csv import stats_history
 from loadtest.report.markdown import run_markdown
@@ -44,14 +44,9 @@ def thresholds_of(texts: Sequence[str]) -> tuple[Threshold, ...]:
     """Raises SpecError with every text that is none, or that is given twice."""
     found: list[Threshold] = []
     problems: list[Problem] = []
-    for text in texts:
-        try:
-            threshold = parse_threshold(text)
-        except SpecError as error:
-            problems += error.problems
-            continue
+    for threshold in parse_thresholds(texts, problems):
         if threshold in found:
-            problems.append(Problem("--threshold", text, "is given twice"))
+            problems.append(Problem("--threshold", threshold.text, "is given twice"))
         found.append(threshold)
     if problems:
         raise SpecError(problems)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,12 +19,15 @@ from loadtest.core.compare.comparison import ALPHA, MARGIN, compare
 from loadtest.core.compare.doubts import doubts_of, plan_differences
 from loadtest.core.result.result import RunResult
 from loadtest.errors import LoadtestError, Problem, SpecError
+from loadtest.report.busy import busy
 from loadtest.report.comparison import Compared, comparison_json, comparison_markdown, comparison_text
 from loadtest.report.recovery import read_run
 
 __all__ = ["EXIT_WORSE", "command", "compared_sides"]
 
 EXIT_WORSE = 4
+
+Waiting = Callable[[str], AbstractContextManager[Any]]
 
 
 @click.command(name="compare")
@@ -49,7 +55,8 @@ def command(
     """
     if as_json and markdown:
         raise SpecError([Problem("--markdown", "", "--json is given too", "give one of them")])
-    compared, runs = compared_sides(sides, margin=margin, force=force)
+    waiting = partial(busy, Console(stderr=True), plain=as_json or markdown)
+    compared, runs = compared_sides(sides, margin=margin, force=force, waiting=waiting)
     if as_json:
         click.echo(json.dumps(comparison_json(compared), indent=2))
     elif markdown:
@@ -59,31 +66,28 @@ def command(
         for each in compared:
             console.print(comparison_text(each, everything=everything), highlight=False)
     if html is not None:
-        _write(html, compared, runs)
+        with waiting(f"making {html}"):
+            lost = write_comparison(html, compared, runs, lambda text: click.echo(text, err=True))
+        for name, reason in lost.items():
+            click.echo(f"{html.parent / name} could not be written: {reason}", err=True)
+            raise SystemExit(EXIT_NOT_WRITTEN)
     if fail_on and any(each.comparison.answer == "worse" for each in compared):
         raise SystemExit(EXIT_WORSE)
 
 
-def _write(html: Path, compared: Sequence[Compared], runs: Mapping[str, RunResult]) -> None:
-    """The page; exits if it cannot be written, after everything else was said."""
-    for name, reason in write_comparison(html, compared, runs, lambda text: click.echo(text, err=True)).items():
-        click.echo(f"{html.parent / name} could not be written: {reason}", err=True)
-        raise SystemExit(EXIT_NOT_WRITTEN)
-
-
 def compared_sides(
-    sides: Sequence[str], *, margin: float = MARGIN, force: bool = False
+    sides: Sequence[str], *, margin: float = MARGIN, force: bool = False, waiting: Waiting = nullcontext
 ) -> tuple[list[Compared], dict[str, RunResult]]:
     """One comparison for each side after the first, and every run by the name of its folder.
 
-    A side is a folder or several, joined by commas.
+    A side is a folder or several, joined by commas. waiting: shows what takes long.
 
     Raises SpecError with every folder that cannot be read or is given twice, and for different plans without `force`.
     """
     folders = [_folders(side) for side in sides]
     if len(folders) < 2 or not all(folders):
         raise SpecError([Problem("compare", " ".join(sides), "needs two sides", "give a baseline and a candidate")])
-    runs = _read([folder for side in folders for folder in side])
+    runs = _read([folder for side in folders for folder in side], waiting)
     results = [[runs[folder] for folder in side] for side in folders]
     differences = plan_differences([run.plan for side in results for run in side])
     if differences and not force:
@@ -93,7 +97,8 @@ def compared_sides(
     found = []
     for folder, candidate in zip(folders[1:], results[1:], strict=True):
         # The more comparisons are asked for, the less each may err.
-        comparison = compare(results[0], candidate, margin=margin, alpha=ALPHA / others)
+        with waiting(f"comparing {', '.join(folder)}"):
+            comparison = compare(results[0], candidate, margin=margin, alpha=ALPHA / others)
         doubts = [*(f"different plans: {each}" for each in differences), *doubts_of(results[0], candidate)]
         found.append(Compared(folders[0], folder, comparison, tuple(doubts)))
     return found, runs
@@ -104,7 +109,7 @@ def _folders(side: str) -> tuple[str, ...]:
     return (side,) if Path(side).is_dir() else tuple(filter(None, (part.strip() for part in side.split(","))))
 
 
-def _read(folders: Sequence[str]) -> dict[str, RunResult]:
+def _read(folders: Sequence[str], waiting: Waiting) -> dict[str, RunResult]:
     """Each folder's result; every problem at once."""
     problems: list[Problem] = []
     runs: dict[str, RunResult] = {}
@@ -117,7 +122,8 @@ def _read(folders: Sequence[str]) -> dict[str, RunResult]:
             continue
         places[place] = folder
         try:
-            runs[folder] = _whole(folder)
+            with waiting(f"reading {folder}"):
+                runs[folder] = _whole(folder)
         except LoadtestError as error:
             problems += error.problems if isinstance(error, SpecError) else [Problem(folder, "", str(error))]
     if problems:

@@ -125,6 +125,8 @@ def run_repeats(plan: Plan, repeats: Repeats, given: Mapping[str, Any], name: st
         if not given["no_report"]:
             runs = {path: run for side in paths for path, run in zip(paths[side], results[side], strict=True)}
             _page(folder, compared, runs)
+            if not given["as_json"] and (folder / COMPARISON).is_file():
+                click.echo(f"Page: {folder / COMPARISON}")
         if given["gate"] and not worst and compared.comparison.answer == "worse":
             return EXIT_WORSE
     return worst

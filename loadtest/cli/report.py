@@ -57,9 +57,11 @@ def command(folders: tuple[Path, ...], as_json: bool, no_report: bool, html: Pat
         lost |= {str(path / name): reason for name, reason in missing.items()}
     if html is not None:
         created_at = min((result.started_at for result in results if result.started_at is not None), default=0.0)
-        lost |= write_page(html, results, _say, created_at)
+        with busy(console, f"making {html}", plain=as_json):
+            lost |= write_page(html, results, _say, created_at)
     if png is not None:
-        lost |= _pictures(png, folders, results)
+        with busy(console, f"drawing into {png}", plain=as_json):
+            lost |= _pictures(png, folders, results)
     for name, reason in lost.items():
         click.echo(f"{name} could not be written: {reason}", err=True)
     if lost:

@@ -55,8 +55,13 @@ def finish_live(page: LivePage, result: RunResult, report: Path) -> None:
 
 
 @contextmanager
-def live_page(address: tuple[str, int] | None, plan: Plan, title: str) -> Iterator[LivePage | None]:
-    """The page of a run of `plan`, served inside; None if there is no address. Raises EngineError."""
+def live_page(
+    address: tuple[str, int] | None, plan: Plan, title: str, about: Mapping[str, Any] | None = None
+) -> Iterator[LivePage | None]:
+    """The page of a run of `plan`, served inside; None if there is no address. Raises EngineError.
+
+    about: job, label and info of its result.
+    """
     if address is None:
         yield None
         return
@@ -69,7 +74,7 @@ def live_page(address: tuple[str, int] | None, plan: Plan, title: str) -> Iterat
             [Problem("--web", "", f"needs a package that is not installed: {problem.name}", advice)]
         ) from None
 
-    with LivePage(plan, title, *address) as page:
+    with LivePage(plan, title, *address, about=about) as page:
         click.echo(f"live page: {page.url}", err=True)
         if page.why:
             click.echo(f"the live page has no charts: {page.why}", err=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["known", "plain"]
+__all__ = ["known", "plain", "summed"]
 
 
 def plain(value: Any) -> Any:
@@ -30,3 +30,12 @@ def plain(value: Any) -> Any:
 def known(cls: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `values` that are fields of the dataclass `cls`: members of a newer writer are dropped."""
     return {field.name: values[field.name] for field in fields(cls) if field.name in values}
+
+
+_Value = TypeVar("_Value")
+
+
+def summed(cls: type[_Value], parts: Iterable[_Value]) -> _Value:
+    """A value of a dataclass whose every field is the sum of the parts'."""
+    every = list(parts)
+    return cls(**{field.name: sum(getattr(part, field.name) for part in every) for field in fields(cls)})  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from loadtest.emulator import protocol
-from loadtest.wire.access import Access
+from loadtest.wire.access import Access, environ_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,7 +30,7 @@ class Guard:
         self._access = access
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        headers = _headers(environ)
+        headers = environ_headers(environ)
         method = environ["REQUEST_METHOD"]
         http11 = environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
         refused = self._access.refusal(headers, method=method, http11=http11)
@@ -54,15 +54,6 @@ class Guard:
             return start_response(status, [*kept, *cors], exc_info)
 
         return self._application(environ, start)
-
-
-def _headers(environ: WSGIEnvironment) -> dict[str, str]:
-    found = {
-        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
-    }
-    if environ.get("CONTENT_TYPE"):
-        found["content-type"] = environ["CONTENT_TYPE"]
-    return found
 
 
 def _authority(environ: WSGIEnvironment) -> str | None:

@@ -2,7 +2,7 @@
 
     /ui/                       the jobs and their state
     /ui/jobs/NAME/             a job: its tests         .../report.html          the report of all that have a result
-    /ui/jobs/NAME/INDEX/       a test while it runs     .../events, .../report.html
+    /ui/jobs/NAME/INDEX/       a test while it runs     .../events, .../sofar, .../report.html
 
 They only show: whoever wants to start or stop something has the API.
 """
@@ -18,6 +18,8 @@ from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.errors import ApiError
+from loadtest.jobs.status import Status
+from loadtest.serving import PAGE_HEADERS
 from loadtest.web.feed import Feed
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JobReader", "Ui"]
 
-_PATH = re.compile(r"/ui/jobs/([A-Za-z0-9-]{1,63})/(?:(\d{1,4})/)?(events|report\.html)?")
+_PATH = re.compile(r"/ui/jobs/([A-Za-z0-9-]{1,63})/(?:(\d{1,4})/)?(events|sofar|report\.html)?")
 _HTML = "text/html; charset=utf-8"
 _MOST = 100  # jobs on the page, the newest
 
@@ -38,6 +40,8 @@ class JobReader(Protocol):
     def list_inference_recommendations_jobs(self, params: dict[str, Any]) -> dict[str, Any]: ...
 
     def describe_inference_recommendations_job(self, params: dict[str, Any]) -> dict[str, Any]: ...
+
+    def list_inference_recommendations_job_steps(self, params: dict[str, Any]) -> dict[str, Any]: ...
 
     def tests_of(self, job_name: str) -> list[dict[str, Any]]: ...
 
@@ -57,10 +61,13 @@ class Ui:
         self._jobs = jobs
 
     def begins(self, job_name: str, index: int, label: str, plan: Plan) -> Callable[[Window], None]:
-        feed = Feed(plan)
+        feed = Feed(plan, {"label": label})
         with self._lock:
             self._feeds[job_name, index] = feed, plan, f"{job_name}: {label}"
         return feed.window
+
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A page has no files."""
 
     def ended(self, job_name: str, index: int) -> None:
         with self._lock:
@@ -86,9 +93,18 @@ class Ui:
             if feed is not None:
                 start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
                 return feed[0].read()
+        if method == "GET" and matched is not None and matched[2] and matched[3] == "sofar":
+            return _send(start_response, self._so_far(matched[1], int(matched[2]), environ.get("QUERY_STRING", "")))
         if method not in ("GET", "HEAD"):
             return _send(start_response, ("405 Method Not Allowed", "text/plain", "there is nothing to change here\n"))
         return _send(start_response, self._page(path, matched))
+
+    def _so_far(self, job_name: str, index: int, query: str) -> Found:
+        feed, known = self._feed(job_name, index), query.removeprefix("windows=")
+        if feed is None:
+            return _missing()
+        found = feed[0].so_far(int(known) if known.isascii() and known.isdigit() else 0)
+        return ("204 No Content", "text/plain", "") if found is None else ("200 OK", "application/json", found)
 
     def _feed(self, job_name: str, index: int) -> tuple[Feed, Plan, str] | None:
         with self._lock:
@@ -149,7 +165,10 @@ class Ui:
         results = [result for result in found if result is not None]
         if not results:
             return _missing()
-        return "200 OK", _HTML, render(page_of(results, float(job["CreationTime"])))[0]
+        steps = jobs.list_inference_recommendations_job_steps({"JobName": name, "MaxResults": _MOST})["Steps"]
+        # Describe recommends when all has ended; before that, what the tests so far would.
+        described = job if Status(job["Status"]).final else None
+        return "200 OK", _HTML, render(page_of(results, float(job["CreationTime"]), described, steps))[0]
 
     def _test(self, jobs: JobReader, job: dict[str, Any], index: int, what: str | None) -> Found:
         from loadtest.report.html.page import page_of
@@ -174,13 +193,5 @@ def _send(start_response: StartResponse, found: Found) -> list[bytes]:
     status, kind, text = found
     body = text.encode("utf-8")
     where = ("Location", kind) if status.startswith("302") else ("Content-Type", kind)
-    headers = [
-        where,
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-    ]
-    start_response(status, headers)
+    start_response(status, [where, ("Content-Length", str(len(body))), *PAGE_HEADERS])
     return [body]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
 
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import EngineError, Problem, SpecError
 from loadtest.export.prometheus import Source, application_of
 from loadtest.loopback import is_loopback
-from loadtest.serving import StrictChannel, end_serving
-from loadtest.wire.access import Access
+from loadtest.serving import StrictChannel, end_serving, listening
+from loadtest.wire.access import Access, environ_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -62,22 +62,12 @@ class ScrapeServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    sock: socket.socket | None = None
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
-        sock = socket.socket(family, kind)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(CONNECTIONS)
-    except OSError as problem:
-        if sock is not None:
-            sock.close()
-        where = f"{host}:{port}"
-        rule = f"cannot be listened on: {problem.strerror or problem}"
-        raise SpecError([Problem("--prometheus", where, rule, "give another, or port 0 for a free one")]) from None
-    return sock
+        return listening(host, port)
+    except EngineError as problem:
+        rule = f"cannot be listened on: {getattr(problem.__cause__, 'strerror', None) or problem}"
+        advice = "give another, or port 0 for a free one"
+        raise SpecError([Problem("--prometheus", f"{host}:{port}", rule, advice)]) from None
 
 
 def _guarded(application: WSGIApplication, host: str) -> WSGIApplication:
@@ -88,13 +78,8 @@ def _guarded(application: WSGIApplication, host: str) -> WSGIApplication:
     access = Access(host, hosts=() if is_loopback(host) else ("*",))
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        headers = {
-            name.removeprefix("HTTP_").replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        }
         http11 = environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
-        refused = access.refusal(headers, method=environ["REQUEST_METHOD"], http11=http11)
+        refused = access.refusal(environ_headers(environ), method=environ["REQUEST_METHOD"], http11=http11)
         if refused is None:
             return application(environ, start_response)
         status = "400 Bad Request" if refused.status == 400 else "403 Forbidden"

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from loadtest.core.request.findings import shown
 from loadtest.core.traffic.plan import SCHEMES, TargetRef
 from loadtest.errors import Problem, masked
 from loadtest.folders import lies_in
-from loadtest.loopback import is_loopback
+from loadtest.loopback import is_loopback_url
 
 __all__ = ["Allowed"]
 
@@ -54,13 +53,6 @@ class Allowed:
         elif name == "profile":
             rule = "whose credentials sign the requests is not a job file's to choose"
             yield Problem(where, shown(value), rule, f"give --aws-profile {value}")
-        elif name == "endpoint_url" and not is_loopback(_host(value)):
+        elif name == "endpoint_url" and not is_loopback_url(value):
             rule = "where requests go that are signed with your credentials is not a job file's to choose"
             yield Problem(where, shown(masked(value)), rule, "give --endpoint-url")
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

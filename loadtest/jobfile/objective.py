@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.core.request.search import By, Objective, SearchSettings
 from loadtest.core.request.spec import JobSpec
-from loadtest.core.result.thresholds import parse_threshold
+from loadtest.core.result.thresholds import parse_thresholds
 from loadtest.errors import Problem, SpecError
 from loadtest.jobfile.jobfile import ScenarioOptions
 from loadtest.jobfile.search_wish import SearchWish
@@ -62,15 +62,10 @@ def _objectives(spec: JobSpec, texts: Sequence[str], problems: list[Problem]) ->
     own = spec.stop.latency
     found = [] if own is None else [Objective(own.percentile, float(own.limit_ms))]
     ratios = []
-    for text in texts:
-        try:
-            threshold = parse_threshold(text)
-        except SpecError as error:
-            problems += error.problems
-            continue
+    for threshold in parse_thresholds(texts, problems):
         if threshold.metric == "rate":
             rule = "is what a capacity search finds"
-            problems.append(Problem("--threshold", text, rule, "give p95<200ms or error_rate<1%"))
+            problems.append(Problem("--threshold", threshold.text, rule, "give p95<200ms or error_rate<1%"))
         elif threshold.percentile is None:
             ratios.append(threshold.limit)
         elif (limit := Objective(threshold.percentile, threshold.limit)) not in found:

@@ -11,9 +11,8 @@ from loadtest.core.measure.counters import merged
 from loadtest.core.measure.distribution import Distribution
 from loadtest.core.request.spec import Serverless
 from loadtest.core.result import description
+from loadtest.core.result.cost import instance_costs, serverless_costs
 from loadtest.core.result.metrics import (
-    cost_per_hour,
-    cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
     sure_per_min,
@@ -21,7 +20,6 @@ from loadtest.core.result.metrics import (
 from loadtest.core.result.result import RunResult
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.prices import Prices
-from loadtest.jobs.search import plateau_start
 from loadtest.jobs.status import Status
 
 __all__ = ["Figures", "costs", "failure_text", "figures_of", "recommendation_metrics", "step_status_of"]
@@ -43,24 +41,10 @@ class Figures:
     sure_per_min: float | None = None
 
 
-def figures_of(result: RunResult, *, search: bool) -> Figures | None:
-    """The reported point of a run; None: there is no rate of at least 1 a minute at which the conditions held.
-
-    search: of a Default job, so the start of the plateau; else the highest rate while the conditions held.
+def figures_of(result: RunResult) -> Figures | None:
+    """The reported point of a run: the highest rate while the conditions held, or where the plateau of a Default job's
+    search begins; None: there is no rate of at least 1 a minute.
     """
-    return _searched(result) if search else _held(result)
-
-
-def _searched(result: RunResult) -> Figures | None:
-    level = plateau_start(result.levels)
-    if level is None or level.throughput_per_s is None:
-        return None
-    client, model = level.latencies.client, level.latencies.model
-    told = client if result.plan.options.latency_clock == "client" or model.p95_ms is None else model
-    return _figures(60 * level.throughput_per_s, told.p95_ms, [told])
-
-
-def _held(result: RunResult) -> Figures | None:
     best = result.best
     if best is None:
         return None
@@ -81,10 +65,10 @@ def _figures(
     return Figures(per_min, latency_ms, latency_ms if mean_us is None else mean_us / 1000, estimated)
 
 
-def step_status_of(result: RunResult, figures: Figures | None, *, search: bool) -> Status:
-    """The status of the step whose run this was. A search ends in order at 1 % failures, if it found anything."""
-    if search and result.reason is Reason.ERRORS and figures is not None:
-        return Status.COMPLETED
+def step_status_of(result: RunResult, figures: Figures | None) -> Status:
+    """The status of the step whose run this was. A search that found nothing to report has failed."""
+    if result.searched and result.reason is Reason.CAPACITY and figures is None:
+        return Status.FAILED
     return Status(REASONS[result.reason].job_status)
 
 
@@ -93,7 +77,8 @@ def failure_text(result: RunResult) -> str:
     most = sorted(result.totals.counts.details.items(), key=lambda item: -item[1])[:3]
     seen = ", ".join(f"{count} x {detail}" for detail, count in most)
     why = str(result.evidence.get("why", "")) if result.reason is Reason.ENGINE_LOST else ""
-    parts = [f"The load test ended because {REASONS[result.reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]
+    reason = Reason.ERRORS if result.reason is Reason.CAPACITY else result.reason  # of the first load of a search
+    parts = [f"The load test ended because {REASONS[reason].sentence}", why, seen and f"InvokeEndpoint: {seen}"]
     return "; ".join(part for part in parts if part)
 
 
@@ -129,21 +114,10 @@ def recommendation_metrics(
 def costs(
     figures: Figures, instance_type: str | None, serverless: Serverless | None, prices: Prices, count: int
 ) -> Mapping[str, float]:
-    """CostPerHour and CostPerInference; empty without a price (R4).
-
-    Serverless, an estimate because AWS's formula is unpublished: memory in GB x the model's mean time x the price of
-    a GB second for an inference, and as many of them as it served for an hour.
-    """
+    """CostPerHour and CostPerInference; empty without a price (R4)."""
     invocations = max_invocations_per_min(figures.per_min, count)
     if serverless is not None:
-        gb_second = prices.serverless_gb_second_usd
-        if gb_second is None:
-            return {}
-        each = gb_second * serverless.memory_mb / 1024 * figures.mean_ms / 1000
-        per_hour = cost_per_hour(each * invocations * 60, 1)
-    else:
-        price = prices.per_hour(instance_type or "")
-        if price is None:
-            return {}
-        per_hour = cost_per_hour(price, count)
-    return {"CostPerHour": per_hour, "CostPerInference": cost_per_inference(per_hour, invocations)}
+        usd = prices.serverless_gb_second_usd
+        return {} if usd is None else serverless_costs(usd, serverless.memory_mb, figures.mean_ms, invocations)
+    usd = prices.per_hour(instance_type or "")
+    return {} if usd is None else instance_costs(usd, count, invocations)

@@ -1,16 +1,16 @@
-"""Default jobs: which endpoints to try, how to raise the load, at which point of the curve to read the result. Pure.
+"""Default jobs: which endpoints to try, and what is searched for. Pure.
 
 AWS publishes neither its instance list nor its traffic, only that the load is raised until saturation or until 1 % of
 the invocations fail, and that the figures are those "where the invocations curve first begins to level out" (developer
-guide, interpret results; R1).
+guide, interpret results; R1). `core/search/plateau_search.py` looks for that point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
-from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.instance_types import BURSTABLE_PREFIX
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import (
     EndpointConfiguration,
     JobSpec,
@@ -18,17 +18,15 @@ from loadtest.core.request.spec import (
     Profile,
     RunOptions,
     Serverless,
-    StopConditions,
 )
-from loadtest.core.stats import plateau
-from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.jobs.fleet_file import FleetFile, SearchPlan
 from loadtest.jobs.models import ModelFacts
 from loadtest.jobs.ranking import MAX_RECOMMENDATIONS
 
-__all__ = ["default_tests", "plateau_start", "search_curve", "search_options", "search_stop"]
+__all__ = ["default_tests", "search_of", "search_options"]
 
 MAX_ERROR_RATIO = 0.01  # "or when 1 % of InvokeEndpoint calls fail"
+LEAST_LEVELS = 4  # of the time that one takes: to find a plateau at all
 
 
 def default_tests(
@@ -66,42 +64,21 @@ def _candidates(spec: JobSpec, facts: ModelFacts, file: FleetFile, profile: Prof
     return configurations
 
 
-def search_curve(plan: SearchPlan) -> TrafficCurve:
-    """The load, raised by steps."""
-    steps = tuple(Step(i * plan.level_s, users) for i, users in enumerate(plan.users))
-    return TrafficCurve(steps, len(steps) * plan.level_s)
+def search_of(plan: SearchPlan) -> SearchSettings:
+    """The search for the plateau, within the fleet file's bounds.
 
-
-def search_stop() -> StopConditions:
-    """A search ends at the plateau or at 1 % failures."""
-    return StopConditions(flat_stops=True, max_error_ratio=MAX_ERROR_RATIO)
-
-
-def search_options(plan: SearchPlan, options: RunOptions = RunOptions()) -> RunOptions:
-    """The rate window is a level long, so that every level has a full one."""
-    return RunOptions(
-        latency_clock=options.latency_clock,
-        window_s=options.window_s,
-        rate_window_s=min(options.rate_window_s, plan.level_s),
+    From its fewest to its most users, no load longer at a time than its levels, and no longer than them all together.
+    """
+    return SearchSettings(
+        goal="plateau",
         max_error_ratio=MAX_ERROR_RATIO,
-        seed=options.seed,
+        start=float(plan.users[0]),
+        max_load=float(plan.users[-1]),
+        level_s=plan.level_s,
+        budget_s=max(len(plan.users) * plan.level_s, LEAST_LEVELS * plan.level_s),
     )
 
 
-def plateau_start(levels: Sequence[LevelResult]) -> LevelResult | None:
-    """The level at which the invocations curve first begins to level out.
-
-    That is where the plateau begins (`core.stats.plateau`); the last good one if there is none. Levels that were hardly
-    reached or had more than 1 % failures are no results. None: there is no such level.
-    """
-    good = [level for level in levels if _usable(level)]
-    if not good:
-        return None
-    start = plateau.plateau_start([(level.users, level.throughput_per_s or 0.0) for level in good])
-    return good[-1 if start is None else start]
-
-
-def _usable(level: LevelResult) -> bool:
-    if not level.ok or level.measured_s < 0.5 * (level.plan.end_s - level.plan.start_s):
-        return False
-    return level.errors <= MAX_ERROR_RATIO * (level.ok + level.errors)
+def search_options(plan: SearchPlan, options: RunOptions = RunOptions()) -> RunOptions:
+    """The rate window is no longer than a load is held."""
+    return replace(options, rate_window_s=min(options.rate_window_s, plan.level_s), max_error_ratio=MAX_ERROR_RATIO)

@@ -16,6 +16,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.errors import SpecError
 from loadtest.jobs.arn import JobArns
 from loadtest.jobs.benchmarked import list_model_metadata
+from loadtest.jobs.certainty import certainty_of
 from loadtest.jobs.check import checked_job
 from loadtest.jobs.engines import LiveEngine, LoadEngine, SimEngine
 from loadtest.jobs.errors import ApiError, invalid, not_found, refusal
@@ -27,6 +28,7 @@ from loadtest.jobs.listing import job_query, page_size, step_status
 from loadtest.jobs.models import ModelReader, facts_of
 from loadtest.jobs.paging import open_token, seal_token
 from loadtest.jobs.provision import Provider
+from loadtest.jobs.ranking import ranked
 from loadtest.jobs.resources import check_resources
 from loadtest.jobs.rows import JobRow
 from loadtest.jobs.samples import PayloadReader
@@ -188,6 +190,11 @@ class JobService:
         is no such test, or it has none (yet)."""
         found = self.store.run(job_name, index)
         return None if found is None else RunResult.from_dict(found)
+
+    def certainties(self, job_name: str) -> list[dict[str, Any]]:
+        """How sure the figures of each recommendation are (`certainty_of`), in the order of Describe."""
+        pairs = [(step, self.run_result(job_name, step.index)) for step in ranked(self.store.steps(job_name))]
+        return [certainty_of(step, result) for step, result in pairs if result is not None]
 
     def tests_of(self, job_name: str) -> list[dict[str, Any]]:
         """index, label and status of each test of a job, in their order; [] if there is none."""

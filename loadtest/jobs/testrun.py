@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import JobSpec, LoadTest, RunOptions, Serverless, StopConditions
 from loadtest.core.result.description import inference_metrics
 from loadtest.core.result.info import info_of
 from loadtest.core.result.result import RunResult
-from loadtest.core.traffic.curve import TrafficCurve, curve_of
-from loadtest.core.traffic.plan import PayloadSource, Plan
+from loadtest.core.traffic.curve import Step, TrafficCurve, curve_of
+from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef, search_plan
 from loadtest.errors import LoadtestError, masked
 from loadtest.jobs.clock import JobClock
 from loadtest.jobs.engines import LoadEngine
@@ -25,7 +27,7 @@ from loadtest.jobs.metering import Meter
 from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
 from loadtest.jobs.provision import OpenEndpoint, Provider, Wanted
 from loadtest.jobs.rows import StepRow, Tag
-from loadtest.jobs.search import search_curve, search_options, search_stop
+from loadtest.jobs.search import search_of, search_options
 from loadtest.jobs.signal import StopSignal
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import Subject
@@ -39,12 +41,17 @@ SHUT_DOWN = "The service was shut down while the load test ran"
 
 @dataclass(frozen=True, slots=True)
 class JobTraffic:
-    """The traffic of every test of a job. search: it is a Default job's, raised until the plateau."""
+    """The traffic of every test of a job. search: a Default job's, for the plateau; None: the curve is all there is."""
 
     curve: TrafficCurve
     stop: StopConditions
     options: RunOptions
-    search: bool
+    search: SearchSettings | None = None
+
+    def plan(self, target: TargetRef, payload: PayloadSource, limit_s: float | None) -> Plan:
+        """Of one test. limit_s: hard end of its traffic; None: there is none."""
+        made = Plan(self.curve, self.stop, target, payload, self.options, limit_s)
+        return made if self.search is None else replace(search_plan(made, self.search), limit_s=limit_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +78,10 @@ def traffic_of(spec: JobSpec, fleet: Fleet) -> JobTraffic:
     """The job's own traffic, or that of the search."""
     if spec.traffic is None:
         plan = fleet.file.search
-        return JobTraffic(search_curve(plan), search_stop(), search_options(plan), search=True)
+        first = TrafficCurve((Step(0.0, plan.users[0]),), plan.level_s)
+        return JobTraffic(first, StopConditions(flat_stops=False), search_options(plan), search_of(plan))
     options = RunOptions()
-    return JobTraffic(curve_of(spec.traffic, options), spec.stop, options, search=False)
+    return JobTraffic(curve_of(spec.traffic, options), spec.stop, options)
 
 
 def run_test(
@@ -86,6 +94,7 @@ def run_test(
     course = _Course(bench.time, started_s)
     result: RunResult | None = None
     finished: StepRow | None = None
+    late: Callable[[RunResult], RunResult] | None = None
     stream = endpoint_stream(bench.job_name, step.endpoint_name)
     bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
@@ -102,6 +111,7 @@ def run_test(
                 replace(run, job=plain(bench.spec.request), label=step.label, info={**info, **plain(endpoint.info)})
             )
             finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
+            late = endpoint.afterwards
     except LoadtestError as problem:
         # Who waits for an endpoint gives up when the job is told to stop.
         status = Status.STOPPED if bench.signal.asked else Status.FAILED
@@ -111,6 +121,8 @@ def run_test(
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
         finished = _broken(step, finished, Status.FAILED, reason, course.now_s())
     bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
+    if result is not None and late is not None:
+        result = late(result)
     return replace(finished, started_s=course.origin_s or started_s), result
 
 
@@ -121,7 +133,8 @@ def _wanted(bench: BenchmarkContext, test: LoadTest, step: StepRow, course: _Cou
         bench.time.log(stream, text, course.now_s())
 
     subject = bench.subject(test, step.endpoint_name)
-    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags)
+    keep = partial(bench.watcher.kept, bench.job_name, step.index)
+    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags, keep)
 
 
 def _broken(step: StepRow, finished: StepRow | None, status: Status, reason: str, now_s: float) -> StepRow:
@@ -190,14 +203,7 @@ def _pairs(environment: Mapping[str, str]) -> str:
 def _run(
     bench: BenchmarkContext, step: StepRow, endpoint: OpenEndpoint, course: _Course, limit_s: float | None
 ) -> RunResult:
-    plan = Plan(
-        curve=bench.traffic.curve,
-        stop=bench.traffic.stop,
-        target=endpoint.target,
-        payload=bench.payload,
-        options=bench.traffic.options,
-        limit_s=limit_s,
-    )
+    plan = bench.traffic.plan(endpoint.target, bench.payload, limit_s)
     watcher = NoOnlooker() if bench.engine.virtual else bench.watcher
     show = watcher.begins(bench.job_name, step.index, step.label, plan)
     variant = endpoint.subject.variant_name
@@ -223,8 +229,8 @@ def _run(
 def _finished(
     bench: BenchmarkContext, test: LoadTest, step: StepRow, endpoint: OpenEndpoint, result: RunResult, ended_s: float
 ) -> StepRow:
-    figures = figures_of(result, search=bench.traffic.search)
-    status = step_status_of(result, figures, search=bench.traffic.search)
+    figures = figures_of(result)
+    status = step_status_of(result, figures)
     reason = failure_text(result) if status is Status.FAILED else None
     if bench.signal.at_once:
         status, reason = Status.FAILED, SHUT_DOWN

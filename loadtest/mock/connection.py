@@ -12,6 +12,7 @@ from loadtest.endpoint.latency import Answer, LatencyModel
 from loadtest.mock.reply import LATENCY_HEADER, reply, stream_head
 from loadtest.mock.request import Request, RequestReader
 from loadtest.mock.runtime import Invocation, MockReply, Runtime
+from loadtest.mock.stage import Stage
 from loadtest.mock.stats import LatencyLog, Stats
 
 __all__ = ["ServerConnection", "Service"]
@@ -48,15 +49,12 @@ class ServerConnection(asyncio.Protocol):
         self._service = service
         self._reader = RequestReader()
         self._out: asyncio.Transport  # from connection_made on
+        self._stage = Stage.WAITING
         self._request: Request | None = None  # the one being served
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._received = 0
-        self._eof = False
-        self._blocked = False  # the client does not read
-        self._full = False  # so many requests wait that no more bytes are read
-        self._lingers = False
-        self._invoking = False
+        self._eof = self._blocked = self._full = False  # of the socket's two directions: see stage.py
         self.deadline_s = math.inf
 
     @property
@@ -77,7 +75,7 @@ class ServerConnection(asyncio.Protocol):
         self._set_deadline()
 
     def data_received(self, data: bytes) -> None:
-        if not self._lingers:
+        if self._stage is not Stage.LINGERING:
             self._reader.feed(data)
             self._proceed()
 
@@ -93,10 +91,10 @@ class ServerConnection(asyncio.Protocol):
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-        if self._invoking:
+        if self._stage is Stage.INVOKING:
             self._service.stats.in_flight -= 1
             self._service.stats.abandoned += 1
-            self._invoking = False
+            self._stage = Stage.SERVING
         self._reader.ready.clear()
 
     def pause_writing(self) -> None:
@@ -110,7 +108,7 @@ class ServerConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The deadline has passed: tell a client in the middle of a request, and close."""
-        if self._reader.receiving and not self._lingers and not self._blocked:
+        if self._reader.receiving and self._stage is not Stage.LINGERING and not self._blocked:
             self._refuse(408, "The request was not complete in time.")
         else:
             self._out.abort()
@@ -126,9 +124,9 @@ class ServerConnection(asyncio.Protocol):
     def _proceed(self) -> None:
         """Do all that can be done now: the next request, or what ends the connection, or a `100 Continue`."""
         reader = self._reader
-        while self._request is None and reader.ready and not self._blocked and not self._lingers:
+        while self._stage is Stage.WAITING and reader.ready and not self._blocked:
             self._serve(reader.ready.popleft())
-        if self._request is None and not reader.ready and not self._lingers:
+        if self._stage is Stage.WAITING and not reader.ready:
             if reader.refusal is not None:
                 self._refuse(reader.refusal.status, reader.refusal.message)
             elif self._eof or (self._service.stopping and not reader.receiving):
@@ -143,11 +141,11 @@ class ServerConnection(asyncio.Protocol):
 
     def _set_deadline(self) -> None:
         service, reader = self._service, self._reader
-        if self._lingers:
+        if self._stage is Stage.LINGERING:
             return
         if self._blocked:
             self.deadline_s = min(self.deadline_s, service.loop.time() + service.request_timeout_s)
-        elif self._request is not None:
+        elif self._stage is not Stage.WAITING:
             self.deadline_s = math.inf
             self._received = 0
         elif not reader.receiving:
@@ -159,7 +157,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         service = self._service
-        self._request = request
+        self._stage, self._request = Stage.SERVING, request
         try:
             found = service.runtime.route(request)
             if found is None:
@@ -180,7 +178,7 @@ class ServerConnection(asyncio.Protocol):
         answer = service.model.arrive(now_s, extra_s)
         service.stats.invocations += 1
         service.stats.in_flight += 1
-        self._invoking = True
+        self._stage = Stage.INVOKING
         act = self._stream if invocation.stream and answer.ok else self._answer
         if answer.first_s <= now_s:
             act(invocation, answer, now_s)
@@ -236,7 +234,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _count(self, answer: Answer, latency_us: int) -> None:
         service = self._service
-        self._invoking = False
+        self._stage = Stage.SERVING
         service.stats.in_flight -= 1
         if answer.ok:
             service.stats.ok += 1
@@ -267,13 +265,14 @@ class ServerConnection(asyncio.Protocol):
         self._end(keep=keep)
 
     def _end(self, *, keep: bool) -> None:
-        self._request = self._timer = self._task = None
+        self._stage, self._request, self._timer, self._task = Stage.WAITING, None, None, None
         if not keep:
             self._linger()
 
     def _fail(self, problem: Exception) -> None:
         """Ours: 500, and the server lives on."""
         self._service.stats.faults += 1
+        self._service.stats.in_flight -= self._stage is Stage.INVOKING
         self._service.loop.call_exception_handler({"message": "a request could not be served", "exception": problem})
         if self._request is not None and not self._out.is_closing():
             self._finish(self._service.runtime.error(500, "InternalFailure", "The mock endpoint failed."))
@@ -286,7 +285,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Close, but read on for a moment: closing with unread bytes resets the connection under the answer."""
-        self._lingers = True
+        self._stage = Stage.LINGERING
         self._reader.ready.clear()
         if self._eof or not self._out.can_write_eof():
             self._out.close()

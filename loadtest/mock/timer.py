@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import select
 import selectors
-import sys
 
 __all__ = ["new_event_loop", "sharpen_timers"]
 
@@ -15,7 +14,7 @@ _FD_SETSIZE = 1024
 
 def new_event_loop() -> asyncio.SelectorEventLoop:
     """An asyncio loop, not yet current, that wakes up within about 0.1 ms of a timer."""
-    if sys.platform == "linux":
+    if hasattr(selectors, "EpollSelector"):
         return asyncio.SelectorEventLoop(_ExactEpoll())
     return asyncio.SelectorEventLoop()  # kqueue waits with ns precision already
 
@@ -27,7 +26,7 @@ def sharpen_timers() -> None:
         slack.write("1")
 
 
-if sys.platform == "linux":
+if hasattr(selectors, "EpollSelector"):
 
     class _ExactEpoll(selectors.EpollSelector):
         """epoll_wait counts in whole ms (selectors rounds up); select on the epoll's own descriptor counts in us."""

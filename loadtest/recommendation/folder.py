@@ -1,6 +1,6 @@
 """The folder of a job: one run folder per test, written as the test goes, and what they recommend together.
 
-    job.json  describe.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
+    job.json  describe.json  recommendations.json  steps.json  job.log  report.html  tests/01-ml.c5.xlarge/ ...
 
 A test's folder is a run folder like any other. What cannot be written never stops the job: it is named in `missing`.
 """
@@ -56,6 +56,13 @@ class JobFolder:
             self._open[index] = folder
         return folder.window
 
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A file of a test that runs: a killed job keeps it."""
+        with self._lock:
+            folder = self._open.get(index)
+        if folder is not None:
+            folder.keep(name, document)
+
     def ended(self, job_name: str, index: int) -> None:
         """Complete the test's folder. One that failed before its traffic has none."""
         with self._lock:
@@ -84,9 +91,23 @@ class JobFolder:
             self._log.write(text + "\n")
             self._log.flush()
 
-    def finish(self, described: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
-        """Write what the whole job came to."""
+    def discard(self) -> None:
+        """Take away what was begun: the job cannot run. A file that somebody else put there stays."""
+        with contextlib.suppress(OSError):
+            self._log.close()
+            for name in ("job.json", "job.log"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def finish(
+        self,
+        described: Mapping[str, Any],
+        steps: Sequence[Mapping[str, Any]],
+        certainties: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Write what the whole job came to. certainties: how sure each recommendation's figures are."""
         self._write("describe.json", described)
+        self._write("recommendations.json", list(certainties))
         self._write("steps.json", list(steps))
         with contextlib.suppress(OSError):
             self._log.close()

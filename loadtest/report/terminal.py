@@ -20,14 +20,15 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.silence import silences
 from loadtest.core.result.exit_code import SILENT_SHARE
-from loadtest.core.result.metrics import BestRate
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.unused import not_used
+from loadtest.errors import explained_at
 from loadtest.report.advice import failure_advice
-from loadtest.report.capacity import capacity_lines, held_lines
+from loadtest.report.best import best_lines
+from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
+from loadtest.report.cloudwatch import cloudwatch_tables, judged_clock, service_lines
 from loadtest.report.connections import connection_lines
-from loadtest.report.existing import endpoint_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
 from loadtest.report.streaming import streaming_tables
@@ -40,43 +41,41 @@ STYLES = {"met": "bold green", "not met": "bold red", "undecided": "bold yellow"
 MAX_ROWS = 24
 FIRST_ROWS = 4  # of a longer table; its end, where the run stopped, says more than its middle
 MAX_DETAILS = 5
+WAY = {"target_url": "", "target_proxy": "by proxy ", "target_region": "region "}
 
 
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
-    is_open = result.plan.arrivals is not None
+    one_rate = result.plan.arrivals is not None and not result.searched
     parts += headline(result)
-    parts += [latency_table(result.totals) if is_open else _level_table(result)]
-    parts += streaming_tables(result)
+    parts += [latency_table(result.totals) if one_rate else _level_table(result)]
+    parts += [*streaming_tables(result), *cloudwatch_tables(result)]
     parts += closing(result)
-    if (url := result.environment.get("target_url")) is not None:
-        more = [f"by proxy {proxy}" for proxy in [result.environment.get("target_proxy")] if proxy]
-        more += [f"region {region}" for region in [result.environment.get("target_region")] if region]
-        parts.append(Text(f"Target: {', '.join([str(url), *more])}", overflow="fold"))
+    if way := [f"{words}{name}" for key, words in WAY.items() if (name := result.environment.get(key))]:
+        parts.append(Text(f"Target: {', '.join(way)}", overflow="fold"))
     if folder is not None:
         parts.append(Text(f"Results: {os.fspath(folder)}", overflow="fold"))
     return Group(*parts)
 
 
-def headline(result: RunResult) -> list[RenderableType]:
-    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with."""
-    return [
-        *_failed_share(result),
-        *(capacity_lines(result) if result.searched else [_verdict(result)]),
-        *_thresholds(result),
-        *slow_lines(result),
-        *_why(result),
-        *_figures(result),
-    ]
+def headline(result: RunResult, *, over: bool = True) -> list[RenderableType]:
+    """The verdict and what it rests on, why the run ended, the best rate: what every report begins with.
+
+    over: False: it goes on, and `result` is of what there is.
+    """
+    asked = over or result.plan.stop.latency is not None
+    verdict = capacity_lines(result) if result.searched else [_verdict(result)] if asked else []
+    why = _why(result) if over else ()
+    return [*_failed_share(result), *verdict, *_thresholds(result), *slow_lines(result), *why, *_figures(result)]
 
 
 def closing(result: RunResult) -> list[RenderableType]:
     """Connections, the confirmation, errors, how far to trust it all, the endpoint, warnings, what was not used."""
     confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
     found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
-    endpoint = (Text(f"Endpoint: {line}", overflow="fold") for line in endpoint_lines(result))
-    return [*found, *endpoint, *_warnings(result), *_unused(result)]
+    lines = (Text(line, overflow="fold") for line in service_lines(result))
+    return [*found, *lines, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:
@@ -150,29 +149,7 @@ def _why(result: RunResult) -> Iterator[RenderableType]:
 
 
 def _figures(result: RunResult) -> Iterator[RenderableType]:
-    if result.best is None:
-        yield Text("No rate of invocations held the conditions")
-    else:
-        level = next((level for level in result.levels if level.level == result.best.level), None)
-        is_open = result.plan.arrivals is not None
-        users = "" if level is None or is_open else f" at {plural(level.users, 'user')}"
-        estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
-        yield Text.assemble(
-            "Best rate ",
-            (f"{number(result.best.per_min)} invocations/min", "bold"),
-            f"{users}{estimate}{_rate_interval(result.best)}",
-        )
-    yield from held_lines(result)
-    latency = result.latency
-    if latency.reported_ms is not None:
-        # R5: the API then reports the threshold; a person wants to know what was measured.
-        shown_ms = latency.measured_ms if latency.clamped and latency.measured_ms is not None else latency.reported_ms
-        api = f"; the API reports the threshold, {milliseconds(latency.reported_ms)} ms" if latency.clamped else ""
-        bound = ", an upper bound of the model's own" if latency.clock == "client" else ""
-        name = f"P{latency.percentile * 100:g}"
-        # The verdict is about the whole run, this is the API's figure: that of the stretch with the best rate.
-        there = "" if result.best is None else " at that rate"
-        yield Text(f"Latency {name}{there} {milliseconds(shown_ms)} ms, {latency.clock} clock{bound}{api}")
+    yield from best_lines(result)
     yield from workload_lines(result)
     yield from worker_lines(result.workers)
     schedule = result.schedule
@@ -184,24 +161,19 @@ def _figures(result: RunResult) -> Iterator[RenderableType]:
         )
 
 
-def _rate_interval(best: BestRate) -> str:
-    if best.low_per_min is None or best.high_per_min is None:
-        return ""
-    peak = "" if best.peak_per_min is None else f"; peak of a rolling minute {number(best.peak_per_min)}"
-    return f" ({number(best.low_per_min)} .. {number(best.high_per_min)}, 95 %{peak})"
-
-
 def _level_table(result: RunResult) -> RenderableType:
     """A row a level; latencies in ms of the client's clock. The interval is the threshold's percentile's."""
     verdicts = {verdict.level: verdict for verdict in result.verdicts}
     threshold = result.plan.stop.latency
     # Two-line headings and narrow gaps: nine columns are to fit in 80.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
+    load = "\nusers" if result.plan.arrivals is None else "\ndue"
+    for heading in (load, "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     if verdicts and threshold is not None:
-        clock = next(iter(verdicts.values())).clock
-        table.add_column(f"{threshold.name}, 95 %\n{clock} clock", justify="right", no_wrap=True)
+        table.add_column(
+            f"{threshold.name}, 95 %\n{judged_clock(result.verdicts)} clock", justify="right", no_wrap=True
+        )
         table.add_column("\nverdict", no_wrap=True)
     skipped = max(0, len(result.levels) - MAX_ROWS)
     for i, level in enumerate(result.levels):
@@ -219,7 +191,10 @@ def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: boo
         "-" if level.in_flight is None else f"{level.in_flight:.1f}",
         "-" if level.throughput_per_s is None else number(level.throughput_per_s),
         Text(f"{level.errors:,}", style="red" if level.errors else ""),
-        *map(milliseconds, level.latencies.client.row[:3]),
+        *map(
+            milliseconds,
+            (level.latencies.client if level.plan.rate_per_s is None else level.latencies.response).row[:3],
+        ),
     ]
     if judged:
         cells.append("-" if verdict is None else _interval(verdict))
@@ -256,6 +231,8 @@ def _trust(result: RunResult) -> Iterator[RenderableType]:
         yield Text.assemble("Trust: ", ("INVALID", "bold red"), limited)
     for reason in trust.reasons:
         yield _indented(Text.assemble(("- ", "yellow"), f"{reason.code}: {reason.text}; {reason.advice}"))
+    if codes := [reason.code for reason in trust.reasons]:
+        yield _indented(Text(f"see {explained_at(*codes)}", style="dim"))
 
 
 def _warnings(result: RunResult) -> Iterator[RenderableType]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from loadtest.core.measure.outcome import Outcome
+from loadtest.core.measure.outcome import Kind, Outcome
 
-__all__ = ["KnownTarget", "Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target"]
+__all__ = ["KnownTarget", "Listener", "Payload", "PerUserTarget", "RepeatingTarget", "Target", "raised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ class KnownTarget(Target, Protocol):
     """A target that can say where its requests go, for the result. facts: JSON values; no credentials, no query."""
 
     facts: Mapping[str, str]
+
+
+def raised(problem: Exception, sent_ns: int, done_ns: int) -> Outcome:
+    """What a target that raises came to, which the contract forbids: shown as a kind of failure of its own."""
+    detail = f"{type(problem).__name__}: {problem}"[:200]
+    return Outcome(Kind.EXCEPTION, 0, 0, sent_ns, done_ns, done_ns, None, detail)
 
 
 class Listener(Protocol):

@@ -1,6 +1,7 @@
 """The live page of one run: what it shows, who may stop it, and how it ends in the report.
 
-    GET  /              the page                        GET /events     its server-sent events
+    GET  /              the page                        GET  /events    its server-sent events
+    GET  /sofar?windows=N   the report's sections so far, if they are of more windows than N
     GET  /report.html   the report, once there is one   POST /stop?token=...    ends the run in order
 
 Pages of other sites, and names that are not this server's, are refused (`wire.access`); stopping takes the secret that
@@ -20,9 +21,10 @@ from urllib.parse import parse_qs
 
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.html.render import render_live
+from loadtest.serving import PAGE_HEADERS
 from loadtest.web.feed import Feed
 from loadtest.web.server import WebServer
-from loadtest.wire.access import Access
+from loadtest.wire.access import Access, environ_headers
 
 __all__ = ["LivePage"]
 
@@ -34,11 +36,20 @@ Answer = tuple[str, str, bytes]
 class LivePage:
     """Serves while a run of `plan` goes on. Called from the run's threads; a context manager that closes itself.
 
-    title: what is run. host, port: where; port 0: a free one. Raises EngineError if it cannot listen there.
+    title: what is run. host, port: where; port 0: a free one. about: job, label and info of its result. Raises
+    EngineError if it cannot listen there.
     """
 
-    def __init__(self, plan: Plan, title: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._feed = Feed(plan)
+    def __init__(
+        self,
+        plan: Plan,
+        title: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._feed = Feed(plan, about)
         self._token = secrets.token_urlsafe(16)
         self._stop: Callable[[], object] | None = None
         self._report: Path | None = None
@@ -79,10 +90,7 @@ class LivePage:
     def application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the server serves, by WSGI."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        names = ("host", "origin", "referer", "sec-fetch-site")
-        keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
-        headers = {name: str(environ[key]) for name, key in keys.items() if key in environ}
-        if (refused := self._access.refusal(headers, method=method)) is not None:
+        if (refused := self._access.refusal(environ_headers(environ), method=method)) is not None:
             return _send(start_response, (f"{refused.status} Refused", "text/plain", refused.text.encode()))
         if (method, path) == ("GET", "/events"):
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
@@ -94,6 +102,14 @@ class LivePage:
     def _answer(self, method: str, path: str, query: str) -> Answer:
         if (method, path) == ("GET", "/"):
             return "200 OK", "text/html; charset=utf-8", self._html.encode()
+        if (method, path) == ("GET", "/sofar"):
+            known = parse_qs(query).get("windows", [""])[0]
+            found = self._feed.so_far(int(known) if known.isascii() and known.isdigit() else 0)
+            return (
+                ("204 No Content", "text/plain", b"")
+                if found is None
+                else ("200 OK", "application/json", found.encode())
+            )
         if (method, path) == ("POST", "/stop"):
             given = parse_qs(query).get("token", [""])[0]
             if not hmac.compare_digest(given.encode(), self._token.encode()):
@@ -111,13 +127,5 @@ class LivePage:
 
 def _send(start_response: Callable[..., Any], answer: Answer) -> Iterable[bytes]:
     status, kind, body = answer
-    headers = [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-    ]
-    start_response(status, headers)
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *PAGE_HEADERS])
     return [body]

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from loadtest.errors import Problem
 from loadtest.loopback import address_of, is_own
 
-__all__ = ["Access", "Refusal", "mistakes", "split_host"]
+__all__ = ["Access", "Refusal", "environ_headers", "mistakes", "split_host"]
 
 # As browsers write it, so that it can be compared; of another form it would let nobody in.
 _ORIGIN = re.compile(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@]+", re.ASCII)
@@ -123,6 +124,15 @@ def mistakes(origins: Collection[str], hosts: Collection[str]) -> Iterator[Probl
         if host != "*" and address_of(host) is None and split_host(host) != _normal(host):
             advice = "write it without scheme and port, aws.test"
             yield Problem("--allow-host", repr(host), "is no name of a host", advice)
+
+
+def environ_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a WSGI request, by their names in lower case."""
+    named = ((name[5:], value) for name, value in environ.items() if name.startswith("HTTP_"))
+    found = {name.replace("_", "-").lower(): str(value) for name, value in named}
+    if environ.get("CONTENT_TYPE"):
+        found["content-type"] = environ["CONTENT_TYPE"]
+    return found
 
 
 def split_host(host: str) -> str | None:

@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from pairs import stairs_run
 
-from loadtest.report.folder import write_run
+from loadtest.cli.compare import compared_sides
+from loadtest.report.whole import whole_folder
 
 RUNS = Path(__file__).parents[1] / "data" / "runs"
+
+
+def test_what_takes_long_is_named(folders: Path) -> None:
+    told: list[str] = []
+
+    def waiting(text: str) -> AbstractContextManager[None]:
+        told.append(text)
+        return nullcontext()
+
+    a, b = str(folders / "a1"), str(folders / "b1")
+    compared_sides([a, b], waiting=waiting)
+    assert told == [f"reading {a}", f"reading {b}", f"comparing {b}"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "short": stairs_run(5, steps=2, length_s=20),
     }
     for number, (name, result) in enumerate(made.items()):
-        write_run(place, result, 1_760_000_000.0 + 60 * number).rename(place / name)
+        whole_folder(place, result, 1_760_000_000.0 + 60 * number).path.rename(place / name)
     return place
 
 

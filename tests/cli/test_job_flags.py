@@ -66,7 +66,7 @@ def test_neither_file_nor_flags(invoke):
 def test_a_file_and_flags_do_not_go_together(invoke, jobs):
     result = invoke("run", next(iter(jobs.glob("*.json"))), "--stairs", "1x1/1s", "--p99", "1s")
     assert result.exit_code == 2
-    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["--stairs", "--p99"]
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["--stairs", "--p99", "SpecError"]
 
 
 def test_init_writes_a_file_that_validates(invoke, tmp_path):

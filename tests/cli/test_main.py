@@ -69,10 +69,14 @@ def test_a_verb_whose_own_import_fails_is_not_hidden(tmp_path, monkeypatch):
         (
             SpecError([Problem("a", "1", "is bad"), Problem("b", "", "is worse", "do c")]),
             2,
-            "a: is bad (got 1)\nb: is worse; do c\n",
+            "a: is bad (got 1)\nb: is worse; do c\nSpecError: see docs/troubleshooting.md#specerror\n",
         ),
-        (TargetError("cannot be opened"), 2, "cannot be opened\n"),
-        (EngineError("was lost"), 1, "was lost\n"),
+        (
+            TargetError("cannot be opened"),
+            2,
+            "cannot be opened\nTargetError: see docs/troubleshooting.md#targeterror\n",
+        ),
+        (EngineError("was lost"), 1, "was lost\nEngineError: see docs/troubleshooting.md#engineerror\n"),
     ],
 )
 def test_errors_become_a_message_and_an_exit_code(error, exit_code, message):

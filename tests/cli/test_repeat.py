@@ -41,6 +41,7 @@ def test_two_sides_in_turn(execute, job: Path, tmp_path: Path) -> None:
     assert entry["answer"] == "worse"
     assert "| throughput |" in (folder / "comparison.md").read_text()
     assert "b1 against" in (folder / "compare.html").read_text()
+    assert f"Page: {folder / 'compare.html'}\n" in done.stdout
 
 
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ def test_a_url_is_told_without_its_query(tmp_path: Path) -> None:
         url = f"{mock.url}/invocations"
         done = _run(_job(tmp_path / "job.json"), "--target", f"{url}?key=abc", "--output-dir", tmp_path / "out")
     assert f"Target: {url}\n" in done.stdout
+    assert f"\nPage: {tmp_path / 'out' / 'report.html'}\n" in done.stdout, "what to open"
 
 
 @pytest.mark.live

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from jobkit import DATA, window
 from results import result_with
-from windows import flat_level
 
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.measure.levels import LevelResult
 from loadtest.core.request.parse import parse_job
 from loadtest.core.request.spec import JobSpec, LatencyThreshold, Serverless, StopConditions
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan, TargetRef, search_plan
+from loadtest.engine.sim import simulate
 from loadtest.jobs.errors import ApiError
 from loadtest.jobs.fleet import Fleet
-from loadtest.jobs.fleet_file import FleetFile
+from loadtest.jobs.fleet_file import FleetFile, SearchPlan
 from loadtest.jobs.fleet_model import Behaviour
 from loadtest.jobs.models import ModelFacts, facts_of
 from loadtest.jobs.outcome import Figures, failure_text, figures_of, recommendation_metrics, step_status_of
@@ -28,7 +28,7 @@ from loadtest.jobs.prices import Prices
 from loadtest.jobs.ranking import ranked
 from loadtest.jobs.rows import StepRow
 from loadtest.jobs.scaling import scaling_configuration
-from loadtest.jobs.search import default_tests, plateau_start, search_curve
+from loadtest.jobs.search import default_tests, search_of
 from loadtest.jobs.status import Status
 
 FLEET = Fleet.load(live=False)
@@ -94,20 +94,25 @@ def result(reason: Reason, *, ok: int = 100, latency_ms: float = 20.0, threshold
 
 
 def test_a_threshold_that_ended_the_test_is_the_reported_latency() -> None:
-    figures = figures_of(result(Reason.LATENCY, threshold_ms=100), search=False)
+    figures = figures_of(result(Reason.LATENCY, threshold_ms=100))
     assert figures is not None
     assert (figures.per_min, figures.latency_ms, figures.estimated) == (600.0, 100.0, False)
     assert figures.mean_ms == pytest.approx(20.0, rel=1e-3), "as measured"
     assert figures.sure_per_min is not None
     assert 590 < figures.sure_per_min < 600, "the lower end, for the number of instances"
-    assert figures_of(result(Reason.CURVE_END, ok=0), search=False) is None
+    assert figures_of(result(Reason.CURVE_END, ok=0)) is None
 
 
-def test_a_search_that_found_something_before_the_errors_is_complete() -> None:
+def test_a_search_that_found_nothing_to_report_has_failed() -> None:
+    searching = Plan(TrafficCurve((Step(0.0, 1),), 120.0), StopConditions(), TargetRef("mock:"))
+    failing = simulate(replace(search_plan(searching, SETTINGS), target=TargetRef("mock:error_ratio=0.3")))
+    assert (failing.reason, failing.capacity and failing.capacity.finding) == (Reason.CAPACITY, "below start")
+    assert figures_of(failing) is None
+    assert step_status_of(failing, None) is Status.FAILED
+    assert "more requests failed than the error budget allows; InvokeEndpoint: " in failure_text(failing)
     errors = result(Reason.ERRORS)
-    assert step_status_of(errors, Figures(1.0, 1.0, 1.0), search=True) is Status.COMPLETED
-    assert step_status_of(errors, None, search=True) is Status.FAILED
-    assert step_status_of(errors, Figures(1.0, 1.0, 1.0), search=False) is Status.FAILED
+    assert step_status_of(errors, Figures(1.0, 1.0, 1.0)) is Status.FAILED
+    assert step_status_of(result(Reason.CURVE_END), None) is Status.COMPLETED
 
 
 def test_failures_are_told_with_their_cause() -> None:
@@ -121,49 +126,14 @@ def test_failures_are_told_with_their_cause() -> None:
 # The search of Default jobs
 
 
-def level(index: int, users: int, per_s: float, errors: int = 0, measured_s: float = 30.0) -> LevelResult:
-    return flat_level(
-        index,
-        users,
-        measured_s=measured_s,
-        ok=round(per_s * measured_s),
-        errors=errors,
-        p95_ms=10.0 * users,
-        model_p95_ms=9.0 * users,
-    )
+SETTINGS = search_of(FleetFile.load().search)
 
 
-CURVES = [
-    ("levels out at four users", [(1, 10), (2, 20), (3, 30), (4, 40), (6, 41), (8, 41)], 4),
-    ("falls after its peak", [(1, 10), (2, 20), (3, 19), (4, 15)], 2),
-    ("flat from the start", [(1, 10), (2, 10), (3, 10)], 1),
-    ("never levels out", [(1, 10), (2, 20), (4, 40), (8, 80)], 8),
-    ("bends but goes on", [(1, 10), (2, 16), (4, 24), (8, 32), (16, 32)], 8),
-    ("one level only", [(1, 10)], 1),
-]
-
-
-@pytest.mark.parametrize(("curve", "users"), [row[1:] for row in CURVES], ids=[row[0] for row in CURVES])
-def test_the_point_where_invocations_level_out(curve: list[tuple[int, float]], users: int) -> None:
-    found = plateau_start([level(i, n, per_s) for i, (n, per_s) in enumerate(curve)])
-    assert found is not None
-    assert found.users == users
-
-
-def test_levels_with_failures_or_hardly_any_time_are_no_results() -> None:
-    good = [level(0, 1, 10), level(1, 2, 20)]
-    assert plateau_start([*good, level(2, 4, 40, errors=13)]) == good[1]  # 13 of 1213 is over 1 %
-    assert plateau_start([*good, level(2, 4, 40, measured_s=5.0)]) == good[1]
-    assert plateau_start([level(0, 1, 10, errors=100)]) is None
-    assert plateau_start([]) is None
-
-
-def test_the_load_is_raised_by_steps() -> None:
-    curve = search_curve(FleetFile.load().search)
-    assert curve.users_at(0) == 1
-    assert curve.peak == 48
-    assert [step.at_s for step in curve.steps[:3]] == [0, 20, 40]
-    assert curve.end_s == 220
+def test_the_fleet_file_bounds_the_search() -> None:
+    assert (SETTINGS.start, SETTINGS.max_load, SETTINGS.level_s, SETTINGS.budget_s) == (1, 48, 20, 220)
+    assert (SETTINGS.goal, SETTINGS.max_error_ratio) == ("plateau", 0.01)
+    few = search_of(SearchPlan((2, 6), 5.0))
+    assert (few.start, few.max_load, few.budget_s) == (2, 6, 20.0), "time enough to find one at all"
 
 
 def default_job(**container: Any) -> tuple[JobSpec, ModelFacts]:

@@ -15,7 +15,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.parsers import JSONParser
 
 from loadtest.core.judge.decision import Reason
-from loadtest.core.result.metrics import cost_per_inference
+from loadtest.core.result.cost import cost_per_inference
 from loadtest.core.result.result import RunResult
 from loadtest.jobs import outcome
 from loadtest.jobs.instances import Catalogue
@@ -191,7 +191,7 @@ def test_a_report_and_the_emulator_tell_the_same_latency(result: RunResult, ms: 
     (recommended,) = describe([measured], CREATED_AT)["InferenceRecommendations"]
     existing = replace(measured, info={"endpoint_name": "mine"})
     (performance,) = describe([existing], CREATED_AT)["EndpointPerformances"]
-    figures = figures_of(measured, search=False)
+    figures = figures_of(measured)
     assert figures is not None
     served, _ = outcome.recommendation_metrics(
         figures,

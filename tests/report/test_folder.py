@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import os
@@ -21,8 +22,9 @@ from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import SpecError
-from loadtest.report.folder import PARTIAL, RunFolder, run_name, write_run
+from loadtest.report.folder import PARTIAL, RunFolder, run_name
 from loadtest.report.recovery import read_run
+from loadtest.report.whole import whole_folder
 
 CREATED_AT = 1_760_000_000.0
 NAME = "20251009T085320Z-bert-nightly"
@@ -46,7 +48,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_finished_run_has_exactly_its_files(tmp_path: Path, result: RunResult) -> None:
-    folder = write_run(tmp_path / "not" / "yet", result, CREATED_AT)
+    folder = whole_folder(tmp_path / "not" / "yet", result, CREATED_AT).path
     assert folder == tmp_path / "not" / "yet" / NAME
     assert names(folder) == FILES
     assert names(folder.parent) == {NAME}, "nothing temporary is left"
@@ -63,18 +65,42 @@ def test_what_was_written_is_read_back_as_the_same_result(
         problems=["p"],
         log_tail=["l1", "l2"],
     )
-    assert read_run(write_run(tmp_path, result, CREATED_AT)) == result
+    assert read_run(whole_folder(tmp_path, result, CREATED_AT).path) == result
+
+
+def test_reading_a_folder_decodes_each_window_once(
+    tmp_path: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, decoded = whole_folder(tmp_path, result, CREATED_AT).path, []
+    decode = base64.b64decode
+    monkeypatch.setattr(base64, "b64decode", lambda text, **how: decoded.append(text) or decode(text, **how))
+    read_run(folder)
+    windows = [part for window in result.windows for part in window.latencies.histograms().values() if part]
+    levels = [part for level in result.levels for part in level.latencies.histograms().values() if part]
+    # And the levels' sums, for the run's.
+    assert sorted(decoded) == sorted(windows + levels)
+
+
+def test_what_was_concluded_is_kept_and_what_was_not_is_worked_out(tmp_path: Path, result: RunResult) -> None:
+    folder = whole_folder(tmp_path, result, CREATED_AT).path
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["slow"] is not None
+    (folder / "summary.json").write_text(json.dumps({**summary, "slow": {**summary["slow"], "spells": 77}}))
+    assert read_run(folder).slow == replace(result.slow, spells=77)
+    del summary["slow"]  # as in folders of versions that did not tell
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert read_run(folder).slow == result.slow
 
 
 def test_a_result_without_job_verdict_or_clock_survives_too(tmp_path: Path, finish: Callable[..., RunResult]) -> None:
     result = finish(job=None, verdicts=(), overall=None, started_at=None, stopped_at_s=None, starts=())
-    folder = write_run(tmp_path, result, CREATED_AT)
+    folder = whole_folder(tmp_path, result, CREATED_AT).path
     assert folder.name == "20251009T085320Z-ml-c5-xlarge", "named by the test where the job has no name"
     assert read_run(folder) == result
 
 
 def test_the_summary_has_what_scripts_rely_on(tmp_path: Path, result: RunResult) -> None:
-    summary = json.loads((write_run(tmp_path, result, CREATED_AT) / "summary.json").read_text())
+    summary = json.loads((whole_folder(tmp_path, result, CREATED_AT).path / "summary.json").read_text())
     assert (summary["schema_version"], summary["reason"], summary["evidence"]) == (1, "CURVE_END", {})
     assert summary["totals"]["ok"] == 40 * 20 * (2 + 4 + 6)
     assert summary["totals"]["errors"] == 13
@@ -93,7 +119,7 @@ def test_the_summary_has_what_scripts_rely_on(tmp_path: Path, result: RunResult)
 
 
 def test_the_config_says_how_to_run_it_again(tmp_path: Path, result: RunResult, plan: Plan) -> None:
-    config = json.loads((write_run(tmp_path, result, CREATED_AT) / "config.json").read_text())
+    config = json.loads((whole_folder(tmp_path, result, CREATED_AT).path / "config.json").read_text())
     assert Plan.from_dict(config["effective"]) == plan
     assert (config["seed"], config["plan_digest"]) == (plan.options.seed, plan.digest())
     assert config["environment"]["python"] == "3.11.9"
@@ -101,13 +127,13 @@ def test_the_config_says_how_to_run_it_again(tmp_path: Path, result: RunResult, 
 
 
 def test_the_job_is_kept_as_received(tmp_path: Path, result: RunResult) -> None:
-    job = json.loads((write_run(tmp_path, result, CREATED_AT) / "job.json").read_text())
+    job = json.loads((whole_folder(tmp_path, result, CREATED_AT).path / "job.json").read_text())
     assert job == result.job
     assert job["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
 def test_the_tables(tmp_path: Path, result: RunResult) -> None:
-    folder = write_run(tmp_path, result, CREATED_AT)
+    folder = whole_folder(tmp_path, result, CREATED_AT).path
     with open(folder / "schedule.csv", newline="") as lines:
         schedule = list(csv.DictReader(lines))
     assert [row["action"] for row in schedule] == ["start"] * 6 + ["stop"]
@@ -128,13 +154,13 @@ def test_the_tables(tmp_path: Path, result: RunResult) -> None:
 
 
 def test_windows_are_one_json_line_each(tmp_path: Path, result: RunResult) -> None:
-    lines = (write_run(tmp_path, result, CREATED_AT) / "windows.jsonl").read_text().splitlines()
+    lines = (whole_folder(tmp_path, result, CREATED_AT).path / "windows.jsonl").read_text().splitlines()
     assert tuple(Window.from_dict(json.loads(line)) for line in lines) == result.windows
 
 
 def test_the_log_tells_the_end(tmp_path: Path, finish: Callable[..., RunResult], limited: Trust) -> None:
     result = finish(Reason.ENGINE_LOST, {"why": "signal 9"}, trust=limited, log_tail=["Traceback", "boom"])
-    log = (write_run(tmp_path, result, CREATED_AT) / "run.log").read_text().splitlines()
+    log = (whole_folder(tmp_path, result, CREATED_AT).path / "run.log").read_text().splitlines()
     assert log[0] == "2025-10-09T08:55:21.250+00:00 ended ENGINE_LOST: the load generator was lost"
     assert log[1].endswith('evidence: {"why": "signal 9"}')
     assert "trust cpu: the generator used 97 %" in log[2]
@@ -183,7 +209,7 @@ def test_the_start_may_be_told_at_the_end(tmp_path: Path, plan: Plan, result: Ru
 
 def test_runs_of_one_second_do_not_collide(tmp_path: Path, result: RunResult, plan: Plan) -> None:
     with RunFolder(tmp_path, plan, created_at=CREATED_AT, job=result.job) as running:
-        finished = [write_run(tmp_path, result, CREATED_AT + 0.3 * k) for k in range(3)]
+        finished = [whole_folder(tmp_path, result, CREATED_AT + 0.3 * k).path for k in range(3)]
         assert [path.name for path in finished] == [f"{NAME}-2", f"{NAME}-3", f"{NAME}-4"]
         assert running.finish(result).name == NAME
 
@@ -200,7 +226,7 @@ def test_a_name_taken_meanwhile_is_not_overwritten(tmp_path: Path, result: RunRe
 
 def test_a_file_in_the_way_is_not_overwritten(tmp_path: Path, result: RunResult) -> None:
     (tmp_path / NAME).write_text("keep")
-    assert write_run(tmp_path, result, CREATED_AT).name == f"{NAME}-2"
+    assert whole_folder(tmp_path, result, CREATED_AT).path.name == f"{NAME}-2"
     assert (tmp_path / NAME).read_text() == "keep"
 
 
@@ -297,7 +323,7 @@ def test_a_killed_writer_leaves_a_partial_folder_that_can_be_read(
     assert result.evidence["last_window_s"] == 60.0
     assert (result.started_at, result.label) == (1760000000.25, "killed")
     # It can be finished now, under a name of its own.
-    assert names(write_run(tmp_path, result, CREATED_AT)) == FILES
+    assert names(whole_folder(tmp_path, result, CREATED_AT).path) == FILES
 
 
 def test_an_exception_leaves_nothing_under_the_final_name(tmp_path: Path, plan: Plan) -> None:
@@ -322,7 +348,7 @@ def test_an_exception_leaves_nothing_under_the_final_name(tmp_path: Path, plan: 
 def test_what_is_no_run_folder_is_said_to_be_none(
     tmp_path: Path, result: RunResult, damage: Callable[[Path], object]
 ) -> None:
-    folder = write_run(tmp_path, result, CREATED_AT)
+    folder = whole_folder(tmp_path, result, CREATED_AT).path
     damage(folder)
     with pytest.raises(SpecError, match="is not a run folder that can be read"):
         read_run(folder)

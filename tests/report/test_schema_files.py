@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import loadtest
-from loadtest.report.folder import write_run
+from loadtest.report.whole import whole_folder
 
 ROOT = Path(__file__).parents[2]
 RUNS = ROOT / "tests" / "data" / "runs"
@@ -54,7 +54,7 @@ def test_stored_folders(kind: str) -> None:
 @pytest.mark.parametrize("scenario", ["phases", "stop-latency", "stop-flat", "stop-errors", "stop-max-invocations"])
 def test_folders_of_virtual_runs(scenario: str, tmp_path: Path) -> None:
     result = loadtest.simulate(ROOT / "scenarios" / f"{scenario}.json")
-    folder = write_run(tmp_path, result, created_at=1_760_000_000.0)
+    folder = whole_folder(tmp_path, result, created_at=1_760_000_000.0).path
     assert faults(folder) == []
     assert {name for name, _ in documents(folder)} == set(SCHEMAS), "none was left out"
 
@@ -85,7 +85,7 @@ def test_load_reads_a_folder(kind: str) -> None:
 
 def test_load_of_what_it_wrote_is_the_same(tmp_path: Path) -> None:
     result = loadtest.simulate(ROOT / "scenarios" / "stop-flat.json")
-    again = loadtest.load(write_run(tmp_path, result, created_at=1_760_000_000.0))
+    again = loadtest.load(whole_folder(tmp_path, result, created_at=1_760_000_000.0).path)
     assert json.dumps(again.to_dict()) == json.dumps(result.to_dict())
 
 

@@ -57,7 +57,7 @@ def test_the_result_and_its_summary(kind: str) -> None:
         if name in ("levels", "verdicts"):
             for old, new in zip(value, again[name], strict=True):
                 assert {member: new[member] for member in old} == old
-        elif name in ("totals", "overall", "best") and value is not None:
+        elif name in ("totals", "overall", "best", "model_latency") and value is not None:
             assert {member: again[name][member] for member in value} == value
         elif name == "workers":
             assert [

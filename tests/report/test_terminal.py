@@ -88,7 +88,7 @@ def test_a_threshold_that_was_not_met(finish: Callable[..., RunResult], width: i
         "by gross breach at level 2 after 1 min 24 s",
         "Ended after 1 min 24 s: too many requests were over the latency threshold, or failed (LATENCY)",
         "n 4,800, over 480, limit 100 ms",
-        "Latency P95 at that rate 24.0 ms, client clock, an upper bound of the model's own; the API reports",
+        "Latency P95 at that rate 24.0 ms, client clock, an upper bound of the model's own (24.0 .. 24.0 ms, 95 %); the API reports",
         "not met",
     )
 

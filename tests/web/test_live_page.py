@@ -28,6 +28,10 @@ JOB = {
     },
     "Loadtest": {"target": "mock:servers=2,service_ms=20"},
 }
+SECTIONS = """return [...document.querySelectorAll('main section')].map(section => [
+    section.id.replace('t0-', ''),
+    [...section.querySelectorAll('figure')].map(figure => figure.dataset.name),
+    [...section.querySelectorAll('h4 + .scroll')].map(table => table.getAttribute('aria-label').replace(', table', ''))])"""
 WINDOWS = "return Number(document.documentElement.dataset.windows || 0)"
 
 
@@ -81,7 +85,16 @@ def test_figures_move_a_late_browser_catches_up_stop_works_and_the_process_ends(
     chromium.driver.get(url)
     chromium.until(lambda: chromium.js(WINDOWS) >= seen)
     assert chromium.js("return document.querySelectorAll('#near p').length") > 0
-    assert chromium.axe() == []
+    chromium.until(lambda: chromium.js("return Number(document.documentElement.dataset.sofar || 0)") >= 2)
+    sections = chromium.js(SECTIONS)
+    assert [name for name, _, _ in sections] == ["users", "time", "spread", "levels", "trust", "job"]
+    charts = {name for _, found, _ in sections for name in found}
+    tables = {name for _, _, found in sections for name in found}
+    assert chromium.js("return document.querySelector('[data-place=head]').innerText").strip()
+    chromium.until(lambda: chromium.axe() == [])
+    assert chromium.js("return document.querySelectorAll('[id]').length") == len(
+        set(chromium.js("return [...document.querySelectorAll('[id]')].map(e => e.id)"))
+    )
     chromium.driver.find_element("id", "stop").click()
     code = run.wait(LIMIT_S)  # both browsers are still open
     assert code == 130
@@ -90,6 +103,11 @@ def test_figures_move_a_late_browser_catches_up_stop_works_and_the_process_ends(
         chromium.until(lambda: chromium.driver.current_url.endswith("/report.html"))
         chromium.until(lambda: chromium.js("return document.documentElement.dataset.ready") == "1")
         assert "it was stopped on request" in chromium.js("return document.querySelector('.verdict').innerText")
+    report = chromium.js(SECTIONS)
+    assert [name for name, _, _ in report] == [name for name, _, _ in sections]
+    # The report has besides what only the end knows: each user's start, the versions.
+    assert {name for _, found, _ in report for name in found} - charts <= {"lateness"}
+    assert {name for _, _, found in report for name in found} - tables <= {"What happened", "Versions"}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["reason"] == "USER"
     assert [message for message in chromium.messages() if "SEVERE" in message or "Refused" in message] == []
     chromium.driver.close()

@@ -14,6 +14,7 @@ from typing import Any
 from loadtest.core.judge.decision import Reason
 from loadtest.core.measure.window import Window
 from loadtest.core.search.capacity import Capacity, Finished, Move
+from loadtest.core.search.plateau_search import PlateauSearch
 from loadtest.core.search.search import Search
 from loadtest.core.traffic.plan import Plan
 
@@ -33,7 +34,11 @@ class Course:
         window_s = plan.options.window_s
         # Several generators must have heard of a move before its time; one is told at once.
         lead_s = window_s if plan.workers > 1 else 0.0
-        self._search = Search(plan.search, window_s, lead_s, plan.options.latency_clock)
+        self._search = (
+            PlateauSearch(plan.search, window_s, lead_s)
+            if plan.search.goal == "plateau"
+            else Search(plan.search, window_s, lead_s, plan.options.latency_clock)
+        )
         self.plan = plan.unmoved
 
     def observe(self, window: Window) -> Finished | None:

@@ -99,7 +99,7 @@ def _doubts(plan: Plan, windows: Sequence[Window], limits: Limits) -> Iterator[T
             f"{clamped} latencies were outside 1 us to 1 h and count at the border",
             "check the machine's clock",
         )
-    counts = Counts.sum(window.counts for window in windows)
+    counts = Counts.sum((window.counts for window in windows), batches=False)
     unsent = counts.errors.get(Kind.LOCAL.value, 0)
     if unsent > limits.local_run * completed:
         yield TrustReason("local-limit", *local_words(counts))

@@ -13,13 +13,15 @@ from loadtest.core.judge.verdict import LatencyVerdict
 from loadtest.core.judge.watch import ROLLING_S, LatencyWatch, Opinion
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
+from loadtest.core.measure.levels import LevelResult, taken_together
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.run_evidence import RUN, Judgement
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["WITHHELD", "overall", "replayed", "verdicts"]
+__all__ = ["NOT_TOLD", "WITHHELD", "overall", "replayed", "verdicts"]
 
 WITHHELD = "withheld: the load generator set the pace"
+NOT_TOLD = "the target does not tell the model's own time, and the client's is but an upper bound of it"
 
 
 def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
@@ -33,10 +35,13 @@ def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
     return watch
 
 
-def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None = None) -> tuple[LatencyVerdict, ...]:
+def verdicts(
+    plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None = None, levels: Sequence[LevelResult] = ()
+) -> tuple[LatencyVerdict, ...]:
     """One verdict for every level with requests; () without a threshold. windows: of the run, in order.
 
-    watch: one that has seen them; None: they are shown to a new one.
+    watch: one that has seen them; None: they are shown to a new one. levels: results of `windows`, which save decoding
+    them again.
     A piece of a ramp has the verdict of the minute that ends with it, or of the minute that broke the threshold.
     """
     threshold = plan.threshold
@@ -57,16 +62,20 @@ def verdicts(plan: Plan, windows: Sequence[Window], watch: LatencyWatch | None =
             part = [w for w in traffic if end_s - ROLLING_S - 1e-6 <= w.start_s and w.end_s <= end_s + 1e-6]
         else:
             part = [window for window in traffic if window.level == level]
-        found.append(_of_level(plan, rule, level, part, opinion))
+        found.append(_of_level(plan, rule, level, part, opinion, levels))
     return tuple(found)
 
 
 def overall(
-    plan: Plan, windows: Sequence[Window], levels: Sequence[LatencyVerdict], watch: LatencyWatch | None = None
+    plan: Plan,
+    windows: Sequence[Window],
+    by_level: Sequence[LatencyVerdict],
+    watch: LatencyWatch | None = None,
+    levels: Sequence[LevelResult] = (),
 ) -> LatencyVerdict | None:
-    """The whole run's verdict; None without a threshold or without requests. levels: what `verdicts` found.
+    """The whole run's verdict; None without a threshold or without requests. by_level: what `verdicts` found.
 
-    watch: as for `verdicts`.
+    watch, levels: as for `verdicts`.
 
     "not met" if any level or any minute of a ramp is; else "met" if all requests together show it and no level is
     undecided with more over the limit than allowed; else "undecided".
@@ -76,7 +85,7 @@ def overall(
     if threshold is None or not traffic:
         return None
     rule = LatencyRule(threshold)
-    broken = next((verdict for verdict in levels if verdict.answer == "not met"), None)
+    broken = next((verdict for verdict in by_level if verdict.answer == "not met"), None)
     if broken is not None:
         return broken
     watch = watch or replayed(plan, windows)
@@ -85,29 +94,52 @@ def overall(
     judgement = watch.run.standing(0) if seen else Judgement("undecided", "no requests", 0, 0)
     if judgement.answer == "met":
         judgement = replace(judgement, rule=RUN)
-    whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s)
-    doubtful = [found for found in levels if found.answer == "undecided" and found.over > rule.allowed * found.n]
+    whole = _verdict(plan, rule, None, traffic, judgement, traffic[-1].end_s, levels)
+    doubtful = [found for found in by_level if found.answer == "undecided" and found.over > rule.allowed * found.n]
     if whole.answer == "met" and not doubtful:
         return whole
     # All requests together mix levels, so they can only confirm: they break nothing that no level breaks.
-    reasons = [found.rule for found in doubtful if found.rule == WITHHELD] or [found.rule for found in doubtful]
+    reasons = [found.rule for found in doubtful if found.rule in (WITHHELD, NOT_TOLD)]
+    reasons = reasons or [found.rule for found in doubtful]
+    if NOT_TOLD in reasons:
+        return _open(whole, NOT_TOLD)
     return replace(whole, answer="undecided", rule=reasons[0] if reasons else whole.rule, decided_at_s=None)
 
 
-def _of_level(plan: Plan, rule: LatencyRule, level: int, windows: Sequence[Window], opinion: Opinion) -> LatencyVerdict:
-    verdict = _verdict(plan, rule, level, windows, opinion.judgement, opinion.since_s)
+def _of_level(
+    plan: Plan,
+    rule: LatencyRule,
+    level: int,
+    windows: Sequence[Window],
+    opinion: Opinion,
+    levels: Sequence[LevelResult],
+) -> LatencyVerdict:
+    verdict = _verdict(plan, rule, level, windows, opinion.judgement, opinion.since_s, levels)
+    if opinion.blind and verdict.answer != "met":
+        return _open(replace(verdict, from_s=None, from_n=None, from_over=None, assumed=""), NOT_TOLD)
     if opinion.withheld:
         return replace(verdict, answer="undecided", rule=WITHHELD, decided_at_s=None)
     return verdict
 
 
+def _open(verdict: LatencyVerdict, rule: str) -> LatencyVerdict:
+    """Undecided, whatever the number of requests."""
+    return replace(verdict, answer="undecided", rule=rule, decided_at_s=None, more_requests=None)
+
+
 def _verdict(
-    plan: Plan, rule: LatencyRule, level: int | None, windows: Sequence[Window], judgement: Judgement, since_s: float
+    plan: Plan,
+    rule: LatencyRule,
+    level: int | None,
+    windows: Sequence[Window],
+    judgement: Judgement,
+    since_s: float,
+    levels: Sequence[LevelResult],
 ) -> LatencyVerdict:
     """`judgement` with the figures of all of `windows`."""
     n, over = sum(window.counts.judged for window in windows), sum(window.counts.over for window in windows)
     share = judgement.effective_n / judgement.n if judgement.effective_n and judgement.n else 1.0
-    clock, histogram = _judged(plan, windows)
+    clock, histogram = _judged(plan, windows, levels)
     low_ms, high_ms = _interval_ms(rule, histogram, share)
     broken, undecided = judgement.answer == "not met", judgement.answer == "undecided"
     return LatencyVerdict(
@@ -131,11 +163,13 @@ def _verdict(
     )
 
 
-def _judged(plan: Plan, windows: Sequence[Window]) -> tuple[str, Histogram]:
+def _judged(plan: Plan, windows: Sequence[Window], levels: Sequence[LevelResult]) -> tuple[str, Histogram]:
     """(whose clock was compared, the latencies on it) (S4). An open workload's count from the intended time on."""
-    on_model = plan.options.latency_clock != "client" and any(window.latencies.model.encoded for window in windows)
-    judged = (window.latencies.model if on_model else window.latencies.judged for window in windows)
-    return "model" if on_model else "client", merged(distribution.encoded for distribution in judged)
+    if plan.options.latency_clock != "client" and any(window.latencies.model.encoded for window in windows):
+        return "model", merged(part.model.encoded for part in taken_together(levels, windows))
+    if plan.arrivals is not None:
+        return "client", merged(window.latencies.judged.encoded for window in windows)
+    return "client", merged(part.client.encoded for part in taken_together(levels, windows))
 
 
 def _interval_ms(rule: LatencyRule, histogram: Histogram, effect: float) -> tuple[float | None, float | None]:

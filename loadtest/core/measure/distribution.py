@@ -126,12 +126,12 @@ class Latencies:
 
     def without_histograms(self, *kept: str) -> Latencies:
         """The figures alone; `kept` names latencies that keep theirs."""
-        return Latencies(
-            **{
-                kind: getattr(self, kind) if kind in kept else replace(getattr(self, kind), encoded="")
-                for kind in KINDS
-            }
-        )
+        lighter = {
+            kind: replace(part, encoded="")
+            for kind in KINDS
+            if kind not in kept and (part := getattr(self, kind)).encoded
+        }
+        return replace(self, **lighter) if lighter else self
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Latencies:

@@ -124,10 +124,6 @@ class Histogram:
             raise ValueError(f"rank {rank} of {running[-1]} values")
         return _highest(int(np.searchsorted(running, rank)))
 
-    def count_over(self, value_us: int) -> int:
-        """Recorded values above `value_us`, to the counters' resolution. Verdicts count raw latencies instead."""
-        return int(self.counts[int(_index(np.array([min(value_us, HIGHEST_US)]))[0]) + 1 :].sum())
-
     def counts_up_to(self, values_us: Sequence[int]) -> list[int]:
         """How many recorded values are at most each of `values_us`, to the counters' resolution."""
         running = np.cumsum(self.counts)

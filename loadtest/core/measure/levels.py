@@ -6,6 +6,7 @@ No clock, no I/O.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.traffic.curve import Level, Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["LevelResult", "level_named", "level_of", "level_results", "plan_levels"]
+__all__ = ["LevelResult", "level_named", "level_of", "level_results", "plan_levels", "taken_together"]
 
 MIN_WINDOWS = 2  # of a level, so that it holds at least one whole window wherever its bounds lie
 SERVICE = ["p50_ms", "p95_ms", "p99_ms", "max_ms", "model_p50_ms", "model_p95_ms", "model_p99_ms"]
@@ -33,7 +34,8 @@ def plan_levels(plan: Plan) -> tuple[Level, ...]:
         # Each load that was held is one, however short: an index must not change when the curve grows.
         times_s = [0.0, *(at_s for at_s, _ in plan.moves), curve.end_s]
         users = [curve.users_at(at_s) for at_s in times_s[:-1]]
-        return tuple(Level(i, times_s[i], times_s[i + 1], n, n) for i, n in enumerate(users))
+        rates = [None] * len(users) if plan.arrivals is None else [plan.arrivals.rate_at(at_s) for at_s in times_s[:-1]]
+        return tuple(Level(i, times_s[i], times_s[i + 1], n, n, rates[i]) for i, n in enumerate(users))
     return curve.levels(MIN_WINDOWS * plan.options.window_s)
 
 
@@ -106,6 +108,7 @@ class LevelResult:
             "from_users": level.from_users,
             "start_s": level.start_s,
             "end_s": level.end_s,
+            "rate_per_s": level.rate_per_s,
             "windows": self.windows,
             "measured_s": self.measured_s,
             "ok": counts.ok,
@@ -129,7 +132,14 @@ class LevelResult:
     def from_dict(cls, values: Mapping[str, Any]) -> LevelResult:
         """The inverse of `to_dict`; unknown members of a newer writer are dropped."""
         return cls(
-            Level(values["level"], values["start_s"], values["end_s"], values["users"], values["from_users"]),
+            Level(
+                values["level"],
+                values["start_s"],
+                values["end_s"],
+                values["users"],
+                values["from_users"],
+                values.get("rate_per_s"),
+            ),
             windows=values["windows"],
             measured_s=values["measured_s"],
             counts=Counts(ok=values["ok"], errors=values["error_kinds"], over=values["over"]),
@@ -154,7 +164,7 @@ def level_results(levels: Sequence[Level], windows: Sequence[Window]) -> tuple[L
 def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
     measured_s = sum(window.length_s for window in windows)
     connections = Connects.sum(window.connections for window in windows)
-    counts = Counts.sum(window.counts for window in windows)
+    counts = Counts.sum((window.counts for window in windows), batches=False)
     latencies = Latencies.merged([window.latencies for window in windows]).without_histograms("client", "model")
     return LevelResult(
         level,
@@ -167,3 +177,14 @@ def _level_result(level: Level, windows: Sequence[Window]) -> LevelResult:
         in_flight=sum(w.load.in_flight * w.length_s for w in windows) / measured_s if measured_s else None,
         active=sum(w.load.active * w.length_s for w in windows) / measured_s if measured_s else None,
     )
+
+
+def taken_together(levels: Sequence[LevelResult], windows: Sequence[Window]) -> list[Latencies]:
+    """The client's and the model's latencies of `windows`: of a level that is among them whole, its own sum.
+
+    Decoding histograms takes longer than all that is done with them, and a level's are decoded already.
+    """
+    held = Counter(window.level for window in windows)
+    whole = [level for level in levels if level.windows and held[level.level] == level.windows]
+    known = {level.level for level in whole}
+    return [*(level.latencies for level in whole), *(w.latencies for w in windows if w.level not in known)]

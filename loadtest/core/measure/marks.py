@@ -86,7 +86,7 @@ def client_limited(window: Window, limits: Limits = LIMITS) -> tuple[TrustReason
     """Why the generator, not the endpoint, set the pace of this window; () if it did not. Draining has no pace."""
     if not window.users or window.length_s <= 0:
         return ()
-    return tuple(reason for reason in _marks(window, limits) if reason is not None)
+    return tuple(_marks(window, limits))
 
 
 def times_longer(window: Window, window_s: float) -> int:
@@ -112,47 +112,37 @@ def persists(marks: Sequence[bool], *, at_once: bool = False) -> bool:
     return longest >= IN_A_ROW or (marked >= IN_A_ROW and marked >= SHARE * total)
 
 
-def _marks(window: Window, limits: Limits) -> Iterator[TrustReason | None]:
-    health = window.health
-    more = f"add --workers {health.workers + 1} if there is a core for each, or use a larger machine"
-    if window.connections.connects > OFTEN * window.completed:
-        share = min(1.0, window.connections.connects / max(window.completed, 1))
-        more = f"{share:.0%} of the requests needed a new connection: let the endpoint keep them open; else {more}"
-    yield _over("cpu", health.cpu, limits.cpu, f"the generator used {health.cpu:.0%} of one core", more)
-    yield _over(
-        "loop-lag",
-        window.health.loop_lag_s,
-        limits.loop_lag_s,
-        f"the generator's event loop was {1000 * window.health.loop_lag_s:.0f} ms late",
-        "give the generator a core of its own; a target plug-in must not block or compute for long",
-    )
-    yield _over(
-        "steal",
-        window.health.steal,
-        limits.steal,
-        f"the host took away {window.health.steal:.0%} of the CPU time",
-        "use a machine whose cores are its own",
-    )
-    yield _over(
-        "spawn-lag",
-        window.health.spawn_lag_max_s,
-        limits.spawn_lag_s,
-        f"a user started {1000 * window.health.spawn_lag_max_s:.0f} ms late",
-        more,
-    )
-    yield _little(window, limits, more)
+def _marks(window: Window, limits: Limits) -> Iterator[TrustReason]:
+    # Nearly every window has none, and is asked several times: words are made of what is over its limit only.
+    health, sends = window.health, window.sends
+    if health.cpu >= limits.cpu:
+        yield TrustReason("cpu", f"the generator used {health.cpu:.0%} of one core", _more(window))
+    if health.loop_lag_s >= limits.loop_lag_s:
+        text = f"the generator's event loop was {1000 * health.loop_lag_s:.0f} ms late"
+        advice = "give the generator a core of its own; a target plug-in must not block or compute for long"
+        yield TrustReason("loop-lag", text, advice)
+    if health.steal >= limits.steal:
+        text = f"the host took away {health.steal:.0%} of the CPU time"
+        yield TrustReason("steal", text, "use a machine whose cores are its own")
+    if health.spawn_lag_max_s >= limits.spawn_lag_s:
+        yield TrustReason("spawn-lag", f"a user started {1000 * health.spawn_lag_max_s:.0f} ms late", _more(window))
+    if (little := _little(window, limits)) is not None:
+        yield little
     unsent = window.counts.errors.get(Kind.LOCAL.value, 0)
-    if unsent:
-        yield _over("local", unsent / window.completed, limits.local, *local_words(window.counts))
-    if window.sends.intended:
-        behind = window.sends.very_late / window.sends.intended
-        yield _over(
-            "late-sends", behind, limits.late_sends, f"{behind:.0%} of the requests were sent over 10 ms late", more
-        )
+    if unsent and unsent >= limits.local * window.completed:
+        yield TrustReason("local", *local_words(window.counts))
+    if sends.intended and sends.very_late >= limits.late_sends * sends.intended:
+        text = f"{sends.very_late / sends.intended:.0%} of the requests were sent over 10 ms late"
+        yield TrustReason("late-sends", text, _more(window))
 
 
-def _over(code: str, figure: float, limit: float, text: str, advice: str) -> TrustReason | None:
-    return TrustReason(code, text, advice) if figure >= limit else None
+def _more(window: Window) -> str:
+    """What gives the generator more to send with."""
+    more = f"add --workers {window.health.workers + 1} if there is a core for each, or use a larger machine"
+    if window.connections.connects <= OFTEN * window.completed:
+        return more
+    share = min(1.0, window.connections.connects / max(window.completed, 1))
+    return f"{share:.0%} of the requests needed a new connection: let the endpoint keep them open; else {more}"
 
 
 def local_words(counts: Counts) -> tuple[str, str]:
@@ -163,7 +153,7 @@ def local_words(counts: Counts) -> tuple[str, str]:
     return text, LOCAL_ADVICE.get(most, "use a larger machine, or fewer users")
 
 
-def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
+def _little(window: Window, limits: Limits) -> TrustReason | None:
     """Users without a request in flight; None in windows that are not steady, where the two means differ by nature."""
     idle = idle_users(window)
     share = limits.little_busy if window.health.cpu >= limits.busy_cpu else limits.little
@@ -174,7 +164,7 @@ def _little(window: Window, limits: Limits, advice: str) -> TrustReason | None:
         return None
     missing = idle / window.load.active
     text = f"users waited {1000 * wait_s:.1f} ms per request for the generator, {missing:.0%} of their time"
-    return TrustReason("little", text, advice)
+    return TrustReason("little", text, _more(window))
 
 
 def idle_users(window: Window) -> float | None:

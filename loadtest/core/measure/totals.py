@@ -106,7 +106,7 @@ class Totals:
 
 def totals_of(windows: Sequence[Window], client: Histogram, model: Histogram) -> Totals:
     """The totals of `windows`, whose merged histograms are `client` and `model`."""
-    counts = Counts.sum(window.counts for window in windows)
+    counts = Counts.sum((window.counts for window in windows), batches=False)
     every = [window.latencies for window in windows]
     max_ms = max((part.client.max_ms for part in every if part.client.max_ms is not None), default=None)
     latencies = Latencies(

@@ -17,7 +17,7 @@ from loadtest.core.measure.distribution import Latencies
 from loadtest.core.measure.health import Health
 from loadtest.core.measure.openings import Connects
 from loadtest.core.measure.sampled import Sampled
-from loadtest.core.plain import known
+from loadtest.core.plain import known, summed
 from loadtest.core.traffic.arrivals import Sends
 
 __all__ = ["Load", "Span", "Window", "merge_windows"]
@@ -69,12 +69,7 @@ class Load:
     @classmethod
     def sum(cls, parts: Sequence[Load]) -> Load:
         """Of several generators at the same time."""
-        return cls(
-            users=sum(part.users for part in parts),
-            running=sum(part.running for part in parts),
-            active=sum(part.active for part in parts),
-            in_flight=sum(part.in_flight for part in parts),
-        )
+        return summed(cls, parts)
 
 
 @dataclass(frozen=True, slots=True)

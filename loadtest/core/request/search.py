@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-__all__ = ["By", "Objective", "SearchSettings"]
+__all__ = ["By", "Goal", "Objective", "SearchSettings"]
 
 By = Literal["users", "rate"]
+Goal = Literal["objective", "plateau"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,9 @@ class Objective:
 class SearchSettings:
     """What a capacity search is to find, and how.
 
+    goal: the largest load that holds the objectives; or, of users, the one from which on more of them bring no more
+    throughput, while failures stay below `max_error_ratio`. level_s: the longest that such a search stays at a load.
     objectives: all of them must hold. max_error_ratio: so must failures / all; None: not asked for.
-
     max_invocations_per_min: no more than that is wanted (MaxInvocations); None: as much as there is.
     by: the load is users (whole ones), or requests a second. within: relative width of the interval that is sought.
     confidence: that the interval holds the capacity. budget_s: of traffic, from its start. start, max_load: the first
@@ -48,6 +50,8 @@ class SearchSettings:
     budget_s: float = 600.0
     start: float = 1.0
     max_load: float = 1000.0
+    goal: Goal = "objective"
+    level_s: float = 20.0
 
     def __post_init__(self) -> None:
         wrong = [text for bad, text in self._checks() if bad]
@@ -57,7 +61,13 @@ class SearchSettings:
     def _checks(self) -> tuple[tuple[bool, str], ...]:
         ratio, most = self.max_error_ratio, self.max_invocations_per_min
         return (
-            (not self.objectives and ratio is None and most is None, "a search needs an objective"),
+            (
+                self.goal == "objective" and not self.objectives and ratio is None and most is None,
+                "a search needs an objective",
+            ),
+            (self.goal not in get_args(Goal), "the goal is an objective or a plateau"),
+            (self.goal == "plateau" and self.by == "rate", "a plateau is searched by users"),
+            (not self.level_s > 0, "a load is held for more than 0 s"),
             (any(not 0 < each.percentile < 1 for each in self.objectives), "a percentile is a share between 0 and 1"),
             (any(not each.limit_ms > 0 for each in self.objectives), "a latency limit is above 0 ms"),
             (ratio is not None and not 0 < ratio < 1, "an error share lies between 0 and 1"),

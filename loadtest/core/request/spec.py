@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from math import prod
 from typing import Any, Literal
 
 from loadtest.errors import Problem
@@ -117,10 +116,6 @@ class EndpointConfiguration:
         names = [name for name, _ in self.environment_ranges]
         values = [dict.fromkeys(values) for _, values in self.environment_ranges]
         return tuple(tuple(zip(names, combination, strict=True)) for combination in product(*values))
-
-    @property
-    def test_count(self) -> int:
-        return prod(len(set(values)) for _, values in self.environment_ranges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.judge.slow import SlowRequests, slow_requests
+from loadtest.core.judge.slow import SlowRequests
 from loadtest.core.judge.stop.final import final_stop
-from loadtest.core.judge.trust import assess
 from loadtest.core.judge.verdict import LatencyVerdict, Trust, TrustReason
-from loadtest.core.judge.verdicts import overall, replayed, verdicts
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.levels import LevelResult, level_results, plan_levels
+from loadtest.core.measure.levels import LevelResult, level_results, plan_levels, taken_together
 from loadtest.core.measure.schedule import Schedule, UserChange, audit
 from loadtest.core.measure.silence import silent_share
 from loadtest.core.measure.totals import Totals, totals_of
@@ -27,8 +25,9 @@ from loadtest.core.measure.worker import Worker
 from loadtest.core.plain import plain
 from loadtest.core.result.capacity import held_capacity, searched_capacity
 from loadtest.core.result.confirmation import Confirmation
-from loadtest.core.result.metrics import BestRate, best_rate, capacity_rate
-from loadtest.core.result.model_latency import ModelLatency, latency_of
+from loadtest.core.result.findings import Findings, findings
+from loadtest.core.result.metrics import BestRate
+from loadtest.core.result.model_latency import ModelLatency
 from loadtest.core.result.thresholds import Threshold, ThresholdVerdict, judge_thresholds
 from loadtest.core.search.capacity import Capacity
 from loadtest.core.traffic.plan import Plan
@@ -56,6 +55,7 @@ class RunResult:
     workers: the generator processes of a distributed run; (): it had one, this machine's.
     capacity: what a search found, whose loads `plan` then has, or what the levels of a planned load show; None: nothing
         says what a load is to hold, or there is one load only.
+    cloudwatch: what CloudWatch told of the endpoint's side, as `cloudwatch.json` has it; None: it was not asked.
     """
 
     plan: Plan
@@ -85,6 +85,7 @@ class RunResult:
     workers: tuple[Worker, ...] = ()
     thresholds: tuple[ThresholdVerdict, ...] = ()
     capacity: Capacity | None = None
+    cloudwatch: Mapping[str, Any] | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -146,6 +147,7 @@ class RunResult:
             "workers": [asdict(worker) for worker in self.workers],
             "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
             "capacity": self.capacity and self.capacity.to_dict(),
+            "cloudwatch": self.cloudwatch,
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -183,6 +185,7 @@ class RunResult:
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
             thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
             capacity=Capacity.from_dict(values["capacity"]) if values.get("capacity") else None,
+            cloudwatch=values.get("cloudwatch"),
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:
@@ -210,10 +213,12 @@ def build_result(
     log_tail: Sequence[str] = (),
     confirmation: Confirmation | None = None,
     workers: Sequence[Worker] = (),
+    found: Findings | None = None,
 ) -> RunResult:
     """The result of a run that ended with `stop`; `final_stop` has the last word on that.
 
     windows: all, in any order; those at or after `stopped_at_s`, or without planned users, count in the totals only.
+    found: what was concluded then; None: it follows from `plan` and `windows`.
     """
     ordered = tuple(sorted(windows, key=lambda window: window.index))
     stop = final_stop(stop, ordered, stopped_at_s)
@@ -221,10 +226,9 @@ def build_result(
     levels = level_results(plan_levels(plan), ordered)
     client, model = _merged(levels, ordered)
     traffic = _traffic(ordered, stopped_at_s)
-    watch = replayed(plan, ordered)
-    by_level = verdicts(plan, ordered, watch)
-    slow = None if watch is None else slow_requests(plan, ordered, watch)
-    best = _best(plan, traffic, by_level) if capacity is None else capacity_rate(capacity, plan, traffic)
+    if found is None:
+        sums = (client, model)
+        found = findings(plan, ordered, levels, stop.reason, traffic, sums, workers=workers, capacity=capacity)
     return RunResult(
         plan=plan,
         reason=stop.reason,
@@ -232,13 +236,7 @@ def build_result(
         windows=ordered,
         levels=levels,
         totals=_totals(ordered, client, model, workers),
-        latency=latency_of(plan, stop.reason, traffic, best, client, model),
         schedule=audit(starts, ordered),
-        trust=assess(plan, ordered, workers),
-        best=best,
-        verdicts=by_level,
-        overall=overall(plan, ordered, by_level, watch),
-        slow=slow,
         job=None if job is None else plain(job),
         label=label,
         info=plain(info or {}),
@@ -251,7 +249,7 @@ def build_result(
         log_tail=tuple(log_tail),
         confirmation=confirmation,
         workers=tuple(workers),
-        capacity=held_capacity(plan, traffic, slow) if capacity is None else capacity,
+        **{each.name: getattr(found, each.name) for each in fields(Findings)},
     )
 
 
@@ -267,13 +265,7 @@ def _totals(windows: Sequence[Window], client: Histogram, model: Histogram, work
     return replace(totals, lost_workers=lost)
 
 
-def _best(plan: Plan, traffic: Sequence[Window], by_level: Sequence[LatencyVerdict]) -> BestRate | None:
-    broken = {verdict.level for verdict in by_level if verdict.answer == "not met" and verdict.level is not None}
-    return best_rate(traffic, plan.options.rate_window_s, plan.stop.latency, broken, plan.stop.max_invocations_per_min)
-
-
 def _merged(levels: Sequence[LevelResult], windows: Sequence[Window]) -> tuple[Histogram, Histogram]:
     """The whole run's histograms, client's and model's. What lies in a level is merged already; the rest is little."""
-    known = {level.level for level in levels}
-    parts = [*(level.latencies for level in levels), *(w.latencies for w in windows if w.level not in known)]
+    parts = taken_together(levels, windows)
     return merged(part.client.encoded for part in parts), merged(part.model.encoded for part in parts)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,7 +34,7 @@ from loadtest.core.stats.rates import level_rates
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 
-__all__ = ["Threshold", "ThresholdVerdict", "judge_thresholds", "parse_threshold"]
+__all__ = ["Threshold", "ThresholdVerdict", "judge_thresholds", "parse_threshold", "parse_thresholds"]
 
 ALPHA = 0.01
 Metric = Literal["latency", "error_rate", "rate"]
@@ -97,6 +97,15 @@ def parse_threshold(text: str) -> Threshold:
     if limit <= 0 or (metric == "error_rate" and limit >= 1):
         raise _wrong(text, "the limit is out of range", "above 0" + (", below 100 %" if metric == "error_rate" else ""))
     return Threshold(re.sub(r"\s", "", text), metric, limit, percentile)
+
+
+def parse_thresholds(texts: Sequence[str], problems: list[Problem]) -> Iterator[Threshold]:
+    """Those of `texts` that are thresholds; what is wrong with the others is added to `problems`."""
+    for text in texts:
+        try:
+            yield parse_threshold(text)
+        except SpecError as error:
+            problems += error.problems
 
 
 def _wrong(text: str, rule: str, advice: str = _FORM) -> SpecError:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.search.capacity import Capacity, Finding, Finished, Margin, More
-from loadtest.core.search.fit import Crossing, crossing
+from loadtest.core.search.change import trend
+from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
-from loadtest.core.search.reading import Criterion, Reading, criteria_of
+from loadtest.core.search.lines import line
+from loadtest.core.search.reading import Criterion, criteria_of
 
-__all__ = ["LEVEL_ALPHA", "NEAR", "Known", "latency_s"]
+__all__ = ["NEAR", "Known"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
-POCOCK = 2.555 / 1.960  # ten looks
-DRIFT_Z = 2.6
+DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
+STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
+LOOK_GROWTH = 1.05  # of the evidence between two looks
+HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
+FINE = 0.6
+LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
+SOON = 12  # windows of a load that decide
 
 
 @dataclass(slots=True)
@@ -30,6 +36,9 @@ class Known:
     levels: by load. low, high: the highest load that seems to meet everything, the lowest that seems to break it; 0,
     infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
     requests, time_s: spent; spent_s: of the time, at each load. by_model: limits were compared on the model's clock.
+    first_visit: the first whose windows are on the lines. looked: requests near the capacity when they were drawn.
+    narrow_s: when the interval was first as narrow as was asked for; 0: it was not. passed: successes a second of loads
+    that were left after their first window.
     """
 
     settings: SearchSettings
@@ -43,6 +52,10 @@ class Known:
     spent_s: dict[float, float] = field(default_factory=dict)
     finished: Finished | None = None
     by_model: bool = False
+    first_visit: int = 0
+    looked: float = 0.0
+    narrow_s: float = 0.0
+    passed: dict[float, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: SearchSettings) -> Known:
@@ -54,7 +67,7 @@ class Known:
         """What is known now."""
         low, high = self.interval()
         finding: Finding = "searching" if self.finished is None else self.finished.finding
-        load = self.estimate() if finding == "found" else None
+        load = self.estimate() if finding in ("found", "budget") and low and high is not None else None
         if load is not None and high is not None:
             load = min(max(load, low), high)
         met, broken = self.shown()
@@ -85,8 +98,7 @@ class Known:
 
     def answers(self) -> dict[float, int]:
         """By load: 1: it is shown to meet every limit, -1: to break one, 0: neither, by its own tests."""
-        alpha = LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
-        found = {}
+        alpha, found = self._alpha(), {}
         for load, level in sorted(self.levels.items()):
             said = [level.answer(i, each, alpha) for i, each in enumerate(self.criteria)]
             found[load] = -1 if -1 in said else int(bool(said) and all(each == 1 for each in said))
@@ -100,38 +112,52 @@ class Known:
         return max(met, default=None), broken
 
     def interval(self) -> tuple[float, float | None]:
-        """(low, high) of the capacity as far as it is known; 0, None: it is not."""
+        """(0: not known below, None: not known above). Of the lines, where they have both ends; else of the levels."""
         met, broken = self.shown()
-        low: float = met or 0.0
-        high: float = broken if broken is not None else math.inf
-        known = [each for each in self.crossings if each is not None]
-        if known:
-            low = max(low, min(each.low for each in known))
-            high = min(high, min(each.high for each in known))
-        if self.settings.by == "users":
-            # The capacity is a whole number: below a load that breaks it, and not below one that meets it.
-            whole = float(math.floor(high)) if high < math.inf else high
-            high = whole - 1 if high == broken else whole
-            low = float(math.floor(low))
-        high = min(high, self.settings.max_load) if broken is not None else high
-        return low, None if high == math.inf or high > 1e12 else float(max(high, low))
+        by_users = self.settings.by == "users"
+        low, high = met or 0.0, broken if broken is not None else math.inf
+        known = [each for each in self.crossings if each is not None and each.high < 1e12]
+        if not by_users and met and min(broken or math.inf, self._most_per_s()) - met < self.settings.within * met:
+            known = []
+        if known and not self.steep():
+            low, high = min(each.low for each in known), min(each.high for each in known)
+        elif by_users and high < math.inf:
+            high -= 1  # whole users: below a load that breaks it
+        if not by_users:
+            high = min(high, self._most_per_s(), broken or math.inf)
+            low = min(max(low, met or 0.0), high)
+        if by_users:
+            low, high = float(math.floor(low)), float(math.floor(high)) if high < math.inf else high
+        high = min(high, self.settings.max_load) if high < math.inf else high
+        return low, None if high == math.inf else float(max(high, low))
 
-    def near(self) -> list[Level]:
-        """The levels that are on the line."""
-        return [x for x in self.levels.values() if self.low / NEAR <= x.load <= self.high * NEAR]
+    def _most_per_s(self) -> float:
+        """No rate above the throughput of an overload stays: the largest that was seen there, and its error."""
+        most = math.inf
+        for level in self.levels.values():
+            ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
+            if len(ok) < LEAST_SERVED:
+                continue
+            rate, error = float(ok.mean()), float(ok.std(ddof=1)) / math.sqrt(len(ok))
+            if rate + SIGMAS * error + 1 < level.load:
+                most = min(most, rate + SIGMAS * error)
+        return most
 
-    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
-        """Where each criterion's line through `near` crosses what is allowed; it may be looked at ten times."""
-        rows = [(x.load, r.n, v, *r.over) for x in near for r, v in zip(x.readings, x.visits, strict=True)]
-        if not rows:
-            return (None,) * len(self.criteria)
-        load, n, visit, *over = np.array(rows, np.float64).T
-        alpha = (1 - LEVEL_ALPHA) * (1 - self.settings.confidence) / len(self.criteria)
-        z = POCOCK * NormalDist().inv_cdf(1 - alpha / 2)
-        return tuple(crossing(load, n, over[i], visit, each.allowed, z) for i, each in enumerate(self.criteria))
+    def steep(self) -> bool:
+        """The neighbouring loads decide by themselves, and soon: a line has nothing to say of them."""
+        gap = self.high - self.low
+        if not self.low or (
+            gap > 0.5 * self.settings.within * self.low and not (self.settings.by == "users" and gap <= 1)
+        ):
+            return False
+        for load, side in ((self.low, -1), (self.high, 1)):
+            level = self.level(load)
+            nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
+            if side * nats * SOON < level.needed(self._alpha()) * len(level.readings):
+                return False
+        return True
 
     def estimate(self) -> float | None:
-        """The likeliest capacity; None: nothing tells it."""
         known = [each.load for each in self.crossings if each is not None]
         low, high = self.interval()
         if known:
@@ -139,45 +165,52 @@ class Known:
             return float(math.floor(load)) if self.settings.by == "users" and self.finished else load
         return None if not low or high is None else math.floor((low + high) / 2) if self.finished else None
 
+    def crosses(self) -> float | None:
+        """The lines' own estimate, of which users are not yet whole."""
+        return min((each.load for each in self.crossings if each is not None), default=None)
+
+    def near(self) -> list[Level]:
+        return [x for x in self.levels.values() if self.low / NEAR <= x.load <= self.high * NEAR]
+
+    def _settled_levels(self) -> list[Level]:
+        """Whose latency would stay: by rate, not of a backlog that grows."""
+        return [x for x in self.near() if self.settings.by == "users" or x.load <= self.low]
+
     def drift(self) -> Finding | None:
-        """From the mean latency at the same load, early against late, near the capacity; None: it stayed as it was."""
-        logs, times, loads = [], [], []
-        for level in self.levels.values():
-            if self.low / NEAR <= level.load <= self.high * NEAR:
-                for reading in level.readings:
-                    if reading.ok and reading.latency_sum_s > 0:
-                        logs.append(math.log(latency_s(reading)))
-                        times.append(reading.start_s)
-                        loads.append(level.load)
-        if len(logs) < 8:
+        """It became slower or faster by more than half of what the interval may be wide."""
+        found = trend(self._settled_levels())
+        if (
+            found is None
+            or abs(found.sigmas) < DRIFT_Z[self.settings.by]
+            or abs(found.moved) < self.settings.within / 2
+        ):
             return None
-        x = np.array([np.ones(len(logs)), np.log(loads), times]).T
-        x[:, 1:] -= x[:, 1:].mean(axis=0)
-        beta, *_ = np.linalg.lstsq(x, np.array(logs), rcond=None)
-        residual = np.array(logs) - x @ beta
-        # Neighbouring windows are alike: their number is what their correlation leaves of it.
-        alike = min(max(float((residual[1:] * residual[:-1]).sum() / max((residual**2).sum(), 1e-12)), 0.0), 0.9)
-        variance = float((residual**2).sum()) / max(len(logs) - 3, 1) * (1 + alike) / (1 - alike)
-        error = math.sqrt(max(variance * float(np.linalg.pinv(x.T @ x)[2, 2]), 1e-18))
-        span_s = max(times) - min(times)
-        moved = float(beta[2]) * span_s / max(float(beta[1]), 0.5)
-        if abs(float(beta[2])) < DRIFT_Z * error or abs(moved) < self.settings.within / 2:
-            return None
-        return "drifting" if moved > -0.5 else "scaling out"
+        return "drifting" if found.moved > -0.5 else "scaling out"
+
+    def steady(self) -> bool:
+        """It is known, too, that it did not become slower or faster; or that cannot be had in useful time."""
+        self.narrow_s = self.narrow_s or self.time_s
+        found = trend(self._settled_levels())
+        return found is None or found.error <= STEADY or self.time_s >= PATIENCE * self.narrow_s
 
     def evidence(self) -> dict[str, Any]:
         """The figures that a finding rests on."""
         return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
 
+    def _rates(self) -> list[tuple[float, float]]:
+        """(load, successes a second) of those that were held, in their order."""
+        held = {x: rate for x, level in self.levels.items() if (rate := level.rate_per_s) is not None}
+        return sorted({**self.passed, **held}.items())
+
     def _per_min(self, load: float | None) -> float | None:
         """Successes a minute at a load, between the neighbours that were held."""
-        held = sorted((x, 60 * rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         if load is None or not held:
             return None
-        return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
+        return 60 * float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
 
     def _knee(self) -> float | None:
-        held = sorted((x, rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         top = max((rate for _, rate in held), default=0.0)
         first = next((x for x, rate in held if rate >= 0.97 * top), None)
         return first if self.settings.by == "users" and held and first != held[-1][0] else None
@@ -189,14 +222,17 @@ class Known:
         level = self.levels.get(self.high)
         if level is None or not level.n:
             return None
-        ratios = [level.over(i) / level.n / each.allowed for i, each in enumerate(self.criteria)]
+        ratios = [level.excess(i, each) for i, each in enumerate(self.criteria)]
         return self.criteria[int(np.argmax(ratios))].name
 
     def _margin(self, i: int, at: float | None) -> Margin:
         found, criterion = self.crossings[i], self.criteria[i]
         level = min(self.levels.values(), key=lambda x: abs(x.load - (at or 0.0)), default=None)
         share = level.over(i) / level.n if level is not None and level.n else None
-        margin = Margin(criterion.name, share=share, allowed=criterion.allowed)
+        counted = criterion.per_s is None
+        margin = Margin(
+            criterion.name, share=share if counted else None, allowed=criterion.allowed if counted else None
+        )
         if found is None:
             return margin
         high = None if found.high > 1e12 else found.high
@@ -209,6 +245,56 @@ class Known:
         times = ((high - low) / (self.settings.within * (low + high) / 2)) ** 2 - 1
         return None if times <= 0 else More(self.settings.within, times * self.time_s, int(times * self.requests))
 
+    def level(self, load: float) -> Level:
+        """An empty one, if it was not held."""
+        return self.levels.get(load) or Level(load, len(self.levels) + 1)
 
-def latency_s(reading: Reading) -> float:
-    return reading.latency_sum_s / reading.ok if reading.ok else reading.end_s - reading.start_s
+    def _alpha(self) -> float:
+        return LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
+
+    def narrow(self) -> bool:
+        """It is known as narrowly as was asked for."""
+        self.look()
+        low, high = self.interval()
+        if not low or high is None:
+            return False
+        wanted = self.settings.within * (low + high) / 2
+        met, broken = self.shown()
+        apart = math.inf if met is None or broken is None else broken - met
+        if apart <= (1 if self.settings.by == "users" else wanted):
+            return True
+        middle = self.crosses()
+        if middle is None or not any(
+            (1 - HELD) * middle <= x.load <= middle + 1e-9 or x.load == math.floor(middle)
+            for x in self.levels.values()
+            if len(x.readings) >= LEAST_HELD
+        ):
+            return False
+        if self.settings.by == "users" and wanted < 1:
+            # Two neighbours that cannot be told apart: the share crosses what is allowed very near to one of them.
+            real = max((each.high - each.low for each in self.crossings if each), default=math.inf)
+            if real <= FINE * wanted:
+                wanted = 1.0
+        return high - low <= wanted
+
+    def look(self) -> None:
+        """Draw the lines anew, if there is more to draw them from."""
+        near = self.near()
+        if self.settings.by == "rate":
+            middle = self.crosses() or math.sqrt(self.low * self.high)
+            near = [x for x in near if middle / 1.035 <= x.load <= middle * 1.035]
+        n = float(sum(level.n for level in near))
+        if n < LOOK_GROWTH * self.looked:
+            return
+        self.looked = n
+        self.crossings = self.lines(near)
+
+    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
+        """Where each criterion's line through `near` crosses what is allowed."""
+        alpha = (1 - self.settings.confidence) / len(self.criteria)
+        if self.settings.by == "rate":
+            alpha -= self._alpha()  # both are the interval there
+        return tuple(
+            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
+            for i, each in enumerate(self.criteria)
+        )

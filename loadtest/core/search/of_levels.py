@@ -5,10 +5,10 @@ how the error is shared are those of a search (`known.py`). What a run cannot ch
 
     a line is drawn only where loads on both sides of the limit are at most 1.8 times apart, and the share over it grows
     from one to the other: further it is not straight;
-    nothing is said of loads beyond the highest that was held; windows that the generator limited are left out;
+    nothing is said of loads beyond the highest that was held, nor of windows that the generator limited;
     a cold start is left out, and after a rise of the load the windows until two mean latencies, one window at least.
 
-A run may have ended because of what it saw: the lines' boundary is that of ten looks, as in a search. One rise cannot
+A run may have ended because of what it saw: its intervals are stretched by a tenth, as a search's are. One rise cannot
 tell a load that is too high from an endpoint that became slower meanwhile, except by the mean latency within levels.
 No clock, no I/O.
 """
@@ -23,9 +23,10 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.search import Objective, SearchSettings
 from loadtest.core.search.capacity import Capacity, Finding, Finished
 from loadtest.core.search.fit import Crossing
-from loadtest.core.search.known import NEAR, Known, latency_s
+from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Criterion, Reading, criteria_of, reading_of
+from loadtest.core.search.visit import latency_s
 from loadtest.core.traffic.plan import Plan
 
 __all__ = ["capacity_of_levels", "capacity_of_visits"]
@@ -36,7 +37,7 @@ Span = tuple[float, float]
 FURTHEST = NEAR**2  # two loads that a line is drawn between
 BLOCK_WINDOWS, BLOCKS = 4, 10
 PATIENT_WINDOWS = 3  # in which a queue may go on draining after a fall of the load
-NONE = ("drifting", "scaling out", "throttled", "generator limited")  # findings that take the numbers away
+NONE = ("drifting", "scaling out", "throttled")  # findings that take the numbers away
 LIMITED = 0.5  # of a load's windows: then the generator is what was measured
 LEAST_OVER = 3  # requests over a limit: without any at the lower load there is no line
 THROTTLED, LEAST_THROTTLED = 0.5, 20
@@ -228,7 +229,7 @@ def _told(capacity: Capacity, known: Known, top: float) -> Capacity:
     ends = dict.fromkeys(("high", "per_min_high"))
     if capacity.finding in NONE:
         capacity = replace(capacity, load=None, low=None, per_min_low=None, **ends)  # type: ignore[arg-type]
-    elif capacity.high is not None and capacity.high > top:
+    elif capacity.finding == "generator limited" or (capacity.high is not None and capacity.high > top):
         capacity = replace(capacity, **ends)  # type: ignore[arg-type]
     elif capacity.finding == "found":
         capacity = replace(capacity, more=known.more(capacity.low or 0.0, capacity.high))

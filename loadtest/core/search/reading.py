@@ -12,16 +12,20 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyClock
 
-__all__ = ["Criterion", "Reading", "criteria_of", "reading_of"]
+__all__ = ["Criterion", "Reading", "criteria_of", "invocations_name", "reading_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """Something that at most a share of `allowed` of the requests may be. limit_ms: None: a failure is."""
+    """Something that at most a share of `allowed` of the requests may be: slower than limit_ms; None: a failure.
+
+    per_s: instead, so many successes a second are all that is wanted.
+    """
 
     name: str
     allowed: float
     limit_ms: float | None = None
+    per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,19 @@ class Reading:
 
 
 def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
-    """Latency limits in their order, then the error budget."""
+    """Latency limits in their order, then the error budget, then the invocations that are wanted."""
     found = [Criterion(each.name, 1 - each.percentile, each.limit_ms) for each in settings.objectives]
     if settings.max_error_ratio is not None:
         found.append(Criterion(f"errors <= {100 * settings.max_error_ratio:g} %", settings.max_error_ratio))
+    if settings.max_invocations_per_min is not None:
+        wanted = settings.max_invocations_per_min
+        found.append(Criterion(invocations_name(wanted), 1.0, per_s=wanted / 60))
     return tuple(found)
+
+
+def invocations_name(per_min: float) -> str:
+    """Of MaxInvocations as a criterion: `12,000 invocations/min`."""
+    return f"{per_min:,g} invocations/min"
 
 
 def reading_of(window: Window, criteria: tuple[Criterion, ...], clock: LatencyClock = "client") -> Reading:
@@ -69,7 +81,7 @@ def reading_of(window: Window, criteria: tuple[Criterion, ...], clock: LatencyCl
         window.end_s,
         counts.judged,
         counts.ok,
-        tuple(failed + (0 if each.limit_ms is None else next(later)) for each in criteria),
+        tuple(0 if each.per_s else failed + (next(later) if each.limit_ms else 0) for each in criteria),
         counts.errors.get(Kind.THROTTLED.value, 0),
         counts.latency_sum_s,
         window.level is not None,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["ALPHA", "HEALTHY", "Assumed", "assumed_for"]
+__all__ = ["ALPHA", "HEALTHY", "MIDWAY_BLOCKS", "Assumed", "assumed_for"]
 
 ALPHA = 0.01  # of a whole run
 HEALTHY = 0.8  # times the allowed share: what must not be stopped, dependent or not
 
+MIDWAY_BLOCKS = 0.85  # of a stretch from midway, its blocks that must be over
 FULL_RUN_S = 120.0
 SPELL_S = 5.0
 SPELLS = FULL_RUN_S / SPELL_S  # of the assumed length that a run holds at least
@@ -24,6 +25,7 @@ class Assumed:
     least_s, midway_s, midway_dependent_s: the shortest stretch that is judged from a level's start, from midway, and
         from midway where requests depend on each other. block_s: restarts lie so far apart.
     worst_s .. worst_most_s: without so much of it, its worst, a stretch must still be over.
+    Those that a single spell anywhere in the run could last (lasting, midway, worst_most) are longer in a longer run.
     """
 
     spell_s: float = SPELL_S
@@ -53,7 +55,15 @@ def assumed_for(run_s: float, allowed: float) -> Assumed:
     times = min(1.0, run_s / FULL_RUN_S)
     lasting_s = min(30.0 * times, max(10.0 * times, 5 * allowed * run_s))
     if times == 1.0:
-        return Assumed(lasting_s=lasting_s)
+        # The longest of n spells with an exponential tail is longer by the logarithm of n, and n grows with the run.
+        more_s = SPELL_S * math.log(run_s / FULL_RUN_S)
+        of_blocks_s = more_s / MIDWAY_BLOCKS
+        return Assumed(
+            lasting_s=lasting_s + more_s,
+            midway_s=40.0 + of_blocks_s,
+            midway_dependent_s=60.0 + of_blocks_s,
+            worst_most_s=25.0 + more_s,
+        )
     return Assumed(
         spell_s=times * SPELL_S,
         cold_s=times * 10.0,

@@ -17,7 +17,8 @@ docs/method.md measured, no theorem.
 Rules, in this order:
     cold start  a level that begins >= 90 % over, for at most 10 s or 10 % of it: left out, and named. One that goes on
                 is a breach after 10 s, later in later levels, where a spell is likelier to lie at some start.
-    lasting     >= half over in every window of 10 to 30 s, anywhere.
+    lasting     >= half over in every window of 10 to 30 s, anywhere; in a run longer than 120 s, of 5 s ln(run / 120 s)
+                more, since one of its many spells may last so long. So it is with midway.
     gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, together >= 6.4 q, and
                 beyond chance (1e-6).
     level       evidence since a level's start; "pooled" if that was an earlier level's.
@@ -38,7 +39,7 @@ from typing import Literal
 
 import numpy as np
 
-from loadtest.core.stats.assumed import ALPHA, HEALTHY, Assumed, assumed_for
+from loadtest.core.stats.assumed import ALPHA, HEALTHY, MIDWAY_BLOCKS, Assumed, assumed_for
 from loadtest.core.stats.clusters import design_effect, events
 from loadtest.core.stats.cold import ColdStart, ColdStarts
 from loadtest.core.stats.evidence import log_beta_ratio, log_over, log_under
@@ -58,7 +59,6 @@ GROSS_TAIL = 1e-6
 GROSS_REQUESTS = 50
 LEAST_REQUESTS = 100
 LEAST_WINDOWS = 3
-MIDWAY_BLOCKS = 0.85
 REST_TIMES, REST_EVIDENCE = 1.1, 0.2  # without its worst, a stretch is over so many times q, with so much evidence
 WORST_SHARE = 0.4
 GUARD = 1.5  # the second test's discount, in nats

@@ -15,6 +15,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from loadtest.core.plain import summed
+
 __all__ = [
     "LATE_NS",
     "MOST_IN_FLIGHT",
@@ -65,6 +67,10 @@ class Arrivals:
             raise ValueError("arrivals last longer than 0 s and end")
         if self.law not in get_args(Law):
             raise ValueError(f"the laws of arrivals are {', '.join(get_args(Law))}")
+
+    def rate_at(self, t_s: float) -> float:
+        """Requests due a second at `t_s`, of arrivals that go on for ever."""
+        return next((rate for at_s, rate in reversed(self.steps) if at_s <= t_s + 1e-9), self.rate_per_s)
 
     def times_s(self, part: int = 0, parts: int = 1, after_s: float = -1.0) -> Iterator[float]:
         """Intended send times in s from the start, never falling, above `after_s` and below `duration_s`.
@@ -124,13 +130,7 @@ class Sends:
     @classmethod
     def sum(cls, parts: Iterable[Sends]) -> Sends:
         """Of several stretches, or of several generators."""
-        every = list(parts)
-        return cls(
-            intended=sum(part.intended for part in every),
-            late=sum(part.late for part in every),
-            very_late=sum(part.very_late for part in every),
-            dropped=sum(part.dropped for part in every),
-        )
+        return summed(cls, parts)
 
 
 def most_in_flight(rate_per_s: float) -> int:

@@ -21,7 +21,7 @@ from loadtest.core.traffic.arrivals import LATE_NS, VERY_LATE_NS, Arrivals, Inst
 from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.generator.timer import Timer
 from loadtest.payload.payload import Payloads
-from loadtest.targets.base import Payload, PerUserTarget, Target
+from loadtest.targets.base import Payload, PerUserTarget, Target, raised
 
 __all__ = ["ArrivalSwarm"]
 
@@ -170,8 +170,8 @@ class ArrivalSwarm:
         asked = Instant(asked_ns, time.time_ns())
         try:
             outcome = target.invoke(payload)
-        except Exception as problem:  # the contract forbids it: shown as its own kind of failure
-            outcome = _raised(problem, asked_ns)
+        except Exception as problem:
+            outcome = raised(problem, asked_ns, time.monotonic_ns())
         finally:
             sender.sent_ns = 0
             self._count(-1)
@@ -200,9 +200,3 @@ class _Sender:
         self.sent_ns = 0
         self.waiter: Any = None
         self.greenlet: Any = None
-
-
-def _raised(problem: Exception, sent_ns: int) -> Outcome:
-    done_ns = time.monotonic_ns()
-    detail = f"{type(problem).__name__}: {problem}"[:200]
-    return Outcome(Kind.EXCEPTION, 0, 0, sent_ns, done_ns, done_ns, None, detail)

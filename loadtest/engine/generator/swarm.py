@@ -23,7 +23,7 @@ from loadtest.core.traffic.curve import TrafficCurve
 from loadtest.engine.generator.probe import Probe
 from loadtest.engine.generator.timer import Timer
 from loadtest.payload.payload import Payloads
-from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target
+from loadtest.targets.base import PerUserTarget, RepeatingTarget, Target, raised
 
 __all__ = ["Swarm"]
 
@@ -191,7 +191,7 @@ class Swarm:
             try:
                 target.invoke_repeatedly(pick, listener)
             except Exception as problem:
-                self._recorder.record(_raised(problem, user.sent_s, time.monotonic()))
+                self._recorder.record(raised(problem, int(user.sent_s * 1e9), time.monotonic_ns()))
                 user.sent_s = 0.0
             self._pause(user)
 
@@ -203,8 +203,8 @@ class Swarm:
             user.sent_s = sent_s = clock()
             try:
                 outcome = invoke(pick())
-            except Exception as problem:  # the contract forbids it: shown as its own kind of failure
-                outcome = _raised(problem, sent_s, clock())
+            except Exception as problem:
+                outcome = raised(problem, int(sent_s * 1e9), time.monotonic_ns())
             user.sent_s = 0.0
             record(outcome)
             if outcome.kind in self.pausing:
@@ -282,9 +282,3 @@ def _user_class(swarm: Swarm) -> type[User]:
             raise StopUser
 
     return Invoker
-
-
-def _raised(problem: Exception, sent_s: float, done_s: float) -> Outcome:
-    sent_ns, done_ns = int(sent_s * 1e9), int(done_s * 1e9)
-    detail = f"{type(problem).__name__}: {problem}"[:200]
-    return Outcome(Kind.EXCEPTION, 0, 0, sent_ns, done_ns, done_ns, None, detail)

@@ -123,7 +123,7 @@ def _joined(part: Sequence[Bucket]) -> Bucket:
         active=sum(each.active * each.length_s for each in part) / length_s,
         running=max(each.running for each in part),
         in_flight=sum(each.in_flight * each.length_s for each in part) / length_s,
-        counts=Counts.sum(each.counts for each in part),
+        counts=Counts.sum((each.counts for each in part), batches=False),
         latency=_figures(histogram, [each.latency for each in part]),
         service=Distribution(),
         cpu=max(each.cpu for each in part),

@@ -12,8 +12,21 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.result.result import RunResult
 from loadtest.core.stats.rates import LevelRate, level_rates, rate_interval
 from loadtest.core.stats.scaling import operating_point, usl, usl_band
+from loadtest.report.html.byrate import rate_charts
 from loadtest.report.html.capacity_band import capacity_band
-from loadtest.report.html.chart import Chart, Columns, Series, Spec, Table, hover, layered, lines, x_axis, y_axis
+from loadtest.report.html.chart import (
+    Chart,
+    Columns,
+    Series,
+    Spec,
+    Table,
+    bars,
+    hover,
+    layered,
+    lines,
+    x_axis,
+    y_axis,
+)
 from loadtest.report.html.overtime import threshold_rule
 from loadtest.report.html.palette import color
 from loadtest.report.words import level_name, milliseconds, number, plural
@@ -37,10 +50,12 @@ def intervals_of(result: RunResult) -> dict[int, tuple[float, float]]:
 
 
 def user_charts(result: RunResult, table: Table) -> tuple[list[Chart], str]:
-    """(throughput, latency and in-flight against users; what is to be known of them). [] for an open workload."""
+    """(throughput, latency and in-flight against users, of a search by rate against its rates; what is to be known of
+    them). [] for another open workload.
+    """
     levels = [level for level in result.levels if level.windows]
     if result.plan.arrivals is not None or not levels:
-        return [], ""
+        return (rate_charts(result, levels, table) if levels and result.searched else []), ""
     step = -(-len(levels) // MOST_LEVELS)
     drawn = levels[::step] if step > 1 else levels
     note = f"{len(drawn)} of {len(levels)} levels are drawn; levels.csv has every one" if step > 1 else ""
@@ -152,22 +167,6 @@ def _rule(users: float, title: str, tone: str, line: int = 0) -> list[Spec]:
     ]
 
 
-def _bars(low: str, high: str, tone: int, title: str) -> Spec:
-    """An interval at each level, with ends."""
-    return {
-        "data": {"name": "levels"},
-        "transform": [{"filter": f"isValid(datum['{low}']) && isValid(datum['{high}'])"}],
-        "mark": {
-            "type": "errorbar",
-            "ticks": {"width": 9, "thickness": 1.5},
-            "color": color(tone),
-            "thickness": 1.5,
-            "clip": True,
-        },
-        "encoding": {"x": X, "y": {"field": low, "type": "quantitative", "title": title}, "y2": {"field": high}},
-    }
-
-
 def _throughput(
     result: RunResult,
     levels: Sequence[LevelResult],
@@ -191,7 +190,7 @@ def _throughput(
         *beyond,
         *(_fitted(series, title) if "usl" in data else []),
         lines("levels", X, title, series[:1], series, points=True),
-        _bars("low", "high", 0, title),
+        bars("levels", ("low", "high"), X, 0, title),
         hover("levels", X, tips),
         *(_rule(knee, "knee", "warn") if knee else []),
         *(_rule(round(point.users, 2), "operating point", "axis", 1) if point else []),
@@ -269,7 +268,7 @@ def _latency(
         facts.append(f"The threshold, the dashed line, is {limit.name} at most {limit.limit_ms} ms.")
     if any(v.low_ms is not None and v.high_ms is not None for v in result.verdicts):
         clock = result.verdicts[0].clock
-        layers.append(_bars("judged low", "judged high", 1, "ms"))
+        layers.append(bars("levels", ("judged low", "judged high"), X, 1, "ms"))
         name = f"P{100 * result.verdicts[0].percentile:g}"
         facts.append(f"Bars are the 95 % interval of {name} on the {clock}'s clock, which the verdict is about.")
         tips |= {"judged low": (f"{name} 95 % from, ms", ",.3~f"), "judged high": ("to, ms", ",.3~f")}

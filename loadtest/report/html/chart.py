@@ -20,6 +20,7 @@ __all__ = [
     "Series",
     "Spec",
     "Table",
+    "bars",
     "cell",
     "hover",
     "layered",
@@ -199,4 +200,20 @@ def hover(data: str, x: Spec, shown: Mapping[str, tuple[str, str]]) -> Spec:
             "opacity": {"condition": {"param": "near", "empty": False, "value": 0.8}, "value": 0},
             "tooltip": tooltip,
         },
+    }
+
+
+def bars(data: str, ends: tuple[str, str], x: Spec, tone: int, title: str, hidden_by: str = "", **y: Any) -> Spec:
+    """An interval at each x, with ends. ends: its two columns. hidden_by: a label that can be switched off. y: more of
+    its axis.
+    """
+    low, high = ends
+    there = f"isValid(datum['{low}']) && isValid(datum['{high}'])"
+    shown = f"indexof(hidden, '{hidden_by}') < 0 && " if hidden_by else ""
+    ticks = {"width": 9, "thickness": 1.5}
+    return {
+        "data": {"name": data},
+        "transform": [{"filter": shown + there}],
+        "mark": {"type": "errorbar", "ticks": ticks, "color": color(tone), "thickness": 1.5, "clip": True},
+        "encoding": {"x": x, "y": {"field": low, "type": "quantitative", "title": title, **y}, "y2": {"field": high}},
     }

@@ -1,5 +1,6 @@
 "use strict";
-// Shows a run while it goes on: a row a window from /events; a row takes the place of those within its time.
+// Shows a run while it goes on: a row a window from /events; a row takes the place of those within its time. The report's
+// other sections come whole from /sofar now and then; one that is being read or used waits.
 (() => {
   const charts = JSON.parse(document.getElementById("data").textContent)[0].charts;
   const get = (id) => document.getElementById(id);
@@ -56,7 +57,7 @@
         meter.max = 1; meter.value = Math.min(1, value); meter.setAttribute("aria-label", label.textContent);
         line.append(meter, `${Math.round(100 * value)} %`);
       } else {
-        line.append(Object.entries(value || {}).map(([key, each]) => `${key.replaceAll("_", " ")} ${typeof each === "number" ? figure(each) : each}`).join(", "));
+        line.append(Object.entries(value || {}).filter(([, each]) => each !== null && each !== false).map(([key, each]) => `${key.replaceAll("_", " ")} ${typeof each === "number" ? figure(each) : each}`).join(", "));
       }
       return line;
     });
@@ -91,6 +92,41 @@
     if (lines.querySelector(".note")) lines.replaceChildren();
     lines.append(each);
   };
+
+  let sections = [], known = 0;
+  const used = (place) => place.contains(document.activeElement) || place.querySelector(".plot:hover");
+  const put_in = (place, part) => {
+    const open = [...place.querySelectorAll("figure")].filter((each) => each.querySelector("details[open]")).map((each) => each.id);
+    place.style.minHeight = `${place.offsetHeight}px`;
+    place.replaceChildren(...part.childNodes);
+    open.map((id) => document.getElementById(id)).filter(Boolean).forEach((each) => { each.querySelector("details").open = true; });
+  };
+  const so_far = async () => {
+    const answer = await fetch(`sofar?windows=${known}`);
+    if (over || answer.status !== 200) return;
+    const told = await answer.json(), parts = document.createElement("template"), drawn = new Set();
+    parts.innerHTML = told.html;
+    for (const place of document.querySelectorAll("[data-place]")) {
+      const part = parts.content.querySelector(`[data-part="${place.dataset.place}"]`);
+      if (!part || used(place)) continue;
+      part.querySelectorAll("figure").forEach((figure) => drawn.add(figure.dataset.name));
+      put_in(place, part);
+    }
+    if (typeof vegaEmbed !== "undefined") {
+      const groups = JSON.parse(told.groups);
+      for (const group of groups) group.charts = group.charts.filter((chart) => drawn.has(chart.name));
+      const fresh = await drawCharts(groups, sections);
+      sections = [...sections.filter((old) => !drawn.has(old.chart.name)), ...fresh];
+    }
+    document.querySelectorAll("[data-place]").forEach((place) => { place.style.minHeight = ""; });
+    known = told.windows;
+    document.documentElement.dataset.sofar = known;
+  };
+  const again = async () => {
+    try { await so_far(); } catch (problem) { /* the server is gone, or busy: the stream says which */ }
+    if (!over) setTimeout(again, 2000);
+  };
+  again();
 
   const events = new EventSource("events");
   events.onopen = () => { if (!over) put("state", "running"); };

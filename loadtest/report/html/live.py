@@ -152,4 +152,13 @@ def _curve() -> Chart:
     tips = {"level": ("", ""), "throughput": ("successes a second", ",.2f")}
     layers = [lines("levels", x, "successes a second", series, points=True), here, hover("levels", x, tips)]
     text = "Throughput of each level so far; the ring is where the run is now"
-    return Chart("curve", "Throughput against users", text, layered(layers, 230), {}, Table((), ()), series, "users")
+    return Chart(
+        "curve",
+        "Throughput of each level, and where the run is",
+        text,
+        layered(layers, 230),
+        {},
+        Table((), ()),
+        series,
+        "users",
+    )

@@ -8,9 +8,21 @@ from typing import Any
 from loadtest.core.compare.profile import Interval, SideProfile
 from loadtest.core.result.result import RunResult
 from loadtest.report.html.buckets import Bucket, buckets
-from loadtest.report.html.chart import Cell, Chart, Columns, Series, Spec, Table, cell, hover, layered, lines, x_axis
+from loadtest.report.html.chart import (
+    Cell,
+    Chart,
+    Columns,
+    Series,
+    Spec,
+    Table,
+    bars,
+    cell,
+    hover,
+    layered,
+    lines,
+    x_axis,
+)
 from loadtest.report.html.overtime import X, threshold_rule
-from loadtest.report.html.palette import color
 from loadtest.report.html.spread import percentile_chart
 from loadtest.report.words import clock, level_users, milliseconds, number, plural
 
@@ -41,8 +53,9 @@ def user_overlays(profiles: Sequence[SideProfile], limit_ms: float | None) -> li
 def _against_users(
     name: str, title: str, unit: str, metrics: Sequence[str], profiles: Sequence[SideProfile], limit_ms: float | None
 ) -> Chart | None:
-    series, data, bars, rows = [], {}, [], []
+    series, data, intervals, rows = [], {}, [], []
     is_log = unit == "ms"
+    scale: Spec = {"type": "log", "nice": False, "padding": 12} if is_log else {"zero": True}
     form = milliseconds if is_log else number
     tones = iter(range(7))
     for place, side in enumerate(profiles):
@@ -54,7 +67,7 @@ def _against_users(
             series.append(Series(label, next(tones)))
             found = [level.figures[metric] for level in known]
             data[f"{name} {label}"] = _columns(label, [level.level.users for level in known], found)
-            bars.append(_bars(f"{name} {label}", label, series[-1].tone, unit, log=is_log))
+            intervals.append(bars(f"{name} {label}", ("low", "high"), USERS, series[-1].tone, unit, label, scale=scale))
             rows += [
                 [cell(label), cell(level_users(level.level)), *_interval_cells(level.figures[metric], form)]
                 for level in known
@@ -75,7 +88,7 @@ def _against_users(
     if limit_ms is not None:
         text += f" The dashed line is the threshold, {limit_ms:g} ms."
     table = Table(["side", "users", unit, "95 % from", "to"], rows)
-    return Chart(name, title, text, layered([*rule, *drawn, *bars, *tips], 300), data, table, series, "users")
+    return Chart(name, title, text, layered([*rule, *drawn, *intervals, *tips], 300), data, table, series, "users")
 
 
 def _columns(label: str, users: Sequence[int], found: Sequence[Interval]) -> Columns:
@@ -94,28 +107,6 @@ def _round(value: float | None) -> float | None:
 def _interval_cells(found: Interval, form: Any) -> list[Cell]:
     ends = ["?" if end is None else form(end) for end in (found.low, found.high)]
     return [cell(form(found.value)), *map(cell, ends)]
-
-
-def _bars(data: str, label: str, tone: int, unit: str, *, log: bool) -> Spec:
-    scale: Spec = {"type": "log", "nice": False, "padding": 12} if log else {"zero": True}
-    return {
-        "data": {"name": data},
-        "transform": [
-            {"filter": f"indexof(hidden, '{label}') < 0 && isValid(datum.low) && isValid(datum.high)"},
-        ],
-        "mark": {
-            "type": "errorbar",
-            "ticks": {"width": 9, "thickness": 1.5},
-            "color": color(tone),
-            "thickness": 1.5,
-            "clip": True,
-        },
-        "encoding": {
-            "x": USERS,
-            "y": {"field": "low", "type": "quantitative", "title": unit, "scale": scale},
-            "y2": {"field": "high"},
-        },
-    }
 
 
 def latency_chart(profiles: Sequence[SideProfile], limit_ms: float | None) -> Chart | None:

@@ -1,8 +1,8 @@
 "use strict";
-// Draws the page's charts and answers its legends and zoom buttons. Colours are CSS variables: nothing is drawn anew
-// for light, dark or paper.
-(() => {
-  const groups = JSON.parse(document.getElementById("data").textContent);
+// Draws charts and answers their legends and zoom buttons. Colours are CSS variables: nothing is drawn anew for light,
+// dark or paper. groups: of charts with their data, whose figures are in the document. before: drawings of an earlier
+// call, whose figures these replace: what was hidden and looked at closer stays so. Answers all drawings, once drawn.
+const drawCharts = async (groups, before = []) => {
   const config = {
     // The figure says what the picture shows: nothing inside it speaks.
     aria: false, background: null, font: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", padding: 2,
@@ -40,6 +40,11 @@
       const values = [...named(chart.spec)].flatMap((name) => (group.data[name] || {})[chart.x] || []);
       const low = Math.min(...values), high = Math.max(...values);
       this.whole = chart.timed ? [0, high] : [low - (high - low) / 60, high + (high - low) / 60];
+      const old = before.find((each) => each.group.key === group.key && each.chart.name === chart.name);
+      if (old) {
+        this.hidden = old.hidden; this.domain = old.domain;
+        this.figure.querySelectorAll(".legend input").forEach((box) => { box.checked = !this.hidden.includes(box.value); });
+      }
       this.figure.querySelectorAll(".legend input").forEach((box) => box.addEventListener("change", () => this.toggle(box)));
       this.figure.querySelectorAll(".zoom button").forEach((b) => b.addEventListener("click", () => zoom(this, b.dataset.zoom)));
     }
@@ -108,8 +113,6 @@
     const size = Math.min(to[1] - to[0], high - low), from = Math.min(Math.max(to[0], low), high - size);
     return show(drawing, size >= high - low ? null : [from, from + size]);
   };
-  (async () => {
-    for (const drawing of drawings) await drawing.draw();
-    document.documentElement.dataset.ready = "1";
-  })();
-})();
+  for (const drawing of drawings) await drawing.draw();
+  return drawings;
+};

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.service_side import service_side
 from loadtest.report.html.buckets import buckets, coarser
 from loadtest.report.html.byusers import user_charts
 from loadtest.report.html.chart import Cell, Chart, Table, cell
@@ -20,6 +21,7 @@ from loadtest.report.html.heat import HEAT_COLUMNS
 from loadtest.report.html.overtime import events_table, time_charts, time_table
 from loadtest.report.html.repeat import anonymous, command_line
 from loadtest.report.html.sentences import Sentence, sentences
+from loadtest.report.html.service import service_charts, service_table, service_texts
 from loadtest.report.html.spread import spread_charts
 from loadtest.report.html.tables import errors_table, figure, levels_table, trust_table, workers_table
 from loadtest.report.terminal import closing, headline
@@ -27,7 +29,18 @@ from loadtest.report.words import duration, milliseconds, number, percent, plura
 from loadtest.report.workload import rate_words
 from loadtest.version import VERSION
 
-__all__ = ["Page", "Part", "Section", "facts_of", "page_of", "section_of"]
+__all__ = ["PARTS", "TITLES", "Page", "Part", "Section", "facts_of", "page_of", "section_of"]
+
+# Of a test's page, in their order: (name, heading, its link's text).
+PARTS = (
+    ("users", "Throughput and latency against users", "Users"),
+    ("time", "Over time", "Time"),
+    ("spread", "The distribution of latency", "Distribution"),
+    ("levels", "Levels and errors", "Levels"),
+    ("trust", "Schedule and trust", "Trust"),
+    ("job", "The job, and how to repeat it", "The job"),
+)
+TITLES = ("How far to trust it, and what else was seen", "What was tested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class Page:
     sections: Sequence[Section]
     job: Part | None = None
     kind: str = "report"
-    titles: tuple[str, str] = ("How far to trust it, and what else was seen", "What was tested")
+    titles: tuple[str, str] = TITLES
     source: str = "summary.json and windows.jsonl of the run's folder"
 
 
@@ -202,6 +215,7 @@ def _date(at: float) -> str:
 def _parts(result: RunResult) -> list[Part]:
     levels, events = levels_table(result), happenings(result)
     by_users, levels_note = user_charts(result, levels)
+    load = "users" if result.plan.arrivals is None else "rate"
     _, found = buckets(result.windows)
     columns = coarser(found, HEAT_COLUMNS)
     over = time_table(result, columns)
@@ -212,22 +226,33 @@ def _parts(result: RunResult) -> list[Part]:
     errors = [("Errors", errors_table(result))] if result.totals.errors else []
     versions = [("Versions", _versions(result))] if result.environment else []
     schedule = _schedule(result)
+    contents: dict[str, dict[str, Any]] = {
+        "users": {"lead": levels_note, "charts": by_users},
+        "time": {"lead": joined, "charts": over_time, "tables": [("What happened", events_table(events))]},
+        "spread": {"charts": spread_charts(result)},
+        "levels": {"tables": [("Levels", levels), *errors]},
+        "trust": {"lead": schedule, "charts": generator, "tables": [("Trust", trust_table(result)), *workers]},
+        "job": {"tables": versions, "texts": _texts(result)},
+    }
     parts = [
-        Part("users", "Throughput and latency against users", levels_note, by_users, short="Users"),
-        Part("time", "Over time", joined, over_time, [("What happened", events_table(events))], short="Time"),
-        Part("spread", "The distribution of latency", "", spread_charts(result), short="Distribution"),
-        Part("levels", "Levels and errors", "", (), [("Levels", levels), *errors], short="Levels"),
-        Part(
-            "trust",
-            "Schedule and trust",
-            schedule,
-            generator,
-            [("Trust", trust_table(result)), *workers],
-            short="Trust",
-        ),
-        Part("job", "The job, and how to repeat it", "", (), versions, _texts(result), short="The job"),
+        Part(name, title.replace("users", load), short=short.replace("Users", load.capitalize()), **contents[name])
+        for name, title, short in PARTS
     ]
+    at = [name for name, _, _ in PARTS].index("time") + 1
+    parts[at:at] = _service(result)
     return [part for part in parts if part.charts or part.tables or part.texts]
+
+
+def _service(result: RunResult) -> list[Part]:
+    """What CloudWatch told; [] if it was not asked."""
+    side = service_side(result)
+    if side is None:
+        return []
+    table = service_table(result, side)
+    tables = [] if table is None else [("By level, beside the client's figures", table)]
+    lead = "Asked of CloudWatch; cloudwatch.json has every point."
+    title, texts = "The endpoint's own figures", service_texts(result)
+    return [Part("service", title, lead, service_charts(side), tables, texts, short="Endpoint")]
 
 
 def _schedule(result: RunResult) -> str:

@@ -18,17 +18,19 @@ from typing import Any
 
 import jinja2
 
+from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.report.html.chart import Chart
 from loadtest.report.html.library import NoLibrary, script
 from loadtest.report.html.live import live_charts
-from loadtest.report.html.page import Page, page_of
+from loadtest.report.html.page import PARTS, TITLES, Page, page_of
 from loadtest.report.html.palette import color
+from loadtest.report.html.sofar import section_so_far
 from loadtest.version import VERSION
 
-__all__ = ["render", "render_jobs", "render_live", "write_page", "write_report"]
+__all__ = ["render", "render_jobs", "render_live", "render_so_far", "write_page", "write_report"]
 
 LIVE_TILES = (
     ("at", "Time", ""),
@@ -71,7 +73,7 @@ def write_page(path: str | os.PathLike[str], page: Page) -> str:
 def render(page: Page) -> tuple[str, str]:
     """(the HTML, "" or why it has no charts)."""
     library, why = _library()
-    ours = _inline(_asset("page.js"))
+    ours = _inline(_asset("page.js") + _asset("page_start.js"))
     html = _template("page.html").render(
         page=page,
         title=page.title,
@@ -116,7 +118,7 @@ def render_live(plan: Plan, title: str, *, stop: bool = True) -> tuple[str, str]
     stop: it has a button for that.
     """
     library, why = _library()
-    ours = _inline(_asset("live.js"))
+    ours = _inline(_asset("page.js") + _asset("live.js"))
     charts = live_charts(plan)
     html = _template("live.html").render(
         title=title,
@@ -129,10 +131,19 @@ def render_live(plan: Plan, title: str, *, stop: bool = True) -> tuple[str, str]
         script=ours,
         why=why,
         charts=charts if library else [],
+        parts_of_page=PARTS,
         tiles=LIVE_TILES,
         data=_data([["", charts if library else []]]),
     )
     return html, why
+
+
+def render_so_far(plan: Plan, windows: Sequence[Window], about: Mapping[str, Any]) -> str:
+    """JSON of what `section_so_far` has, for the live page: its HTML by `data-part`, and the data of its charts."""
+    library, _ = _library()
+    section = section_so_far(plan, windows, about, [chart.name for chart in live_charts(plan)])
+    html = _template("sofar.html").render(test=section, titles=TITLES, library=library)
+    return json.dumps({"html": html, "groups": _data([[section.key, section.charts]]), "windows": len(windows)})
 
 
 def _library() -> tuple[str, str]:

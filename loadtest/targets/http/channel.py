@@ -3,6 +3,13 @@
 A raw socket and one registration with the event loop that lasts from request to request (arming it anew, or a
 `gevent.socket` with its wait object per read, costs more than the system calls). While the user waits for something
 else the socket may become readable too: then the registration ends, and the next request looks at what came.
+
+    closed ----open()----> opening ----> registered <----> open, not registered ----> closed
+    no _sock               _dialing      _poller           _sock alone: something came between two requests
+
+Who closes it from outside (another greenlet, the watchdog) only marks it, `expired`, where somebody is in the middle of
+something: while it opens, or while an answer is awaited (`since_ns`). Whoever is in the middle wakes, sees that, and
+closes; so no descriptor is closed under the feet of its user.
 """
 
 from __future__ import annotations
@@ -16,7 +23,8 @@ from typing import Any, NamedTuple
 from gevent import get_hub, getcurrent
 
 from loadtest.core.measure.outcome import Kind, Opening
-from loadtest.targets.http.dial import Failed, dial
+from loadtest.targets.http.dial import dial
+from loadtest.targets.http.failure import Failed
 from loadtest.targets.http.poller import Poller, poller_here
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES

@@ -3,7 +3,8 @@
 An answer that is whole at the first look, a success, and followed by a request that can be made without waiting is the
 rule. It is handled where the event loop reports it, in the hub: that spares two switches of greenlets a request, and
 lets a `Poller` send the requests of all users together. The greenlet is woken for everything else, and `Connection`
-goes on from where the relay was.
+goes on from where the relay was. Why it was woken is the relay's `Exit`; whoever else wakes it (the watchdog, who
+closes the connection) leaves that at SETTLE.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from loadtest.core.measure.outcome import Outcome
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.http.channel import READ_BYTES, Received
 from loadtest.targets.http.connection import Connection
+from loadtest.targets.http.exit import Exit
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES, received_ns
 from loadtest.wire.head import Head
 
@@ -37,6 +39,7 @@ class Relay:
         "_answer_bytes",
         "_answered",
         "_connection",
+        "_exit",
         "_fault",
         "_from_ns",
         "_head",
@@ -48,7 +51,6 @@ class Relay:
         "_quick_head",
         "_reading",
         "_receive",
-        "_sent",
         "_tls",
         "_told",
         "_until_ns",
@@ -72,7 +74,7 @@ class Relay:
         # Of the last answer: its head, how long it was with its body, and what it told. The next is mostly the same.
         self._head_bytes, self._answer_bytes = b"", -1
         self._told: tuple[int, int, int | None] = 0, 0, None
-        self._sent = False
+        self._exit = Exit.SETTLE
         self._reading: Received | None = None
         self._fault: Exception | None = None
 
@@ -87,7 +89,7 @@ class Relay:
         while connection.ready() and self._take(payload):
             poller = connection.hand_over(self._readable)
             self._outgoing, self._tls, self._receive = poller.outgoing, connection.tls, connection.receive
-            self._reading = self._fault = None
+            self._exit, self._reading, self._fault = Exit.SETTLE, None, None
             try:
                 if connection.submit():
                     connection.hub_switch()
@@ -96,12 +98,13 @@ class Relay:
                 raise
             if connection.is_open:
                 connection.hand_over(None)
-            if self._fault is not None:
+            if self._fault is not None:  # FAULT
                 raise self._fault
-            if self._payload is None:
+            if self._exit is Exit.OVER:
                 return None
-            if not self._sent:
+            if self._exit is Exit.HAND_BACK:
                 return self._payload
+            assert self._payload is not None
             body = self._payload.body
             if not listener.ended(self._outcome(connection.settle(self._head, body, self._reading))):
                 return None
@@ -110,12 +113,11 @@ class Relay:
 
     def _take(self, payload: Payload) -> bool:
         """Make the request of `payload`. False: that is for the greenlet."""
-        self._payload, self._sent = payload, False
+        self._payload = payload
         made = self._quick_head(payload) if len(payload.body) <= _LARGE_BYTES else None
         if made is None:
             return False
         self._head, self._from_ns, self._until_ns = made
-        self._sent = True
         connection, request = self._connection, self._head + payload.body
         connection.request = request if connection.tls is None else connection.tls.encrypt(request)
         return True
@@ -163,10 +165,11 @@ class Relay:
                 if self._take(payload):
                     self._outgoing.append(connection)
                     return
+                self._exit = Exit.HAND_BACK
             else:
-                self._payload = None
+                self._exit = Exit.OVER
         except ssl.SSLError as problem:
-            connection.problem, self._sent = problem, True
+            connection.problem = problem
         except Exception as problem:
-            self._fault = problem
+            self._exit, self._fault = Exit.FAULT, problem
         connection.wake()

@@ -18,8 +18,8 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef, search_plan
 from loadtest.engine.sim import simulate
-from loadtest.report.folder import write_run
 from loadtest.report.recovery import read_run
+from loadtest.report.whole import whole_folder
 
 ANY = Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef("mock:servers=4,service_ms=20"))
 
@@ -60,7 +60,7 @@ def test_windows_alone_give_the_course_again(found: RunResult) -> None:
 
 
 def test_a_folder_gives_the_same_result(found: RunResult, tmp_path) -> None:
-    assert read_run(write_run(tmp_path, found, 1_760_000_000.0)) == found
+    assert read_run(whole_folder(tmp_path, found, 1_760_000_000.0).path) == found
     assert RunResult.from_dict(json.loads(json.dumps(found.to_dict()))) == found
     assert Plan.from_dict(json.loads(json.dumps(found.plan.to_dict()))) == found.plan
 

@@ -164,8 +164,8 @@ def test_a_share_is_a_share(share):
 
 
 @given(VALUES, st.integers(1, HIGHEST_US))
-def test_count_over_to_the_counters_resolution(values, limit):
-    assert ours(values).count_over(limit) == sum(value > equivalent(limit) for value in values)
+def test_counts_up_to_a_value_to_the_counters_resolution(values, limit):
+    assert ours(values).counts_up_to([limit]) == [sum(value <= equivalent(limit) for value in values)]
 
 
 @given(VALUES)

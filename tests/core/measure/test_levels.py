@@ -9,7 +9,7 @@ from windows import flat_frame
 
 from loadtest.core.measure.distribution import Distribution
 from loadtest.core.measure.histogram import Histogram
-from loadtest.core.measure.levels import LevelResult, level_of, level_results, plan_levels
+from loadtest.core.measure.levels import LevelResult, level_of, level_results, plan_levels, taken_together
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
 from loadtest.core.measure.window import Window
@@ -102,6 +102,18 @@ def test_a_level_is_the_sum_of_its_own_windows() -> None:
     assert first.latencies.model.p50_ms == pytest.approx(15, rel=1e-3)
     assert Histogram.decode(first.latencies.client.encoded).total == 5
     assert (second.ok, second.latencies.client.p99_ms, second.windows) == (1, 7, 1)
+
+
+def test_levels_that_are_there_whole_are_taken_together() -> None:
+    windows = [window(0, 0, [10, 20]), window(1, 0, [40]), window(2, None, [999]), window(3, 1, [7]), window(4, 1, [8])]
+    levels = level_results(LEVELS, windows)
+    assert taken_together(levels, windows) == [
+        *(level.latencies for level in levels[:2]),
+        windows[2].latencies,
+    ], "nobody got to the third"
+    part = windows[1:]
+    assert taken_together(levels, part) == [levels[1].latencies, windows[1].latencies, windows[2].latencies]
+    assert taken_together((), part) == [each.latencies for each in part]
 
 
 def test_a_level_that_was_begun_but_not_measured_says_so() -> None:

@@ -5,11 +5,13 @@ import re
 import botocore
 import botocore.session
 import pytest
+from packaging.version import Version
 
 from loadtest.core.request.instance_types import INSTANCE_TYPES
 from loadtest.core.request.schema import REQUEST, TAG_PATTERN, Array, Integer, Node, Structure, Text
 
-MODEL_VERSION = "1.44.5"  # the botocore that INSTANCE_TYPES was compared with
+MODEL_VERSION = "1.44.5"  # the botocore that the table was compared with
+OLDER = Version(botocore.__version__) < Version(MODEL_VERSION)
 
 
 def model():
@@ -43,6 +45,8 @@ def test_node_agrees_with_the_service_model(path, node, shape):
         assert set(node.members) == set(shape.members)
         assert list(node.required) == list(shape.required_members)
         return
+    if OLDER:
+        pytest.skip("older copies of the model anchor their patterns and do not say a minimum of 0")
     assert node.min == shape.metadata.get("min")
     assert node.max == shape.metadata.get("max")
     if isinstance(node, Text):

@@ -20,8 +20,8 @@ from loadtest.core.search.reading import Reading
 from loadtest.core.traffic.curve import Step, TrafficCurve
 from loadtest.core.traffic.plan import Plan, TargetRef
 from loadtest.engine.sim import simulate
-from loadtest.report.folder import write_run
 from loadtest.report.recovery import read_run
+from loadtest.report.whole import whole_folder
 
 SETTINGS = SearchSettings((Objective(0.95, 100),), max_load=100.0)
 RATE = 200
@@ -106,7 +106,7 @@ def test_windows_that_the_generator_limited_say_nothing_of_the_endpoint() -> Non
     steps = [*visits([(10.0, 0.001)]), *visits([(20.0, 0.5)], limited=True)]
     found = capacity_of_visits(SETTINGS, steps)
     assert found is not None
-    assert (found.finding, found.low, found.high) == ("generator limited", None, None)
+    assert (found.finding, found.low, found.high) == ("generator limited", 10.0, None)
 
 
 def test_what_a_quota_refuses_is_no_capacity() -> None:
@@ -140,7 +140,7 @@ def test_a_run_states_it_and_keeps_it(result: RunResult, tmp_path) -> None:
     assert found is not None
     assert (found.finding, found.load, found.low, found.high) == ("found", 12, 12.0, 12.0)
     assert not result.searched
-    assert read_run(write_run(tmp_path, result, 1_760_000_000.0)) == result
+    assert read_run(whole_folder(tmp_path, result, 1_760_000_000.0).path) == result
 
 
 def test_the_job_is_answered_and_judged_as_before(result: RunResult) -> None:

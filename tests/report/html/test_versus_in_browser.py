@@ -13,7 +13,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from loadtest.cli import main
-from loadtest.report.folder import write_run
+from loadtest.report.whole import whole_folder
 
 pytestmark = pytest.mark.live
 
@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     made = {"a1": (1, 40.0), "a2": (2, 40.0), "b1": (4, 46.0), HOSTILE: (5, 40.0)}
     for number, (name, (seed, service_ms)) in enumerate(made.items()):
         result = stairs_run(seed, service_ms=service_ms)
-        write_run(place, result, 1_760_000_000.0 + 60 * number).rename(place / name)
+        whole_folder(place, result, 1_760_000_000.0 + 60 * number).path.rename(place / name)
     html = place / "compare.html"
     sides = [f"{place / 'a1'},{place / 'a2'}", str(place / "b1"), str(place / HOSTILE)]
     done = CliRunner().invoke(main, ["compare", *sides, "--json", "--html", str(html)])

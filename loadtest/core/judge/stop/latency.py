@@ -17,12 +17,13 @@ David and Nagaraja, "Order Statistics" (2003), section 7.1. No clock, no state: 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.core.request.spec import LatencyThreshold
 from loadtest.core.stats.assumed import ALPHA, HEALTHY, assumed_for
-from loadtest.core.stats.evidence import interval, log_beta_ratio, log_over, log_under
+from loadtest.core.stats.evidence import interval, log_over, log_under
+from loadtest.core.stats.order import ranks_of
 from loadtest.core.stats.run_evidence import LEAST_REQUESTS, Judgement, RunEvidence
 
 __all__ = ["LatencyRule", "assumption"]
@@ -80,11 +81,7 @@ class LatencyRule:
 
     def ranks(self, n: int, effective_n: float) -> tuple[int, int | None]:
         """Ranks (from 1) of the sorted latencies that enclose the percentile with 95 %; None: n has no upper one."""
-        size = max(1, round(min(effective_n, n)))
-        low = _first(size, lambda rank: _tail(size, self.threshold.percentile, rank) < 0.975) - 1
-        high = _first(size, lambda rank: _tail(size, self.threshold.percentile, rank) <= 0.025)
-        low_rank = max(1, math.floor(low * n / size))
-        return low_rank, None if high > size else min(n, math.ceil(high * n / size))
+        return ranks_of(self.threshold.percentile, n, effective_n)
 
     def _would_decide(self, n: int, share: float, effect: float) -> bool:
         limit = math.log(2) - math.log(ALPHA)
@@ -100,24 +97,3 @@ def assumption(rule: LatencyRule, run_s: float, judgement: Judgement) -> str:
         return ""
     spell_s = assumed_for(run_s, rule.allowed).spell_s
     return f"spells of {spell_s:.2g} s on average are assumed, this run holds {run_s / spell_s:.0f} of them"
-
-
-def _tail(n: float, share: float, over: float) -> float:
-    """P(at least `over` of n) if each is over with probability `share`: I_share(over, n - over + 1)."""
-    if over <= 0:
-        return 1.0
-    if over > n:
-        return 0.0
-    return math.exp(log_beta_ratio(over, n - over + 1, share))
-
-
-def _first(size: int, holds: Callable[[int], bool]) -> int:
-    """The first rank of 1 .. size that holds, where all later ones do; size + 1: none does."""
-    low, high = 1, size + 1
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
