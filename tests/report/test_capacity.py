@@ -141,7 +141,6 @@ def test_a_search_for_the_plateau_speaks_of_throughput() -> None:
     assert "the best so far is 2 users, 6,0" in few
 
 
-<<<<<<< HEAD
 def test_a_budget_that_is_over_leaves_the_interval_and_what_it_is_worth() -> None:
     found = loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], virtual=True)
     wide = Capacity("budget", load=12, low=10, high=15, per_min=12_000)
@@ -160,7 +159,8 @@ def test_as_many_invocations_as_are_wanted_are_reached() -> None:
     assert "MaxInvocations 7,500/min: reached" in said
     said = shown(replace(found, plan=plan, capacity=replace(bound, binding="P95 <= 60 ms")))
     assert "MaxInvocations 7,500/min: not reached" in said
-=======
+
+
 def test_a_search_that_ran_out_of_time_says_what_more_would_give() -> None:
     found = loadtest.capacity("mock:servers=4", thresholds=["p95<60ms", "error_rate<1%"], virtual=True, budget_s=12)
     told = Capacity(
@@ -184,4 +184,3 @@ def test_a_search_that_ran_out_of_time_says_what_more_would_give() -> None:
 
 def test_markdown_has_it_too(result: RunResult) -> None:
     assert "\nCapacity 12 users (12 .. 12, nominal 95 %), " in run_markdown(result)
->>>>>>> stairs
