@@ -42,9 +42,8 @@ def _lines(result: RunResult) -> Iterator[str]:
     yield "|---:|---:|---:|---:|---:|---:|"
     for level in result.levels[-MAX_LEVELS:]:
         rate = "-" if level.throughput_per_s is None else number(level.throughput_per_s)
-        latencies = " | ".join(
-            map(milliseconds, (level.latencies.response if by_rate else level.latencies.client).row[:3])
-        )
+        judged = level.latencies.response if by_rate else level.latencies.client
+        latencies = " | ".join(map(milliseconds, judged.row[:3]))
         yield f"| {level_users(level.plan)} | {rate} | {level.errors:,} | {latencies} |"
     if len(result.levels) > MAX_LEVELS:
         yield ""
