@@ -66,6 +66,9 @@ class Ui:
             self._feeds[job_name, index] = feed, plan, f"{job_name}: {label}"
         return feed.window
 
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A page has no files."""
+
     def ended(self, job_name: str, index: int) -> None:
         with self._lock:
             found = self._feeds.pop((job_name, index), None)

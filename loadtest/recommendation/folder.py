@@ -56,6 +56,13 @@ class JobFolder:
             self._open[index] = folder
         return folder.window
 
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A file of a test that runs: a killed job keeps it."""
+        with self._lock:
+            folder = self._open.get(index)
+        if folder is not None:
+            folder.keep(name, document)
+
     def ended(self, job_name: str, index: int) -> None:
         """Complete the test's folder. One that failed before its traffic has none."""
         with self._lock:

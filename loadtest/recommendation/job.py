@@ -149,6 +149,7 @@ def start(
     allow_plugins: Collection[str] = (),
     payload_root: str = "",
     say: Callable[[str], object] = lambda line: None,
+    wrap: Callable[[Provider], Provider] = lambda provider: provider,
     **seams: Unpack[Seams],
 ) -> Recommending:
     """Start a job's tests and return at once.
@@ -162,6 +163,7 @@ def start(
     allow_plugins: plug-in targets (references, or the names before their colon) that the fleet file may name.
     payload_root: a folder besides the job file's own that its files may lie in.
     say: told a line at a time what goes on, from the job's threads.
+    wrap: gives another provider in place of the one that is given, or of the fleet file's targets.
     Raises SpecError with every problem of the job and the files.
     """
     own = [*NOT_ITS_OWN, *(["payload"] if payload is not None else [])]
@@ -169,20 +171,21 @@ def start(
     request = plain(dict(read.spec.request))
     _check(fleet, mock, engine, "provider" in seams)
     checked_job(request, profile)
-    where = None if fleet is None else Path(fleet)
     folder = None if output_dir is None else _folder(Path(output_dir), request)
     named = fleet is not None and not mock and "provider" not in seams
+    if "provider" in seams:
+        seams["provider"] = wrap(seams["provider"])
     try:
         service = open_service(
             engine=engine,
             profile=profile,
-            fleet_file=where,
+            fleet_file=None if fleet is None else Path(fleet),
             prices_file=None if prices is None else Path(prices),
             payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
             events=_Heard(say, folder),
             watcher=folder,
             strict_resources="model_reader" in seams,
-            named_only=(lambda own: NamedTargets(own, str(fleet), options)) if named else None,
+            named_only=(lambda own: wrap(NamedTargets(own, str(fleet), options))) if named else None,
             payload_reader=PayloadCache(options).path,
             **seams,
         )

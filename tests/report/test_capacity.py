@@ -141,6 +141,26 @@ def test_a_search_for_the_plateau_speaks_of_throughput() -> None:
     assert "the best so far is 2 users, 6,0" in few
 
 
+def test_a_budget_that_is_over_leaves_the_interval_and_what_it_is_worth() -> None:
+    found = loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], virtual=True)
+    wide = Capacity("budget", load=12, low=10, high=15, per_min=12_000)
+    text = shown(replace(found, capacity=wide))
+    assert "UNDECIDED budget: the time was over" in text
+    assert "known so far: 12 users (10 .. 15, nominal 95 %)" in text
+
+
+def test_as_many_invocations_as_are_wanted_are_reached() -> None:
+    found = loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], virtual=True)
+    assert found.plan.search is not None
+    wanted = replace(found.plan.search, max_invocations_per_min=7500)
+    bound = Capacity("found", load=2, low=2, high=2, per_min=6000, per_min_low=6000, per_min_high=6000)
+    plan = replace(found.plan, search=wanted)
+    said = shown(replace(found, plan=plan, capacity=replace(bound, binding="7,500 invocations/min")))
+    assert "MaxInvocations 7,500/min: reached" in said
+    said = shown(replace(found, plan=plan, capacity=replace(bound, binding="P95 <= 60 ms")))
+    assert "MaxInvocations 7,500/min: not reached" in said
+
+
 def test_a_search_that_ran_out_of_time_says_what_more_would_give() -> None:
     found = loadtest.capacity("mock:servers=4", thresholds=["p95<60ms", "error_rate<1%"], virtual=True, budget_s=12)
     told = Capacity(

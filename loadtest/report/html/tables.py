@@ -8,6 +8,7 @@ from typing import Any
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.marks import LIMITS
 from loadtest.core.result.result import RunResult
+from loadtest.report.cloudwatch import judged_clock
 from loadtest.report.html.byusers import intervals_of
 from loadtest.report.html.chart import Cell, Table, cell
 from loadtest.report.words import clock, level_users, milliseconds, number, percent
@@ -65,7 +66,7 @@ def levels_table(result: RunResult) -> Table:
     ]
     if result.plan.stop.latency is not None and result.verdicts:
         first = result.verdicts[0]
-        head += [f"P{100 * first.percentile:g} interval, {first.clock} clock", "verdict"]
+        head += [f"P{100 * first.percentile:g} interval, {judged_clock(result.verdicts)} clock", "verdict"]
     rows = []
     skipped = max(0, len(result.levels) - MOST_ROWS)
     for i, level in enumerate(result.levels):
