@@ -120,7 +120,7 @@ def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None
                 "--threshold",
                 "p95<550ms",
                 "--budget",
-                "120s",
+                "240s",
                 "--confirm",
                 "80",
                 "--confirm-for",
