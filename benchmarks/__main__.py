@@ -12,7 +12,7 @@ from pathlib import Path
 
 NAMES = (
     *("recorder", "spawn", "memory", "workers", "invoke_throughput", "fidelity"),
-    *("stop_quality", "rises", "hostile", "compare_quality", "report", "capacity"),
+    *("stop_quality", "designs", "rises", "hostile", "compare_quality", "report", "capacity"),
 )
 LIMIT_S = 1800
 

@@ -47,11 +47,11 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
-    "payload": ({"errors", "cache", "targets", *CORE}, {"numpy", *AWS}),
+    "payload": ({"errors", "cache", "loopback", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"errors", "folders", "loopback", "version", "payload", "targets", "engine", "engine.generator", *CORE},
         {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (

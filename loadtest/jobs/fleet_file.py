@@ -53,10 +53,7 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """What bounds the search of Default jobs.
-
-    users: its fewest first, its most last; level_s: how long it stays at one.
-    """
+    """What bounds the search of Default jobs. users: its fewest first, its most last. level_s: the longest stay."""
 
     users: tuple[int, ...]
     level_s: float

@@ -10,6 +10,7 @@ from rich.text import Text
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import Capacity
+from loadtest.core.search.reading import invocations_name
 from loadtest.report.capacity_words import (
     capacity_answer,
     held_answer,
@@ -56,7 +57,9 @@ def held_lines(result: RunResult) -> Iterator[Text | Padding]:
 
 
 def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
-    if found.load is None and (found.low is not None or found.high is not None):
+    if found.finding != "found" and found.load is not None:
+        yield f"known so far: {load_words(found)}"
+    elif found.load is None and (found.low is not None or found.high is not None):
         yield f"known so far: {interval_words_of(found, unit_of(found.by))}"
     plateau = result.plan.search is not None and result.plan.search.goal == "plateau"
     shown = [*_levels_out(found)] if plateau else [*_shown(found)]
@@ -110,7 +113,8 @@ def _margins(found: Capacity) -> Iterator[str]:
 def _target(found: Capacity, target: float) -> str:
     """MaxInvocations beside what was found: whether the endpoint takes that much within the objectives."""
     low, high = found.per_min_low, found.per_min_high
-    if low is not None and high is not None and min(low, high) >= target:
+    bound = found.finding == "found" and found.binding == invocations_name(target)
+    if bound or (low is not None and high is not None and min(low, high) >= target):
         answer = "reached"
     elif found.finding == "found" and low is not None and high is not None and max(low, high) < target:
         answer = "not reached"

@@ -1,4 +1,4 @@
-"""Where the slow requests of a run came together, in words: its spells, the worst of them, cold starts."""
+"""Where the slow requests of a run came together, in words: its spells, the worst of them, cold starts, scale-outs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def slow_lines(result: RunResult) -> Iterator[Text]:
         yield Text(f"  Cold start of {where}: {_spell(cold, threshold.name)}; judged apart", style="yellow")
     if len(slow.cold_starts) > MAX_COLD:
         yield Text(f"  and {plural(len(slow.cold_starts) - MAX_COLD, 'cold start')} more", style="yellow")
+    for each in slow.scale_outs[:MAX_COLD]:
+        yield Text(f"  When the endpoint scaled out: {_spell(each, threshold.name)}", style="yellow")
+    if len(slow.scale_outs) > MAX_COLD:
+        yield Text(f"  and {plural(len(slow.scale_outs) - MAX_COLD, 'scale-out')} more", style="yellow")
     if slow.worst is None or slow.spell_over < WORTH_TELLING * slow.over:
         return
     yield Text(

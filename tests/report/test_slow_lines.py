@@ -22,6 +22,12 @@ def test_what_is_said(finish) -> None:
     ]
 
 
+def test_a_scale_out_is_told(finish) -> None:
+    scaled = replace(SLOW, scale_outs=(Spell(80.0, 4.0, 200, 180, 1, 150.0),))
+    lines = [line.plain for line in slow_lines(replace(finish(), slow=scaled))]
+    assert lines[1] == "  When the endpoint scaled out: 4 s from 1 min 20 s on, 90.0 % over the limit, P95 150.0 ms"
+
+
 def test_a_spell_of_the_generator_s_making_is_not_held_against_the_endpoint(finish) -> None:
     result = replace(finish(), slow=SLOW)
     lines = [line.plain for line in slow_lines(replace(result, trust=replace(result.trust, client_limited=True)))]

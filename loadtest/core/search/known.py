@@ -37,7 +37,8 @@ class Known:
     infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
     requests, time_s: spent; spent_s: of the time, at each load. by_model: limits were compared on the model's clock.
     first_visit: the first whose windows are on the lines. looked: requests near the capacity when they were drawn.
-    narrow_s: when the interval was first as narrow as was asked for; 0: it was not.
+    narrow_s: when the interval was first as narrow as was asked for; 0: it was not. passed: successes a second of loads
+    that were left after their first window.
     """
 
     settings: SearchSettings
@@ -54,6 +55,7 @@ class Known:
     first_visit: int = 0
     looked: float = 0.0
     narrow_s: float = 0.0
+    passed: dict[float, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: SearchSettings) -> Known:
@@ -151,7 +153,7 @@ class Known:
         for load, side in ((self.low, -1), (self.high, 1)):
             level = self.level(load)
             nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
-            if side * nats * SOON < self.needed(level) * len(level.readings):
+            if side * nats * SOON < level.needed(self._alpha()) * len(level.readings):
                 return False
         return True
 
@@ -195,15 +197,20 @@ class Known:
         """The figures that a finding rests on."""
         return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
 
+    def _rates(self) -> list[tuple[float, float]]:
+        """(load, successes a second) of those that were held, in their order."""
+        held = {x: rate for x, level in self.levels.items() if (rate := level.rate_per_s) is not None}
+        return sorted({**self.passed, **held}.items())
+
     def _per_min(self, load: float | None) -> float | None:
         """Successes a minute at a load, between the neighbours that were held."""
-        held = sorted((x, 60 * rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         if load is None or not held:
             return None
-        return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
+        return 60 * float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
 
     def _knee(self) -> float | None:
-        held = sorted((x, rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         top = max((rate for _, rate in held), default=0.0)
         first = next((x for x, rate in held if rate >= 0.97 * top), None)
         return first if self.settings.by == "users" and held and first != held[-1][0] else None
@@ -244,9 +251,6 @@ class Known:
 
     def _alpha(self) -> float:
         return LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
-
-    def needed(self, level: Level) -> float:
-        return level.needed(self._alpha())
 
     def narrow(self) -> bool:
         """It is known as narrowly as was asked for."""

@@ -209,6 +209,8 @@ class Search:
             return None
         if self._known.high == math.inf and load < settings.max_load and self._quiet():
             self._known.low = max(self._known.low, load)
+            last = self._visit.seen[-1]
+            self._known.passed[load] = last.ok / (last.end_s - last.start_s)
         else:
             side = self._side(self._known.level(load))
             if side is None:

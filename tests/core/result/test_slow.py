@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from windows import flat_frame
 
+from loadtest.cli.existing import Existing
 from loadtest.core.judge.decision import Reason, Stop
+from loadtest.core.judge.slow import SlowRequests, slow_after_scaling
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
@@ -71,3 +74,33 @@ def test_slow_requests_that_come_alone_are_no_spell() -> None:
 
 def test_without_a_threshold_nothing_is_slow() -> None:
     assert result_of([0.0] * 60, threshold=None).slow is None
+
+
+def test_the_spell_of_a_scale_out_is_named() -> None:
+    shares = [1.0] * 2 + [0.0] * 118
+    shares[40:42], shares[80:84] = [1.0] * 2, [0.9] * 4
+    result = result_of(shares)
+    assert result.slow is not None
+    assert result.slow.scale_outs == ()
+    named = slow_after_scaling(result.slow, result.plan, result.windows, [5.0, 90.0], 30.0)
+    (spell,) = named.scale_outs
+    assert (spell.start_s, spell.length_s, spell.over, spell.level) == (80.0, 4.0, 180, 1)
+    assert spell.value_ms == pytest.approx(150, rel=1e-2)
+    assert named.cold_starts, "that of the run stays one"
+    again = RunResult.from_dict(json.loads(json.dumps(replace(result, slow=named).to_dict())))
+    assert again.slow == named
+    older = {name: value for name, value in named.to_dict().items() if name != "scale_outs"}
+    assert SlowRequests.from_dict(older).scale_outs == ()
+
+
+def test_the_runs_result_names_it_when_instances_were_seen_to_come() -> None:
+    shares = [0.0] * 120
+    shares[80:84] = [0.9] * 4
+    result = replace(result_of(shares), started_at=1_760_000_000.0)
+    change = {"at": 1_760_000_095.0, "variant": "v", "from": 1, "to": 2}
+    slow = Existing({"changes": [change]}).completed(result).slow
+    assert slow is not None
+    assert [each.start_s for each in slow.scale_outs] == [80.0]
+    fewer = Existing({"changes": [{**change, "from": 2, "to": 1}]}).completed(result).slow
+    assert fewer is not None
+    assert fewer.scale_outs == ()
