@@ -43,14 +43,15 @@ test-sdk: install
 	LOADTEST_SDK_PYTHON=$(CURDIR)/.cache/sdk/bin/python LOADTEST_SDK3_PYTHON=$(CURDIR)/.cache/sdk3/bin/python \
 		$(BIN)/python -m pytest -m slow tests/emulator/sdk
 
-# With the oldest versions of the core and the emulator that pyproject.toml allows, as uv resolves them; the AWS CLI and the
+# With the oldest versions of the core and the extras that pyproject.toml allows, as uv resolves them; the AWS CLI and the
 # SDKs want newer ones, so their tests are left out. LOWEST_PYTHON: one that those versions have wheels for.
 LOWEST_PYTHON ?= python3.11
 test-lowest:
 	test -x .cache/lowest/bin/python || $(LOWEST_PYTHON) -m venv .cache/lowest
 	.cache/lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.cache/lowest/bin/uv pip install --quiet --python .cache/lowest/bin/python --resolution lowest-direct \
-		--editable '.[emulator]' 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120'
+		--editable '.[emulator,otel,prometheus,report]' 'hypothesis>=6.120' 'pyte>=0.8.2' 'pytest>=8.3' \
+		'pytest-xdist>=3.6' 'selenium>=4.27'
 	.cache/lowest/bin/python -m pytest -m "not slow and not live" -n 4 --dist worksteal
 
 # All of a release but the upload, which is: twine upload dist/*

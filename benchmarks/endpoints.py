@@ -167,20 +167,35 @@ def share_over(family: Family, load: float, requests: int, seed: int = TRUTH_SEE
 
 @cache
 def truth(name: str) -> float:
-    """The largest load that holds the objective: whole users; a rate within 0.1 %."""
+    """The largest load that holds the objective: whole users; a rate within about 0.1 %."""
     family = FAMILIES[name]
     allowed = 1 - family.percentile
     low, high = 1.0, 2.0
     while share_over(family, high, 200_000) <= allowed:
         low, high = high, 2 * high
-    by_users = family.by == "users"
-    for requests, least in ((200_000, 1.05), (TRUTH_REQUESTS, 1.0005)):
-        if requests == TRUTH_REQUESTS:  # what was chosen roughly is open again
-            low, high = 0.95 * low, 1.05 * high
-            low, high = (math.floor(low), math.ceil(high)) if by_users else (low, high)
-        while high > (low + 1 if by_users else low * least):
-            middle = float((low + high) // 2) if by_users else math.sqrt(low * high)
-            if by_users and requests < TRUTH_REQUESTS and high <= least * low:
-                break
-            low, high = (middle, high) if share_over(family, middle, requests) <= allowed else (low, middle)
-    return low if by_users else math.sqrt(low * high)
+    if family.by == "rate":
+        return _rate(family, low, high)
+    low, high = _bisected(family, low, high, 200_000, 1.05)
+    # What was chosen roughly is open again.
+    return _bisected(family, math.floor(0.95 * low), math.ceil(1.05 * high), TRUTH_REQUESTS, 1.0)[0]
+
+
+def _bisected(family: Family, low: float, high: float, requests: int, least: float) -> tuple[float, float]:
+    """Until the loads are `least` times, or one user, apart."""
+    users = family.by == "users"
+    while high > max(low * least, low + users):
+        middle = float((low + high) // 2) if users else math.sqrt(low * high)
+        holds = share_over(family, middle, requests) <= 1 - family.percentile
+        low, high = (middle, high) if holds else (low, middle)
+    return low, high
+
+
+def _rate(family: Family, low: float, high: float) -> float:
+    """Between two rates 1.5 % apart the logarithm of the share is a line; where it is a step, bisected."""
+    low, high = _bisected(family, low, high, 2_000_000, 1.005)
+    low, high = 0.995 * low, 1.005 * high
+    shares = [share_over(family, each, TRUTH_REQUESTS) for each in (low, high)]
+    if not 0 < shares[0] < shares[1] < 0.9:
+        return math.sqrt(math.prod(_bisected(family, low, high, 2_000_000, 1.0002)))
+    part = math.log((1 - family.percentile) / shares[0]) / math.log(shares[1] / shares[0])
+    return low + part * (high - low)

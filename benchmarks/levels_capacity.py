@@ -29,7 +29,7 @@ def shown(family: str, step: float, level_s: int, seed: int) -> Capacity | None:
     users = max(1, round(step * true))
     loop, visits = Loop(FAMILIES[family], seed), []
     for load in range(max(1, round(0.5 * true / users)) * users, round(1.5 * true) + users, users):
-        loop.set_users(load)
+        loop.set_load(load)
         visits.append((float(load), [loop.window() for _ in range(level_s)]))
     kind = FAMILIES[family]
     settings = SearchSettings((Objective(kind.percentile, 1000 * kind.limit_s),), max_load=float(visits[-1][0]))
@@ -51,7 +51,8 @@ def least(held: int, of: int) -> float:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--runs", type=int, default=200)
-    asked.add_argument("--families", nargs="*", default=[name for name, each in FAMILIES.items() if each.has])
+    by_users = [name for name, each in FAMILIES.items() if each.has and each.by == "users"]
+    asked.add_argument("--families", nargs="*", default=by_users)
     args = asked.parse_args()
     for family in args.families:
         true = truth(family)

@@ -115,7 +115,62 @@ def _recorder(line: Line) -> list[str]:
 
 
 COMMON = {"question", "load", "at", "machine", "kernel", "python", "versions", "commit"}
-KEYS = ("question", "server", "client", "users", "core", "curve", "what", "target", "workers")
+
+
+def _share(line: Line, name: str, digits: int = 0) -> str:
+    return "" if line.get(name) is None else f"{100 * line[name]:.{digits}f} %"
+
+
+def _capacity(line: Line) -> list[str]:
+    """Of a family that has none, the column of held intervals is how often no number was given."""
+    findings = ", ".join(f"{n} {what}" for what, n in sorted(line["findings"].items(), key=lambda each: -each[1]))
+    has = "capacity" in line
+    held = "coverage" if has else "no_number"
+    return [
+        line["family"],
+        f"{line['capacity']:g}"
+        if line.get("capacity", 0) == round(line.get("capacity", 0))
+        else f"{line['capacity']:.1f}",
+        str(line["searches"]),
+        findings,
+        _share(line, "number_given", 1),
+        f"{_share(line, held, 1)} (at least {100 * line['at_least']:.1f})" if "at_least" in line else "",
+        _share(line, "width", 1) if has else "",
+        _share(line, "error_95", 1) if has else "",
+        f"{line['time_s']:,.0f}",
+        f"{line['requests']:,.0f}",
+        _share(line, "above_share"),
+        *(["", "", ""] if "best" not in line else _best(line)),
+    ]
+
+
+def _best(line: Line) -> list[str]:
+    if line["best"] is None:
+        return ["none", "", ""]
+    return [
+        f"{line['best']} ({_share(line, 'best_error_95', 1)})",
+        f"{line['time_over_best']:g}",
+        f"{line['requests_over_best']:g}",
+    ]
+
+
+def _capacity_peers(line: Line) -> list[str]:
+    return [
+        line["family"],
+        line["peer"],
+        str(line["probe_s"]),
+        str(line["searches"]),
+        _share(line, "error_95", 1),
+        f"{line['time_s']:,.0f}",
+        f"{line['requests']:,.0f}",
+        _share(line, "above_share"),
+    ]
+
+
+KEYS = (
+    *("question", "server", "client", "users", "core", "curve", "what", "target", "workers"),
+    *("family", "peer", "probe_s"),
+)
 QUESTIONS: Mapping[str, tuple[str, Callable[[Line], list[str]]]] = {
     "invoke_throughput": (
         "server | users | client | requests/s | CPU us/request | share of its core | loadtest / it, rate | "
@@ -132,6 +187,12 @@ QUESTIONS: Mapping[str, tuple[str, Callable[[Line], list[str]]]] = {
     "memory": ("what | found | reached", _facts),
     "report": ("what | found | reached", _facts),
     "recorder": ("what | CPU time | of a core at 50,000/s | reached", _recorder),
+    "capacity": (
+        "family | capacity | searches | findings | a number | holds it; no number | width | error, 95th | time s | "
+        "requests | above | best peer with that error | time / its | requests / least",
+        _capacity,
+    ),
+    "capacity_peers": ("family | rule | probe s | searches | error, 95th | time s | requests | above", _capacity_peers),
 }
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["child_environment", "python_command", "search_working_folder"]
+__all__ = ["child_environment", "python_command", "search_working_folder", "without_secrets"]
 
 _ROOT = str(Path(__file__).parent)
 _BOOT = """
@@ -61,6 +61,9 @@ _AWS_KEYS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 
+# Whose values are secrets themselves; the environment that a process was started with is shown by `ps` and /proc.
+_SECRET = (*_AWS_KEYS[:5], "AWS_CONTAINER_AUTHORIZATION_TOKEN", "LOADTEST_TOKEN")
+
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """The command of a child that runs `module` of this package, as `python -m` would."""
@@ -82,3 +85,13 @@ def child_environment(
     if not aws:
         kept = {name: value for name, value in kept.items() if not name.upper().startswith(_AWS_KEYS)}
     return {**kept, **(extra or {})}
+
+
+def without_secrets(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """An environment in two parts: what a process may be started with, and the keys, which it is told by a pipe."""
+    secret = {
+        name: value
+        for name, value in environment.items()
+        if name.upper().startswith(_SECRET) and not name.upper().endswith("_FILE")
+    }
+    return {name: value for name, value in environment.items() if name not in secret}, secret

@@ -47,11 +47,11 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     "endpoint": ({"errors", "core.request"}, set()),
     "targets": ({"errors", "python", "endpoint", "wire", "targets.http", *CORE}, {"gevent", "numpy", *AWS}),
     "targets.http": ({"errors", "loopback", "version", "wire", "targets", *CORE}, SOCKETS),
-    "payload": ({"errors", "cache", "targets", *CORE}, {"numpy", *AWS}),
+    "payload": ({"errors", "cache", "loopback", "targets", *CORE}, {"numpy", *AWS}),
     "mock": ({"errors", "loopback", "python", "signals", "endpoint", "wire", *CORE}, {"httptools"}),
     "engine": ({"errors", "endpoint", "targets", *CORE}, set()),
     "engine.cluster": (
-        {"errors", "folders", "loopback", "version", "targets", "engine", "engine.generator", *CORE},
+        {"errors", "folders", "loopback", "version", "payload", "targets", "engine", "engine.generator", *CORE},
         {"gevent", "locust", "zmq"},
     ),
     "engine.generator": (
@@ -288,13 +288,13 @@ PLANTED = [
     ("cli/run.py", "import gevent"),
     ("errors.py", "from loadtest.core.plain import plain"),
     ("loopback.py", "import numpy"),
-    ("files.py", "from loadtest.loopback import is_loopback"),
+    ("files.py", "from loadtest.folders import lies_in"),
     ("folders.py", "from loadtest.loopback import is_loopback"),
     ("core/plain.py", "from .measure import window"),
     ("version.py", "from loadtest.errors import Problem"),
     ("python.py", "from loadtest.cache import cached"),
     ("signals.py", "from loadtest.errors import Problem"),
-    ("serving.py", "import gevent"),
+    ("serving.py", "import moto"),
     ("core/search/search.py", "from loadtest.core.judge.trust import assess"),
     ("targets/http/user.py", "import boto3"),
     ("targets/http/http.py", "from loadtest.payload.payload import Payloads"),
@@ -329,6 +329,24 @@ def test_what_the_table_names_is_there() -> None:
     names = {_name(path) for path in FILES}
     assert set().union(*ONLY_IN.values(), GEVENT_IN_ENGINE) - names == set()
     assert set().union(*(rooms for rooms, _ in ROOMS.values())) - set(ROOMS) == set()
+
+
+def drawn_folders(page: str) -> set[str]:
+    """Folders in the tree that the page draws: names that end with a slash, two spaces further in for each floor."""
+    block = page.split("```\nloadtest/\n")[1].split("```")[0]
+    found: set[str] = set()
+    above: list[str] = []
+    for indent, name in re.findall(r"^( {2,6})([a-z_]+)/ ", block, re.MULTILINE):
+        above = [*above[: len(indent) // 2 - 1], name]
+        found.add("/".join(above))
+    return found
+
+
+def test_the_page_draws_the_tree_as_it_is() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    folders = {str(path.parent.relative_to(PACKAGE)) for path in FILES if path.name == "__init__.py"} - {"."}
+    assert drawn_folders(page) == folders
+    assert drawn_folders(page.replace("    html/", "    htlm/")) != folders, "the test can fail"
 
 
 def _circles(edges: Mapping[str, set[str]]) -> list[list[str]]:

@@ -15,6 +15,8 @@ NAMED_FROM_IN_ENGINE = 30
 
 # Larger modules without one -> where they are tested, and why there.
 TESTED_IN = {
+    "aws/metrics.py": "aws/test_telemetry.py",  # by what it is asked for
+    "cli/existing.py": "aws/test_run_existing.py",  # the runs whose endpoint it is
     "cli/serve.py": "emulator/test_server.py",  # the verb is flags and this server
     "emulator/app.py": "emulator/test_server.py",  # what a client sees of it
     "emulator/clients.py": "emulator/test_catalogue.py",  # by what is asked through them
@@ -40,8 +42,11 @@ TESTED_IN = {
     "targets/http/channel.py": "targets/http/test_connection.py",  # scripted servers, every byte
     "targets/http/dial.py": "targets/http/test_openings.py",
     "targets/http/user.py": "targets/http/test_relay.py",
+    "core/result/periods.py": "core/result/test_service_side.py",  # what levels are made of
+    "report/html/service.py": "report/test_cloudwatch.py",  # the same figures, three ways
     "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it
     "core/search/capacity.py": "core/search/test_search.py",  # the answer, which is what a search is asked for
+    "core/search/throughput.py": "core/search/test_plateau_search.py",
     "core/search/known.py": "core/search/test_search.py",  # what a search knows, by what it does next
 }
 

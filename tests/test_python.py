@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.python import child_environment, python_command
+from loadtest.python import child_environment, python_command, without_secrets
 
 LOADTEST = Path(sys.executable).with_name("loadtest")
 TRAPS = ("locust", "loadtest", "random", "json", "numpy", "gevent", "typing", "select", "code", "httptools")
@@ -98,6 +98,19 @@ def test_a_process_that_signs_nothing_gets_no_keys(monkeypatch: pytest.MonkeyPat
     environment = child_environment({"A": "b"}, secrets=False)
     assert "secret" not in environment.values()
     assert (environment["A"], environment["PATH"]) == ("b", os.environ["PATH"])
+
+
+def test_keys_are_taken_out_of_what_a_process_is_started_with() -> None:
+    given = {
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_BEARER_TOKEN_BEDROCK": "b",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "c",
+        "LOADTEST_TOKEN": "l",
+    }
+    kept = {"AWS_PROFILE": "p", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/f", "AWS_WEB_IDENTITY_TOKEN_FILE": "/w"}
+    assert without_secrets({**given, **kept}) == (kept, given)
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")

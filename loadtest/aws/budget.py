@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from loadtest.aws.regular import Regular
 from loadtest.core.request.spec import EndpointConfiguration
 from loadtest.errors import TargetError
 from loadtest.jobs.prices import Prices
@@ -28,7 +29,7 @@ def hourly_usd(configuration: EndpointConfiguration, prices: Prices) -> float | 
 
 
 class Budget:
-    """Thread-safe; a context manager with a thread that looks twice a second. usd: of all endpoints together.
+    """What endpoints may cost. Thread-safe. usd: of all endpoints together.
 
     AWS bills from when an endpoint is in service; counted here is from its creation, which is never less.
     """
@@ -41,13 +42,18 @@ class Budget:
         # Since when it costs (None: not yet), USD an hour, how to stop it.
         self._open: dict[str, tuple[float | None, float, Callable[[], None]]] = {}
         self._used_up = False
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="loadtest-budget", daemon=True)
+        self._refused = False
+        self._looking = Regular(self.look, LOOK_S, "budget")
 
     @property
     def used_up(self) -> bool:
         """Everything was stopped for it, and nothing more is made."""
         return self._used_up
+
+    @property
+    def cut_short(self) -> bool:
+        """It was used up, or there was not enough left for another endpoint."""
+        return self._used_up or self._refused
 
     @property
     def spent_usd(self) -> float:
@@ -65,6 +71,7 @@ class Budget:
         with self._lock:
             open_usd = sum(rate for _, rate, _ in self._open.values()) + usd_per_hour
             if self._used_up or self._spent() + open_usd * RESERVE_S / 3600 >= self.usd:
+                self._refused = True
                 spent = f"{self._spent():.4f} of {self.usd:g} USD are spent"
                 raise TargetError(f"the budget is used up: {spent}, another endpoint costs {usd_per_hour:g} an hour")
             self._open[name] = (None, usd_per_hour, stop)
@@ -92,21 +99,17 @@ class Budget:
         for stop in stops:
             stop()
 
-    def __enter__(self) -> Budget:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look twice a second."""
+        self._looking.start()
+        try:
+            yield
+        finally:
+            self._looking.end()
 
     def _spent(self) -> float:
         return self._past_usd + sum(self._cost(since_s, rate) for since_s, rate, _ in self._open.values())
 
     def _cost(self, since_s: float | None, usd_per_hour: float) -> float:
         return 0.0 if since_s is None else (self._now_s() - since_s) * usd_per_hour / 3600
-
-    def _watch(self) -> None:
-        while not self._ended.wait(LOOK_S):
-            self.look()

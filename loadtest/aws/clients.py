@@ -9,17 +9,26 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
-import botocore.session
 from botocore.config import Config
 
 from loadtest.errors import TargetError, masked
+from loadtest.targets.aws_session import aws_session
 from loadtest.targets.classify import CREDENTIALS_CODES
-from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, refusal
+from loadtest.targets.credentials import NO_REGION, REFUSED, credentials_of
 
-__all__ = ["UNANSWERED", "Clients", "aws_words", "code_of", "is_absent", "is_forbidden", "is_unknown_sender"]
+__all__ = [
+    "UNANSWERED",
+    "Clients",
+    "aws_words",
+    "code_of",
+    "is_absent",
+    "is_forbidden",
+    "is_unknown_sender",
+    "status_of",
+]
 
 # What a call may raise besides TargetError.
-UNANSWERED = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, *REFUSED)
+UNANSWERED = REFUSED
 
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
@@ -40,20 +49,11 @@ class Clients:
         url = options.get("endpoint_url")
         host = urlsplit(str(url or "")).hostname or ""
         self.endpoint_url: str | None = None if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else url
-        try:
-            chain = botocore.session.Session(profile=options.get("profile"))
-            self._session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
-            if self._session.region_name is None:
-                raise TargetError(NO_REGION)
-            credentials = self._session.get_credentials()
-            if credentials is not None:
-                credentials.get_frozen_credentials()
-        except REFUSED as problem:
-            raise TargetError(refusal(chain, problem)) from problem
-        except botocore.exceptions.BotoCoreError as problem:
-            raise TargetError(f"boto3 cannot make a client: {problem}") from problem
-        if credentials is None:
-            raise TargetError(NO_CREDENTIALS)
+        chain = aws_session(options.get("profile"), options.get("region"))
+        self._session = boto3.session.Session(botocore_session=chain)
+        if self._session.region_name is None:
+            raise TargetError(NO_REGION)
+        credentials_of(chain)
 
     @property
     def region(self) -> str:
@@ -90,8 +90,16 @@ def _check_port(url: str) -> None:
 
 def code_of(problem: Exception) -> str:
     """AWS's error code; "" if it is no answer of AWS."""
-    response = getattr(problem, "response", None)
-    return str((response or {}).get("Error", {}).get("Code", ""))
+    return str(_answer(problem).get("Error", {}).get("Code", ""))
+
+
+def status_of(problem: Exception) -> int:
+    """HTTP's status; 0 if it is no answer of AWS."""
+    return int(_answer(problem).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _answer(problem: Exception) -> Mapping[str, Any]:
+    return getattr(problem, "response", None) or {}  # botocore's own failures to connect have one that is None
 
 
 def aws_words(problem: Exception) -> str:
@@ -104,7 +112,7 @@ def aws_words(problem: Exception) -> str:
 
 def is_absent(problem: Exception) -> bool:
     """The thing that was asked for is not there; SageMaker says so by ValidationException and its words."""
-    text = str(getattr(problem, "response", {}).get("Error", {}).get("Message", ""))
+    text = str(_answer(problem).get("Error", {}).get("Message", ""))
     return code_of(problem) in _ABSENT or (
         code_of(problem) in ("ValidationException", "ValidationError")
         and any(words in text.lower() for words in ("could not find", "does not exist", "not found", "no such"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any
 
 from loadtest.aws.clients import UNANSWERED, Clients, aws_words
 from loadtest.aws.endpoint import counts_of
+from loadtest.aws.regular import Regular
 
 __all__ = ["InstanceWatch"]
 
@@ -34,18 +34,17 @@ class InstanceWatch:
         self.seen: list[dict[str, Any]] = []
         self.lost = ""
         self._clients, self._name, self._counts = clients, name, dict(counts)
-        self._say, self._period_s = say, period_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="loadtest-instances", daemon=True)
+        self._say = say
+        self._looking = Regular(self.look, period_s, "instances")
 
     def __enter__(self) -> InstanceWatch:
-        self._thread.start()
+        self._looking.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._looking.end()
         if kind is None:
             self.look()  # what came after the last look
 
@@ -62,7 +61,3 @@ class InstanceWatch:
                 self.seen.append({"at": round(time.time(), 3), "variant": variant, "from": before, "to": count})
                 self._say(f"instances of {variant}: {before} -> {count}")
             self._counts[variant] = count
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self._period_s):
-            self.look()

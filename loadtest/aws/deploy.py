@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from loadtest.aws.budget import Budget, hourly_usd
-from loadtest.aws.clients import UNANSWERED, Clients, aws_words
+from loadtest.aws.clients import UNANSWERED, Clients, aws_words, status_of
 from loadtest.aws.journal import Journal, Made
 from loadtest.aws.removal import remove
 from loadtest.aws.requests import config_request, endpoint_request, model_request
@@ -66,6 +67,8 @@ class Deployment:
         try:
             self._make(wanted, made)
             self._in_service(wanted)
+            accepted = wanted.subject.variants[0].facts.response_types[:1]
+            target = replace(target, options={**self._options, **({"accept": accepted[0]} if accepted else {})})
             yield OpenEndpoint(wanted.subject, target, info={"deployed": _told(made)})
         except BaseException as problem:
             failure = problem
@@ -169,5 +172,4 @@ def _already(problem: Exception) -> bool:
 
 def _surely_not(problem: Exception) -> bool:
     """AWS refused before it made anything; else an answer may have been lost on its way."""
-    status = getattr(problem, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return 400 <= int(status) < 500
+    return 400 <= status_of(problem) < 500

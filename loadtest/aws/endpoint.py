@@ -21,7 +21,8 @@ def inspect_endpoint(clients: Clients, name: str) -> dict[str, Any]:
     """The endpoint as it is now.
 
     name, status, variants (name, weight, instance_type, instance_count, serverless, managed_scaling, routing),
-    components, scaling, data_capture (percent, None: off), asynchronous, unknown: what nobody could be asked, and why.
+    components, scaling, metrics (period_s, enhanced: how often they are published, and whether invocations are, too),
+    data_capture (percent, None: off), asynchronous, unknown: what nobody could be asked, and why.
     What may not be described is absent. Raises TargetError if there is no such endpoint, if it is not in service, and
     if the credentials are refused.
     """
@@ -62,6 +63,7 @@ def inspect_endpoint(clients: Clients, name: str) -> dict[str, Any]:
             for each in components.get("InferenceComponents", ())
         ]
     found["scaling"] = _scaling(found, clients, name)
+    found["metrics"] = _metrics(endpoint.get("MetricsConfig") or (configured or {}).get("MetricsConfig") or {})
     return found
 
 
@@ -78,6 +80,14 @@ def _asked(
             raise TargetError(f"there is no endpoint {name} in {first.region}: {aws_words(problem)}") from problem
         found["unknown"].append(aws_words(problem))
         return None
+
+
+def _metrics(told: Mapping[str, Any]) -> dict[str, Any]:
+    """As MetricsConfig has it: without enhanced metrics its period is that of the instances' metrics alone."""
+    return {
+        "period_s": int(told.get("MetricPublishFrequencyInSeconds") or 60),
+        "enhanced": bool(told.get("EnableEnhancedMetrics")),
+    }
 
 
 def _variant(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.exceptions
 
-from loadtest.aws.clients import UNANSWERED, Clients, aws_words, code_of, is_forbidden, is_unknown_sender
+from loadtest.aws.clients import UNANSWERED, Clients, aws_words, code_of, is_forbidden, is_unknown_sender, status_of
 from loadtest.errors import TargetError
 from loadtest.jobs.arn import partition_of
 from loadtest.targets.resolve import PARAMETERS
@@ -52,7 +52,7 @@ def warm_up(clients: Clients, name: str, body: bytes, content_type: str, options
     except botocore.exceptions.ParamValidationError as problem:
         raise TargetError(f"sagemaker:{name}: {problem}") from problem
     except UNANSWERED as problem:
-        status = int(getattr(problem, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        status = status_of(problem)
         words = aws_words(problem)
         _end_if_hopeless(clients, name, problem, words)
         if code_of(problem) == _COLD:

@@ -10,7 +10,7 @@ import click
 import loadtest.api as api
 from loadtest.capacity_api import is_target, target_job
 from loadtest.cli.duration import DURATION
-from loadtest.cli.existing import inspect_flag
+from loadtest.cli.existing import existing_flags
 from loadtest.cli.export_flags import export_flags
 from loadtest.cli.file_flags import file_flags, permissions
 from loadtest.cli.open_loop import DEFAULT_SHARE, PERCENT, RATE
@@ -56,7 +56,7 @@ _UNUSED = ("endpoint_name", "rate", "duration", "arrivals", "max_in_flight", "re
 @file_flags
 @worker_flags
 @export_flags
-@inspect_flag
+@existing_flags
 @target_flags
 def command(what: str, profile: str, **given: Any) -> None:
     """Find the largest load of a job FILE's endpoint, or of a bare TARGET, that meets the objective, with an interval.

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from loadtest.cli.deploy_flags import account_flags
+from loadtest.cli.account_flags import account_flags, account_options
 from loadtest.errors import LoadtestError, Problem, SpecError
 
 __all__ = ["command"]
@@ -29,19 +29,20 @@ def command(journal: Path | None, tag: str | None, yes: bool, **given: Any) -> N
     """
     if journal is not None and tag is not None:
         raise SpecError([Problem("--tag", tag, "cannot be with --journal", "give one of them")])
-    left = _by_journals(journal, given, yes) if tag is None else _by_tag(tag, given, yes)
+    options = account_options(given)
+    left = _by_journals(journal, options, yes) if tag is None else _by_tag(tag, options, yes)
     raise SystemExit(1 if left else 0)
 
 
-def _by_tag(tag: str, given: Mapping[str, Any], yes: bool) -> int:
+def _by_tag(tag: str, options: Mapping[str, Any], yes: bool) -> int:
     from loadtest.aws.clients import Clients
     from loadtest.aws.removal import tagged
 
-    things = list(tagged(Clients(_options(given)), tag))
-    return sum(1 for _ in _removed(things, given, yes)) if _listed(things, yes) else 0
+    things = list(tagged(Clients(options), tag))
+    return sum(1 for _ in _removed(things, options, yes)) if _listed(things, yes) else 0
 
 
-def _by_journals(journal: Path | None, given: Mapping[str, Any], yes: bool) -> int:
+def _by_journals(journal: Path | None, options: Mapping[str, Any], yes: bool) -> int:
     from loadtest.aws.journal import journal_dir, open_journals, read_journal
 
     found = [read_journal(journal)] if journal is not None else list(open_journals(journal_dir()))
@@ -56,7 +57,7 @@ def _by_journals(journal: Path | None, given: Mapping[str, Any], yes: bool) -> i
             if yes:
                 each.path.unlink(missing_ok=True)
             continue
-        remain = list(_removed(each.left, given, yes))
+        remain = list(_removed(each.left, options, yes))
         left += len(remain)
         if yes and not remain:
             each.path.unlink(missing_ok=True)
@@ -76,7 +77,7 @@ def _listed(things: Any, yes: bool) -> bool:
     return bool(things)
 
 
-def _removed(things: Any, given: Mapping[str, Any], yes: bool) -> Iterator[Any]:
+def _removed(things: Any, options: Mapping[str, Any], yes: bool) -> Iterator[Any]:
     """Removes them; what could not be. Without `yes` it does nothing, which leaves nothing to complain about."""
     from loadtest.aws.clients import Clients
     from loadtest.aws.removal import remove
@@ -95,14 +96,9 @@ def _removed(things: Any, given: Mapping[str, Any], yes: bool) -> Iterator[Any]:
         try:
             if place not in clients:
                 told = {"region": thing.region, "endpoint_url": thing.endpoint_url}
-                clients[place] = Clients({**{n: v for n, v in told.items() if v}, **_options(given)})
+                clients[place] = Clients({**{n: v for n, v in told.items() if v}, **options})
             remove(clients[place], thing, wait)
             click.echo(f"  removed {thing.kind} {thing.name}")
         except LoadtestError as problem:
             click.echo(f"  {problem}", err=True)
             yield thing
-
-
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    named = {"region": given["region"], "profile": given["aws_profile"], "endpoint_url": given["endpoint_url"]}
-    return {name: value for name, value in named.items() if value}

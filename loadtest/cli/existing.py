@@ -1,14 +1,17 @@
-"""`loadtest run` on an endpoint that exists: what it is before and meanwhile, and what a run would be."""
+"""`loadtest run` on an endpoint that exists: what it is before, meanwhile and after, and what a run would be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
 
+from loadtest.cli.attend import attended
+from loadtest.cli.duration import DURATION_OR_NONE
+from loadtest.cli.finishing import Finishing
 from loadtest.core.judge.slow import SlowRequests, slow_after_scaling
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.curve import TrafficCurve
@@ -16,16 +19,24 @@ from loadtest.core.traffic.plan import Plan
 from loadtest.report.existing import endpoint_words
 from loadtest.report.words import duration, number, plural
 
-__all__ = ["Existing", "dry_run", "dry_run_flag", "inspect_flag", "looked_at"]
+__all__ = ["Existing", "cloudwatch_flags", "dry_run", "dry_run_flag", "existing_flags", "looked_at"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PRICED_MS = (10, 100, 1000)  # latencies that a closed loop's requests are estimated for
 
 
-def inspect_flag(command: Command) -> Command:
-    """Decorator: adds --no-inspect."""
+def existing_flags(command: Command) -> Command:
+    """Decorator: adds --no-inspect, --no-cloudwatch and --cloudwatch-wait."""
     text = "Do not ask AWS what the endpoint is, and send no warm-up request."
-    return click.option("--no-inspect", is_flag=True, help=text)(command)
+    return click.option("--no-inspect", is_flag=True, help=text)(cloudwatch_flags(command))
+
+
+def cloudwatch_flags(command: Command) -> Command:
+    """Decorator: adds --no-cloudwatch and --cloudwatch-wait."""
+    text = "How long CloudWatch's last points are waited for after a run; 0: not at all.  [default: 3m]"
+    command = click.option("--cloudwatch-wait", "cloudwatch_wait_s", type=DURATION_OR_NONE, help=text)(command)
+    text = "Do not ask CloudWatch for the endpoint's own figures, nor for its log lines of minutes with errors."
+    return click.option("--no-cloudwatch", is_flag=True, help=text)(command)
 
 
 def dry_run_flag(command: Command) -> Command:
@@ -36,18 +47,40 @@ def dry_run_flag(command: Command) -> Command:
 
 @dataclass(slots=True)
 class Existing:
-    """The endpoint that a run loads. found: None: it was not asked for."""
+    """The endpoint that a run loads. found: None: it was not asked for. place: of its metrics; None: nobody asks.
+
+    wait_s: how long the last points of CloudWatch are waited for. say: told about that, after the run.
+    """
 
     found: dict[str, Any] | None = None
     clients: Any = None
+    place: Any = None
+    wait_s: float | None = None
+    say: Callable[[str], None] = lambda text: None
+    _told: Any = None  # of the run that goes on, or was the last
 
     @property
     def lines(self) -> list[str]:
         return [] if self.found is None else list(endpoint_words(self.found))
 
     @contextmanager
-    def watched(self, say: Callable[[str], None]) -> Iterator[None]:
-        """While the block runs, the instances of an endpoint that scales are counted."""
+    def watched(self, say: Callable[[str], None], keep: Callable[[str, Any], object]) -> Iterator[None]:
+        """While the block runs, CloudWatch is asked, and the instances of an endpoint that scales are counted.
+
+        keep: writes a file of the run's folder.
+        """
+        with ExitStack() as stack:
+            if self.place is not None:
+                from loadtest.aws.telemetry import WAIT_S, Telemetry
+
+                wait_s = WAIT_S if self.wait_s is None else self.wait_s
+                told = Telemetry(self.clients, self.place, say=say, keep=keep, wait_s=wait_s)
+                self._told = stack.enter_context(told)
+            stack.enter_context(self._counted(say))
+            yield
+
+    @contextmanager
+    def _counted(self, say: Callable[[str], None]) -> Iterator[None]:
         from loadtest.aws.counting import InstanceWatch
         from loadtest.aws.endpoint import scales
 
@@ -64,11 +97,16 @@ class Existing:
         """The result, with what the endpoint did meanwhile; a change of its instances is a problem of the run's."""
         if self.found is None:
             return result
-        info = {**result.info, "existing_endpoint": dict(self.found)}
+        result = replace(result, info={**result.info, "existing_endpoint": dict(self.found)})
+        if self._told is not None:
+            result = attended(Finishing(self._told, result, self.say), self._hurried)
         if not self.found.get("changes"):
-            return replace(result, info=info)
+            return result
         problem = "the endpoint's instances changed during the run: figures before and after are of different endpoints"
-        return replace(result, info=info, problems=(*result.problems, problem), slow=self._slow(result))
+        return replace(result, problems=(*result.problems, problem), slow=self._slow(result))
+
+    def _hurried(self, text: str) -> None:
+        self.say("going on without what CloudWatch has not told yet")
 
     def _slow(self, result: RunResult) -> SlowRequests | None:
         """With the cold starts of instances that came while it ran."""
@@ -87,6 +125,7 @@ def looked_at(plan: Plan, given: Mapping[str, Any], *, warm: bool = True) -> Exi
         return Existing()
     from loadtest.aws.clients import Clients
     from loadtest.aws.endpoint import inspect_endpoint
+    from loadtest.aws.metrics import place_of
     from loadtest.aws.warmup import warm_up
     from loadtest.payload.payload import load_payloads
     from loadtest.payload.s3 import local_payload
@@ -98,7 +137,16 @@ def looked_at(plan: Plan, given: Mapping[str, Any], *, warm: bool = True) -> Exi
         with local_payload(plan.payload, options) as source:
             first = load_payloads(source).items[0]
         found["warm_up"] = warm_up(clients, plan.target.rest, first.body, first.content_type, options)
-    return Existing(found, clients)
+    limit = plan.threshold
+    place = place_of(found, options, () if limit is None else [limit.limit_ms])
+    say: Callable[[str], None] = lambda text: click.echo(f"cloudwatch: {text}", err=True)  # noqa: E731
+    return Existing(
+        found,
+        clients,
+        place=None if given["no_cloudwatch"] else place,
+        wait_s=given["cloudwatch_wait_s"],
+        say=(lambda text: None) if given["quiet"] else say,
+    )
 
 
 def dry_run(plan: Plan, given: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,9 @@ def file_flags(command: Command) -> Command:
         type=click.Path(exists=True, file_okay=False),
         help="Another folder that the files which a job file names may lie in.  [default: its own alone]",
     )(command)
-    return click.option("--allow-plugin", multiple=True, help="A plug-in target that the job file may name.")(command)
+    return click.option(
+        "--allow-plugin", multiple=True, help="A plug-in target that the job file (or a fleet file) may name."
+    )(command)
 
 
 def permissions(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,10 +11,14 @@ import click
 from rich.console import Console
 
 from loadtest.cli import EXIT_NOT_WRITTEN
+from loadtest.cli.account_flags import account_flags, account_options
 from loadtest.cli.attend import attended
 from loadtest.cli.deploy_flags import deploy_flags, deployed
+from loadtest.cli.existing import cloudwatch_flags
+from loadtest.cli.file_flags import file_flags
 from loadtest.cli.pages import REPORT, write_page
 from loadtest.core.request.spec import Profile
+from loadtest.jobs.provision import Provider
 from loadtest.jobs.service import EngineName
 from loadtest.jobs.status import Status
 from loadtest.recommendation.job import Recommendation, job_folder, start
@@ -24,6 +29,7 @@ __all__ = ["command"]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXIT_OF = {Status.COMPLETED: 0, Status.FAILED: 1, Status.STOPPED: 130}
 EXIT_STRICT = 3
+EXIT_BUDGET = 1
 
 
 @click.command("recommend")
@@ -45,7 +51,10 @@ EXIT_STRICT = 3
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print describe.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@file_flags
+@account_flags
 @deploy_flags
+@cloudwatch_flags
 def command(
     file: str, output_dir: str | None, strict: bool, quiet: bool, as_json: bool, no_report: bool, **given: Any
 ) -> None:
@@ -60,9 +69,13 @@ def command(
             console.print(text, markup=False, highlight=False, style="dim", soft_wrap=True)
 
     name = Path(file).stem
-    with deployed(file, given, say) as choices:
+    wrap = _told(given)
+    options = account_options(given)
+    with deployed(file, given, options, say) as deploying:
         folder = job_folder(output_dir, name)
-        found = attended(start(file, output_dir=folder, say=say, **given, **choices), say)
+        root = {"allow_plugins": given.pop("allow_plugin"), "payload_root": given.pop("payload_root") or ""}
+        choices = {**given, **root, **deploying.choices}
+        found = attended(start(file, output_dir=folder, options=options, say=say, wrap=wrap, **choices), say)
     missing = dict(found.missing)
     if not no_report and found.results and found.folder is not None:
         missing |= write_page(
@@ -80,7 +93,20 @@ def command(
         console.print(f"Results: {found.folder}", markup=False, highlight=False, soft_wrap=True)
     for file_name, why in missing.items():
         click.echo(f"not written: {file_name}: {why}", err=True)
-    raise SystemExit(_code(found, strict) or (EXIT_NOT_WRITTEN if missing else 0))
+    code = EXIT_BUDGET if deploying.cut_short else _code(found, strict)
+    raise SystemExit(code or (EXIT_NOT_WRITTEN if missing else 0))
+
+
+def _told(given: dict[str, Any]) -> Callable[[Provider], Provider]:
+    """What has a provider of endpoints ask CloudWatch of each test, unless that is declined. Takes its flags."""
+    declined, wait_s = given.pop("no_cloudwatch"), given.pop("cloudwatch_wait_s")
+
+    def wrap(provider: Provider) -> Provider:
+        from loadtest.aws.telling import Telling
+
+        return Telling(provider, wait_s=wait_s)
+
+    return (lambda provider: provider) if declined else wrap
 
 
 def _code(found: Recommendation, strict: bool) -> int:

@@ -21,7 +21,7 @@ from loadtest.cli.calibrate import fit_line
 from loadtest.cli.ci_flags import ci_flags, more_files, thresholds_of
 from loadtest.cli.confirm import confirmed
 from loadtest.cli.duration import DURATION
-from loadtest.cli.existing import dry_run, dry_run_flag, inspect_flag, looked_at
+from loadtest.cli.existing import dry_run, dry_run_flag, existing_flags, looked_at
 from loadtest.cli.export_flags import export_flags, exports_of, labels_of
 from loadtest.cli.facts import labels_about
 from loadtest.cli.file_flags import file_flags
@@ -84,7 +84,7 @@ Waiting = Callable[[str], AbstractContextManager[Any]]
 @worker_flags
 @export_flags
 @dry_run_flag
-@inspect_flag
+@existing_flags
 @target_flags
 def command(file: str | None, profile: str, **given: Any) -> None:
     """Run the load test of a job FILE (JSON or YAML): a CreateInferenceRecommendationsJob request, or a scenario.
@@ -127,7 +127,7 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         shown = {"quiet": quiet, "plain": plain, "title": title, "elsewhere": listen is not None}
         view = LiveView(driven, console=console, **shown)
         # A confirmation is another run, after the one that the page is of.
-        with existing.watched(view.say):
+        with existing.watched(view.say, folder.keep):
             result = _drive(driven, about, folder, view, exports, listen, env, page if driven is plan else None)
         result = existing.completed(result).judged(given["thresholds"])
         exports.end(result)

@@ -35,6 +35,12 @@ __all__ = ["command"]
     multiple=True,
     help="Where signed requests may go besides AWS's own addresses and loopback.",
 )
+@click.option(
+    "--allow-payload-url",
+    "payload_urls",
+    multiple=True,
+    help="s3://BUCKET/PREFIX or https://HOST/PATH that payloads may be fetched from, with this machine's credentials.",
+)
 @token_flag
 def command(
     master_host: str, master_port: int, payload_root: str | None, token_file: Path | None, **allowed: tuple[str, ...]

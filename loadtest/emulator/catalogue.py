@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,7 +11,7 @@ from loadtest.core.request.s3 import s3_object
 from loadtest.emulator.clients import InProcessClients
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.errors import ApiError
-from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.models import ModelFacts, model_facts, package_facts
 from loadtest.jobs.redact import redacted
 from loadtest.loopback import is_link_local, is_own
 
@@ -42,19 +39,13 @@ class ModelCatalogue:
         sagemaker = self._clients.client("sagemaker")
         try:
             if ":model-package/" in reference:
-                return _package_facts(
+                return package_facts(
                     sagemaker.describe_model_package(ModelPackageName=self._clients.arn_here(reference))
                 )
-            model = sagemaker.describe_model(ModelName=reference)
-            container = model.get("PrimaryContainer") or _first(model.get("Containers"))
-            package = container.get("ModelPackageName")
-            known = self.model(package) if package and ":model-package/" in package else None
+            return model_facts(sagemaker.describe_model(ModelName=reference), self.model)
         except (ClientError, BotoCoreError) as problem:
             check_refused(reference, problem)
             return None
-        known = known or ModelFacts()
-        environment = {**known.environment, **(container.get("Environment") or {})}
-        return replace(known, environment=environment, multi_model=container.get("Mode") == "MultiModel")
 
     def payload(self, url: str, /) -> bytes:
         """The archive behind a SamplePayloadUrl (`s3://bucket/key`, or an `https://` form of it).
@@ -87,27 +78,3 @@ def check_refused(what: str, problem: Exception) -> None:
         return
     _log.warning("%s cannot be looked up: %s", what, problem)
     raise ApiError("ServiceUnavailable", f"{what} cannot be looked up: {problem}") from problem
-
-
-def _package_facts(package: Mapping[str, Any]) -> ModelFacts:
-    specification = package.get("InferenceSpecification") or {}
-    container = _first(specification.get("Containers"))
-    return ModelFacts(
-        domain=package.get("Domain"),
-        task=package.get("Task"),
-        framework=container.get("Framework"),
-        framework_version=container.get("FrameworkVersion"),
-        nearest_model=container.get("NearestModelName"),
-        sample_payload_url=package.get("SamplePayloadUrl"),
-        content_types=tuple(specification.get("SupportedContentTypes") or ()),
-        instance_types=tuple(specification.get("SupportedRealtimeInferenceInstanceTypes") or ()),
-        environment=dict(container.get("Environment") or {}),
-        specifications={
-            each["Name"]: dict(_first(each.get("Containers")).get("Environment") or {})
-            for each in package.get("AdditionalInferenceSpecifications") or ()
-        },
-    )
-
-
-def _first(containers: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
-    return containers[0] if containers else {}

@@ -17,11 +17,12 @@ from waitress.task import ThreadedTaskDispatcher
 
 from loadtest.serving import StrictChannel
 
-__all__ = ["CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "is_page", "watch"]
+__all__ = ["BODY_TIMES", "CHANNEL_TIMEOUT_S", "LANES", "Lanes", "SlowChannel", "is_page", "watch"]
 
 # Kind of request -> threads.
 LANES: Mapping[str, int] = {"health": 1, "jobs": 4, "invocations": 64, "pages": 16, "others": 24}
 CHANNEL_TIMEOUT_S = 60  # of a connection on which nothing moves
+BODY_TIMES = 10  # so many of these a request with its body may take
 _FULL = 0.9  # share of the connection limit above which waiting connections are closed
 
 _INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
@@ -95,13 +96,15 @@ class SlowChannel(StrictChannel):
 
 
 def watch(server: Any) -> None:
-    """Let a waitress server end connections that are too slow: in sending a head, and in reading an answer."""
+    """Let a waitress server end connections that are too slow: in a head, in a body, in reading an answer."""
 
     def maintenance(now: float) -> None:
         cutoff = now - server.adj.channel_timeout
         for channel in list(server.active_channels.values()):
-            sends_head = channel.request is not None and not channel.request.headers_finished
-            late = sends_head and channel.waiting_since < cutoff  # however often a byte comes
+            late = False
+            if (sent := channel.request) is not None and not sent.completed:
+                most_s = server.adj.channel_timeout * (BODY_TIMES if sent.headers_finished else 1)
+                late = channel.waiting_since < now - most_s  # however often a byte comes
             still = channel.last_activity < cutoff and (not channel.requests or channel.total_outbufs_len)
             if late or still:
                 channel.will_close = True

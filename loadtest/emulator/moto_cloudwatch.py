@@ -1,8 +1,8 @@
 """What moto's CloudWatch lacks, taught to it: it answers as before where nothing of this is asked.
 
-- Percentiles, in GetMetricStatistics and GetMetricData. moto has none, and would keep an object for each sample of a
-  distribution; so a job's minutes are put as StatisticValues, and their distributions are handed over beside the call
-  (`carried`). They live and go with moto's own data.
+- Percentiles and counts (`TC(:300)`), in GetMetricStatistics and GetMetricData. moto has none, and would keep an object
+  for each sample of a distribution; so a job's minutes are put as StatisticValues, and their distributions are handed
+  over beside the call (`carried`). They live and go with moto's own data.
 - StartTime is rounded down to the minute, as CloudWatch does: what a job measured since its CreationTime is found.
 - A look-up by metric. moto compares every sample with every metric (ListMetrics) or with every period asked for.
 - Log events of a job in virtual time, which may lie further ahead than CloudWatch takes from others (`carried`).
@@ -23,12 +23,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from loadtest.emulator.percentiles import Pair, at_rank, percent_of
+from loadtest.emulator.percentiles import Pair, is_known, statistic_of
 from loadtest.jobs.events import MetricPoint
 
 __all__ = ["carried", "teach_moto"]
 
 _UNTAUGHT = "untaught_"
+_EMULATED = "only percentiles (p99.9) and counts by value (TC(:300)) are emulated"
 _STATISTICS = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
 
 _Key = tuple[str, str, frozenset[tuple[str, str]]]
@@ -105,8 +106,8 @@ def get_metric_statistics(
     from moto.cloudwatch.models import Statistics
 
     extended = _extended.get()
-    if unknown := [name for name in extended if percent_of(name) is None]:
-        raise InvalidParameterValue(f"ExtendedStatistics {', '.join(unknown)}: only percentiles (p99.9) are emulated")
+    if unknown := [name for name in extended if not is_known(name)]:
+        raise InvalidParameterValue(f"ExtendedStatistics {', '.join(unknown)}: {_EMULATED}")
     if start_time.replace(microsecond=0) >= end_time.replace(microsecond=0):
         raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
     fitting = (of for of in _series(self).values() if of[0].filter(namespace, metric_name, dimensions))
@@ -115,7 +116,7 @@ def get_metric_statistics(
     for time, of_period in _periods(data, start_time, end_time, period, unit):
         one: Any = Statistics(stats, time)
         one.metric_data, one.unit = of_period, of_period[-1].unit
-        values = {name: _percentile(of_period, name) for name in extended}
+        values = {name: _extended_of(of_period, name) for name in extended}
         one.extended_statistics = {name: value for name, value in values.items() if value is not None} or None
         if stats or one.extended_statistics:
             found.append(one)
@@ -194,8 +195,8 @@ def _queried(backend: Any, stat: Mapping[str, Any], start: datetime, end: dateti
     from moto.cloudwatch.models import Statistics
 
     metric, name = stat["Metric"], stat["Stat"]
-    if name not in _STATISTICS and percent_of(name) is None:
-        raise InvalidParameterValue(f"Stat {name}: only {', '.join(_STATISTICS)} and percentiles (p99.9) are emulated")
+    if name not in _STATISTICS and not is_known(name):
+        raise InvalidParameterValue(f"Stat {name}: besides {', '.join(_STATISTICS)}, {_EMULATED}")
     asked = {(each["Name"], each["Value"]) for each in metric.get("Dimensions") or ()}
     data = [
         datum
@@ -208,7 +209,7 @@ def _queried(backend: Any, stat: Mapping[str, Any], start: datetime, end: dateti
     for time, of_period in _periods(data, start, end, period, stat.get("Unit")):
         one = Statistics([name], time)
         one.metric_data = of_period
-        value = _percentile(of_period, name) if percent_of(name) is not None else one.get_statistics_for_type(name)
+        value = _extended_of(of_period, name) if is_known(name) else one.get_statistics_for_type(name)
         if value is not None:
             found.append((time, value))
     return found
@@ -226,9 +227,8 @@ def _periods(
         yield start + timedelta(seconds=number * period_s), list(of_period)
 
 
-def _percentile(data: Sequence[Any], statistic: str) -> float | None:
+def _extended_of(data: Sequence[Any], statistic: str) -> float | None:
     """None: of some samples only sums are known, or there is none."""
-    percent = percent_of(statistic)
     pairs: list[Pair] = []
     for datum in data:
         if hasattr(datum, "distribution"):
@@ -239,7 +239,7 @@ def _percentile(data: Sequence[Any], statistic: str) -> float | None:
             pairs.append((datum.min, datum.sample_count))
         else:
             return None
-    return None if percent is None else at_rank(pairs, percent)
+    return statistic_of(pairs, statistic)
 
 
 def _from_whole(time: datetime, period_s: int) -> datetime:

@@ -18,6 +18,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.jobs.errors import ApiError
+from loadtest.jobs.status import Status
 from loadtest.serving import PAGE_HEADERS
 from loadtest.web.feed import Feed
 
@@ -39,6 +40,8 @@ class JobReader(Protocol):
     def list_inference_recommendations_jobs(self, params: dict[str, Any]) -> dict[str, Any]: ...
 
     def describe_inference_recommendations_job(self, params: dict[str, Any]) -> dict[str, Any]: ...
+
+    def list_inference_recommendations_job_steps(self, params: dict[str, Any]) -> dict[str, Any]: ...
 
     def tests_of(self, job_name: str) -> list[dict[str, Any]]: ...
 
@@ -62,6 +65,9 @@ class Ui:
         with self._lock:
             self._feeds[job_name, index] = feed, plan, f"{job_name}: {label}"
         return feed.window
+
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A page has no files."""
 
     def ended(self, job_name: str, index: int) -> None:
         with self._lock:
@@ -159,7 +165,10 @@ class Ui:
         results = [result for result in found if result is not None]
         if not results:
             return _missing()
-        return "200 OK", _HTML, render(page_of(results, float(job["CreationTime"])))[0]
+        steps = jobs.list_inference_recommendations_job_steps({"JobName": name, "MaxResults": _MOST})["Steps"]
+        # Describe recommends when all has ended; before that, what the tests so far would.
+        described = job if Status(job["Status"]).final else None
+        return "200 OK", _HTML, render(page_of(results, float(job["CreationTime"]), described, steps))[0]
 
     def _test(self, jobs: JobReader, job: dict[str, Any], index: int, what: str | None) -> Found:
         from loadtest.report.html.page import page_of

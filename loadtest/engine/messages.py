@@ -1,6 +1,7 @@
 """What a parent and its generator process say to each other: JSON, one message a line. Bytes in, bytes out; no I/O.
 
-parent -> child     plan     the Plan, once, first
+parent -> child     keys     variables for its environment that nobody else is to see, where KEYS_FOLLOW is in it; first
+                    plan     the Plan, once
                     stop     end in order: no new request, drain, report
                     (end of file) the parent is gone: end at once
 child -> parent     listening a master waits for workers on this port
@@ -27,6 +28,7 @@ from loadtest.errors import EngineError, LoadtestError, Problem, SpecError, Targ
 __all__ = [
     "CHILD_KINDS",
     "JOIN_S",
+    "KEYS_FOLLOW",
     "MAX_TEXT",
     "PARENT_KINDS",
     "MessageLines",
@@ -39,7 +41,8 @@ __all__ = [
 JOIN_S = 600.0  # so long do a run and workers that somebody starts elsewhere wait for each other
 MAX_TEXT = 4096  # characters of a text that a worker tells its master
 
-PARENT_KINDS = frozenset({"plan", "stop"})
+PARENT_KINDS = frozenset({"keys", "plan", "stop"})
+KEYS_FOLLOW = "LOADTEST_KEYS_FOLLOW"
 CHILD_KINDS = frozenset({"listening", "joined", "workers", "ready", "window", "starts", "stopping", "done", "failed"})
 
 

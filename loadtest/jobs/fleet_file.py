@@ -53,7 +53,7 @@ class ServerlessModel:
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """The load of Default jobs: users per level, seconds per level."""
+    """What bounds the search of Default jobs. users: its fewest first, its most last. level_s: the longest stay."""
 
     users: tuple[int, ...]
     level_s: float

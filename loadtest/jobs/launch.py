@@ -127,6 +127,8 @@ class Launcher:
         """Write down how a job ended; may be done again from the start if it fails midway."""
         if signal.at_once:
             ending = replace(ending, status=Status.FAILED, failure_reason=SHUT_DOWN)
+        elif signal.asked:  # by the API, or by who provides the endpoints: what was cut short is not completed
+            self._context.store.move(name, Status.STOPPING)
         if ending.status is Status.FAILED:
             self._settle(name, Status.FAILED, ending.failure_reason, ending.completed_s)
         kept = self._context.store.move(

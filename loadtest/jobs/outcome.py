@@ -11,9 +11,8 @@ from loadtest.core.measure.counters import merged
 from loadtest.core.measure.distribution import Distribution
 from loadtest.core.request.spec import Serverless
 from loadtest.core.result import description
+from loadtest.core.result.cost import instance_costs, serverless_costs
 from loadtest.core.result.metrics import (
-    cost_per_hour,
-    cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
     sure_per_min,
@@ -115,21 +114,10 @@ def recommendation_metrics(
 def costs(
     figures: Figures, instance_type: str | None, serverless: Serverless | None, prices: Prices, count: int
 ) -> Mapping[str, float]:
-    """CostPerHour and CostPerInference; empty without a price (R4).
-
-    Serverless, an estimate because AWS's formula is unpublished: memory in GB x the model's mean time x the price of
-    a GB second for an inference, and as many of them as it served for an hour.
-    """
+    """CostPerHour and CostPerInference; empty without a price (R4)."""
     invocations = max_invocations_per_min(figures.per_min, count)
     if serverless is not None:
-        gb_second = prices.serverless_gb_second_usd
-        if gb_second is None:
-            return {}
-        each = gb_second * serverless.memory_mb / 1024 * figures.mean_ms / 1000
-        per_hour = cost_per_hour(each * invocations * 60, 1)
-    else:
-        price = prices.per_hour(instance_type or "")
-        if price is None:
-            return {}
-        per_hour = cost_per_hour(price, count)
-    return {"CostPerHour": per_hour, "CostPerInference": cost_per_inference(per_hour, invocations)}
+        usd = prices.serverless_gb_second_usd
+        return {} if usd is None else serverless_costs(usd, serverless.memory_mb, figures.mean_ms, invocations)
+    usd = prices.per_hour(instance_type or "")
+    return {} if usd is None else instance_costs(usd, count, invocations)

@@ -1,12 +1,16 @@
 """Prices of the AWS Price List by its API (`pricing`, GetProducts), kept in the user's cache beside the built-in ones.
 
-The API has endpoints in few regions only; us-east-1 is asked unless another is given. The file is replaced whole, after
-all pages were read: what cannot be reached changes nothing.
+The API has endpoints in few regions only; us-east-1 is asked, whatever the region of the prices is. The file is
+replaced whole, after all pages were read: what cannot be reached changes nothing.
+Sources: API reference of GetProducts (ServiceCode, Filters, PriceList of JSON texts, NextToken); the attributes are not
+documented one by one, and read as the list has them: `regionCode` eu-west-1, `instanceName` ml.c5.xlarge, `usagetype`
+EUW1-Host:ml.c5.xlarge (Host:ml.c5.xlarge in some), `component` and `platoinstancetype` Hosting.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +22,8 @@ from loadtest.errors import TargetError
 __all__ = ["fetch_prices", "updated_file"]
 
 _SERVICE = "AmazonSageMaker"
-_COMPONENT = "Hosting"  # attribute `component` of a hosting product; the others are notebooks, training, ...
+_HOSTING = "Hosting"  # the others are notebooks, training, processing, ...
+_HOST_USAGE = re.compile(r"(?:[A-Z0-9]+-)?Host:(ml\.[a-z0-9.-]+)")
 
 
 def updated_file(region: str = "us-east-1") -> Path:
@@ -36,15 +41,23 @@ def fetch_prices(region: str, endpoint_url: str | None = None, profile: str | No
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from loadtest.targets.aws_session import aws_session
+    from loadtest.targets.credentials import credentials_of
+
     prices: dict[str, float] = {}
     try:
-        session = boto3.Session(profile_name=profile)
+        chain = aws_session(profile)
+        credentials_of(chain)
+        session = boto3.Session(botocore_session=chain)
         short = Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 2})
         client = session.client("pricing", region_name="us-east-1", endpoint_url=endpoint_url, config=short)
         filters = [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": region}]
         for page in client.get_paginator("get_products").paginate(ServiceCode=_SERVICE, Filters=filters):
             for text in page["PriceList"]:
-                prices.update(_prices_of(json.loads(text)))
+                for name, usd in _prices_of(json.loads(text)):
+                    prices[name] = max(usd, prices.get(name, 0.0))  # no budget is held by the lower of two
+    except TargetError as problem:
+        raise TargetError(f"the prices are as they were: {problem}") from problem
     except (BotoCoreError, ClientError, ValueError, LookupError, TypeError, AttributeError) as problem:
         why = f"{type(problem).__name__}: {problem}"
         raise TargetError(f"the prices are as they were: the Pricing API cannot be asked ({why})") from problem
@@ -63,12 +76,22 @@ def fetch_prices(region: str, endpoint_url: str | None = None, profile: str | No
 
 
 def _prices_of(product: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    attributes = product["product"]["attributes"]
-    name = str(attributes.get("instanceName") or attributes.get("instanceType") or "")
-    if not name.startswith("ml.") or attributes.get("component") != _COMPONENT:
+    name = _hosted(product["product"]["attributes"])
+    if name is None:
         return
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = float(dimension["pricePerUnit"].get("USD", "0"))
             if usd > 0 and str(dimension.get("unit", "")).lower() in ("hrs", "hours", "hour"):
                 yield name, usd
+
+
+def _hosted(attributes: Mapping[str, Any]) -> str | None:
+    """The instance type that is hosted on; None: it is another product."""
+    usage = attributes.get("usagetype")
+    if usage:
+        found = _HOST_USAGE.fullmatch(str(usage))
+        return None if found is None else found[1]
+    name = str(attributes.get("instanceName") or "")
+    kinds = (attributes.get("component"), attributes.get("platoinstancetype"))
+    return name if name.startswith("ml.") and _HOSTING in kinds else None

@@ -4,6 +4,7 @@
         run = ... traffic to endpoint.target ...
         run = endpoint.completed(run)                     what only the endpoint's own side knows, while it is there
                                                           it is gone here, whatever happened
+    run = endpoint.afterwards(run)                        what comes late, and needs no endpoint any more
 
 `Fleet` (mock endpoints and the fleet file's targets) is one provider. Values and a protocol, no I/O.
 """
@@ -37,6 +38,7 @@ class Wanted:
     say: tells progress, one line at a time, from any thread; it goes to the test's log and the screen.
     signal: asked when the job is to end: what waits for an endpoint then gives up and takes it away. A provider may ask
         it itself, where the whole job has to end (a budget).
+    keep: takes (file name, document) for the test's folder, while its load runs; from any thread.
     """
 
     job_name: str
@@ -46,6 +48,7 @@ class Wanted:
     say: Callable[[str], None]
     signal: StopSignal
     tags: tuple[Tag, ...] = ()
+    keep: Callable[[str, Any], object] = lambda name, document: None
 
 
 def _as_it_is(result: RunResult) -> RunResult:
@@ -61,7 +64,8 @@ class OpenEndpoint:
     subject but its name is applied. info: plain JSON values that are added to `RunResult.info`.
     notes: what figures from it must be read with, a sentence each.
     completed: gives the test's result what is known of it only on the endpoint's side; called once, before the
-    endpoint is closed. on_close: takes it away; what it raises (a LoadtestError) is noted, the result is kept.
+    endpoint is closed. afterwards: the same, when it is gone: it may take minutes, which cost nothing.
+    on_close: takes it away; what it raises (a LoadtestError) is noted, the result is kept.
     """
 
     subject: Subject
@@ -72,6 +76,7 @@ class OpenEndpoint:
     info: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     completed: Callable[[RunResult], RunResult] = _as_it_is
+    afterwards: Callable[[RunResult], RunResult] = _as_it_is
     on_close: Callable[[], None] | None = None
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
@@ -93,6 +94,7 @@ def run_test(
     course = _Course(bench.time, started_s)
     result: RunResult | None = None
     finished: StepRow | None = None
+    late: Callable[[RunResult], RunResult] | None = None
     stream = endpoint_stream(bench.job_name, step.endpoint_name)
     bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
     try:
@@ -109,6 +111,7 @@ def run_test(
                 replace(run, job=plain(bench.spec.request), label=step.label, info={**info, **plain(endpoint.info)})
             )
             finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
+            late = endpoint.afterwards
     except LoadtestError as problem:
         # Who waits for an endpoint gives up when the job is told to stop.
         status = Status.STOPPED if bench.signal.asked else Status.FAILED
@@ -118,6 +121,8 @@ def run_test(
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
         finished = _broken(step, finished, Status.FAILED, reason, course.now_s())
     bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
+    if result is not None and late is not None:
+        result = late(result)
     return replace(finished, started_s=course.origin_s or started_s), result
 
 
@@ -128,7 +133,8 @@ def _wanted(bench: BenchmarkContext, test: LoadTest, step: StepRow, course: _Cou
         bench.time.log(stream, text, course.now_s())
 
     subject = bench.subject(test, step.endpoint_name)
-    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags)
+    keep = partial(bench.watcher.kept, bench.job_name, step.index)
+    return Wanted(bench.job_name, bench.spec, test, subject, say, bench.signal, bench.tags, keep)
 
 
 def _broken(step: StepRow, finished: StepRow | None, status: Status, reason: str, now_s: float) -> StepRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from loadtest.core.measure.window import Window
 from loadtest.core.traffic.plan import Plan
@@ -18,6 +18,10 @@ class Onlooker(Protocol):
         """A test's load begins. Gives what takes its windows, in order."""
         ...
 
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A file (JSON) of a test whose load runs, as far as it is known by now."""
+        ...
+
     def ended(self, job_name: str, index: int) -> None:
         """It is over, however; its result, if it has one, can be read."""
         ...
@@ -28,6 +32,9 @@ class NoOnlooker:
 
     def begins(self, job_name: str, index: int, label: str, plan: Plan) -> Callable[[Window], None]:
         return lambda window: None
+
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        return None
 
     def ended(self, job_name: str, index: int) -> None:
         return None

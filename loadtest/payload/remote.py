@@ -21,6 +21,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from loadtest.cache import cache_dir, keep
 from loadtest.core.request.s3 import is_web_object, s3_object
 from loadtest.errors import TargetError, words
+from loadtest.loopback import is_loopback_url
 from loadtest.payload.archive import ArchiveError, read_archive
 
 __all__ = ["MAX_ARCHIVE_BYTES", "PayloadCache"]
@@ -32,7 +33,9 @@ _MAX_BODY_BYTES = 6_291_456
 
 
 class PayloadCache:
-    """Objects by their addresses. options: region, profile, ca_file, as in TargetRef.options.
+    """Objects by their addresses. options: region, profile, ca_file, endpoint_url, as in TargetRef.options.
+
+    An endpoint_url on this machine (an emulator, which is one address for everything) is asked for S3's objects too.
 
     folder: None: `payloads` in the cache directory.
     """
@@ -63,11 +66,20 @@ class PayloadCache:
         import boto3  # heavy, and needed by few runs
         from botocore.exceptions import BotoCoreError, ClientError
 
+        from loadtest.targets.aws_session import aws_session
+        from loadtest.targets.credentials import credentials_of
+
         url = f"s3://{bucket}/{key}"
         place = self._place(url, key)
         try:
-            session = boto3.Session(profile_name=self._options.get("profile"), region_name=self._options.get("region"))
-            client = session.client("s3")
+            session = aws_session(self._options.get("profile"), self._options.get("region"))
+            credentials_of(session)
+            address = self._options.get("endpoint_url") or ""
+            client = boto3.Session(botocore_session=session).client(
+                "s3",
+                verify=self._options.get("ca_file"),
+                endpoint_url=address if is_loopback_url(address) else None,
+            )
             head = client.head_object(Bucket=bucket, Key=key)
             _check_size(url, head["ContentLength"])
             if _kept(place) == head["ETag"]:

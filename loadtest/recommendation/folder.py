@@ -56,6 +56,13 @@ class JobFolder:
             self._open[index] = folder
         return folder.window
 
+    def kept(self, job_name: str, index: int, name: str, document: Any) -> None:
+        """A file of a test that runs: a killed job keeps it."""
+        with self._lock:
+            folder = self._open.get(index)
+        if folder is not None:
+            folder.keep(name, document)
+
     def ended(self, job_name: str, index: int) -> None:
         """Complete the test's folder. One that failed before its traffic has none."""
         with self._lock:
@@ -83,6 +90,14 @@ class JobFolder:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._log.write(text + "\n")
             self._log.flush()
+
+    def discard(self) -> None:
+        """Take away what was begun: the job cannot run. A file that somebody else put there stays."""
+        with contextlib.suppress(OSError):
+            self._log.close()
+            for name in ("job.json", "job.log"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
 
     def finish(
         self,

@@ -6,10 +6,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypedDict, Unpack
 
 from loadtest.api import Job, read_job
 from loadtest.core.plain import plain
@@ -22,19 +23,21 @@ from loadtest.jobs.events import MetricPoint, NoEvents
 from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.models import ModelReader
 from loadtest.jobs.provision import Provider
-from loadtest.jobs.samples import PayloadReader
 from loadtest.jobs.service import EngineName, JobService, open_service
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import EndpointDirectory
 from loadtest.payload.remote import PayloadCache
-from loadtest.recommendation.endpoints import NamedTargets
+from loadtest.recommendation.endpoints import NamedTargets, check_plugins
 from loadtest.recommendation.folder import JobFolder
 from loadtest.report.place import run_name
 
-__all__ = ["Recommendation", "Recommending", "job_folder", "recommend", "start"]
+__all__ = ["NOT_ITS_OWN", "Recommendation", "Recommending", "job_folder", "recommend", "start"]
 
 LOOK_S = 0.05
 DEFAULT_DIR = "runs"
+NOT_ITS_OWN = ("target", "profile", "endpoint_url", "ca_file")
+"""What a scenario file says of these is not used: the tests say what is loaded."""
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,18 @@ class Recommending:
             return self._found
 
 
+class Seams(TypedDict, total=False):
+    """Who is asked besides the files, as for `open_service`.
+
+    provider: makes the endpoints, in place of a fleet and of mocks. model_reader: with one, a model, or package, that
+    it does not know is refused before anything is made.
+    """
+
+    provider: Provider
+    directory: EndpointDirectory
+    model_reader: ModelReader
+
+
 def start(
     job: Job,
     *,
@@ -130,46 +145,66 @@ def start(
     output_dir: str | os.PathLike[str] | None = None,
     payload: str | os.PathLike[str] | None = None,
     profile: Profile = "relaxed",
-    provider: Provider | None = None,
-    directory: EndpointDirectory | None = None,
-    model_reader: ModelReader | None = None,
-    payload_reader: PayloadReader | None = None,
+    options: Mapping[str, Any] = _NO_OPTIONS,
+    allow_plugins: Collection[str] = (),
+    payload_root: str = "",
     say: Callable[[str], object] = lambda line: None,
+    wrap: Callable[[Provider], Provider] = lambda provider: provider,
+    **seams: Unpack[Seams],
 ) -> Recommending:
     """Start a job's tests and return at once.
 
     fleet: a fleet file; its targets are tested, or with `mock` the model that it describes; without one, `mock` is the
-        built-in model. provider: makes the endpoints instead of both. engine: "sim" is for `mock` only.
+        built-in model. engine: "sim" is for `mock` only.
     prices: a file in place of the built-in (or last updated) ones. output_dir: new or empty; None: nothing is written.
     payload: request bodies in place of the job's SamplePayloadUrl.
-    directory, model_reader, payload_reader: as for `open_service`; None: the payload is fetched from S3 or by https.
+    options: region, profile, endpoint_url, ca_file (TargetRef.options) for the payload, and for the targets of a fleet
+        file that gives them none.
+    allow_plugins: plug-in targets (references, or the names before their colon) that the fleet file may name.
+    payload_root: a folder besides the job file's own that its files may lie in.
     say: told a line at a time what goes on, from the job's threads.
+    wrap: gives another provider in place of the one that is given, or of the fleet file's targets.
     Raises SpecError with every problem of the job and the files.
     """
-    read = read_job(job, profile=profile)
+    own = [*NOT_ITS_OWN, *(["payload"] if payload is not None else [])]
+    read = read_job(job, profile=profile, payload_root=payload_root, own=own)
     request = plain(dict(read.spec.request))
-    _check(fleet, mock, engine, provider)
+    _check(fleet, mock, engine, "provider" in seams)
     checked_job(request, profile)
-    where = None if fleet is None else Path(fleet)
     folder = None if output_dir is None else _folder(Path(output_dir), request)
-    fetched = PayloadCache()
-    service = open_service(
-        engine=engine,
-        profile=profile,
-        fleet_file=where,
-        prices_file=None if prices is None else Path(prices),
-        payload_reader=payload_reader or fetched.path,
-        payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
-        model_reader=model_reader,
-        directory=directory,
-        events=_Heard(say, folder),
-        watcher=folder,
-        provider=provider,
-        named_only=None if mock or provider is not None or where is None else (lambda own: _named(own, where)),
-    )
+    named = fleet is not None and not mock and "provider" not in seams
+    if "provider" in seams:
+        seams["provider"] = wrap(seams["provider"])
+    try:
+        service = open_service(
+            engine=engine,
+            profile=profile,
+            fleet_file=None if fleet is None else Path(fleet),
+            prices_file=None if prices is None else Path(prices),
+            payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
+            events=_Heard(say, folder),
+            watcher=folder,
+            strict_resources="model_reader" in seams,
+            named_only=(lambda own: wrap(NamedTargets(own, str(fleet), options))) if named else None,
+            payload_reader=PayloadCache(options).path,
+            **seams,
+        )
+        _submit(service, request, folder, lambda own: check_plugins(own, str(fleet), allow_plugins))
+    except LoadtestError:
+        if folder is not None:
+            folder.discard()
+        raise
+    return Recommending(service, read.spec.name, folder)
+
+
+def _submit(
+    service: JobService, request: Mapping[str, Any], folder: JobFolder | None, check: Callable[[Fleet], None]
+) -> None:
+    """Have the job run. A service that it cannot run in is closed."""
     if folder is not None:
         folder.result = service.run_result
     try:
+        check(service.fleet)
         service.create_inference_recommendations_job(request)
     except ApiError as problem:
         service.close()
@@ -177,7 +212,6 @@ def start(
     except LoadtestError:
         service.close()
         raise
-    return Recommending(service, read.spec.name, folder)
 
 
 def recommend(job: Job, **choices: Any) -> Recommendation:
@@ -207,13 +241,9 @@ def _unused(path: Path) -> Path:
     return found
 
 
-def _named(fleet: Fleet, where: Path) -> Provider:
-    return NamedTargets(fleet, str(where))
-
-
-def _check(fleet: object, mock: bool, engine: str, provider: Provider | None) -> None:
+def _check(fleet: object, mock: bool, engine: str, provided: bool) -> None:
     problems = []
-    if fleet is None and not mock and provider is None:
+    if fleet is None and not mock and not provided:
         advice = "give --fleet FILE (targets that you run), --mock (a model of them), or --deploy (AWS)"
         problems.append(Problem("endpoints", "", "nothing says where the tested endpoints come from", advice))
     if engine == "sim" and not mock:

@@ -10,6 +10,7 @@ from rich.text import Text
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import Capacity
+from loadtest.core.search.reading import invocations_name
 from loadtest.report.capacity_words import (
     capacity_answer,
     held_answer,
@@ -56,10 +57,13 @@ def held_lines(result: RunResult) -> Iterator[Text | Padding]:
 
 
 def _basis(result: RunResult, found: Capacity) -> Iterator[str]:
-    if found.load is None and (found.low is not None or found.high is not None):
+    if found.finding != "found" and found.load is not None:
+        yield f"known so far: {load_words(found)}"
+    elif found.load is None and (found.low is not None or found.high is not None):
         yield f"known so far: {interval_words_of(found, unit_of(found.by))}"
-    shown = [*_shown(found)]
-    if found.knee_users is not None:
+    plateau = result.plan.search is not None and result.plan.search.goal == "plateau"
+    shown = [*_levels_out(found)] if plateau else [*_shown(found)]
+    if found.knee_users is not None and not plateau:
         shown.append(f"throughput levels out at {load_word(round(found.knee_users), found.by)}")
     if shown:
         yield "; ".join(shown)
@@ -79,6 +83,15 @@ def _shown(found: Capacity) -> Iterator[str]:
             yield f"shown to {what} at {load_word(load, found.by)}"
 
 
+def _levels_out(found: Capacity) -> Iterator[str]:
+    """Of a search for the plateau: where throughput stood, and from which load on more users are no gain, or fail."""
+    if found.load is None and found.shown_met is not None:
+        rate = rate_words_of(found)
+        yield f"the best so far is {load_word(found.shown_met, found.by)}{rate and ', '}{rate}"
+    if found.shown_broken is not None:
+        yield f"no more throughput at {load_word(found.shown_broken, found.by)}"
+
+
 def _more(found: Capacity) -> Iterator[str]:
     if found.more is not None:
         more = f"about {duration(found.more.time_s)} and {plural(found.more.requests, 'request')} more"
@@ -90,7 +103,8 @@ def _margins(found: Capacity) -> Iterator[str]:
         binds = ", which binds" if margin.name == found.binding and len(found.margins) > 1 else ""
         facts = [] if margin.load is None else [f"alone up to {load_word(margin.load, found.by)}"]
         if margin.share is not None and margin.allowed is not None:
-            facts.append(f"{percent(margin.share)} over it at the capacity, {percent(margin.allowed)} may be")
+            over = "failed" if margin.name.startswith("errors") else "over it"
+            facts.append(f"{percent(margin.share)} {over} at the capacity, {percent(margin.allowed)} may")
         yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"
     if found.clock == "model":
         yield "latencies are the model's own, as the endpoint tells them"
@@ -99,7 +113,8 @@ def _margins(found: Capacity) -> Iterator[str]:
 def _target(found: Capacity, target: float) -> str:
     """MaxInvocations beside what was found: whether the endpoint takes that much within the objectives."""
     low, high = found.per_min_low, found.per_min_high
-    if low is not None and high is not None and min(low, high) >= target:
+    bound = found.finding == "found" and found.binding == invocations_name(target)
+    if bound or (low is not None and high is not None and min(low, high) >= target):
         answer = "reached"
     elif found.finding == "found" and low is not None and high is not None and max(low, high) < target:
         answer = "not reached"

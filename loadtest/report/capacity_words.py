@@ -19,6 +19,13 @@ HELD: Mapping[Finding, str] = {  # where FINDINGS speaks of a search
 }
 
 
+PLATEAU: Mapping[Finding, str] = {  # where FINDINGS speaks of an objective
+    "budget": "the time was over before it was known where throughput levels out",
+    "above max": "throughput still grew at the highest load that was allowed",
+    "below start": "at the first load more requests failed than may",
+}
+
+
 def capacity_answer(result: RunResult) -> str:
     """The finding in a sentence; "" if nothing was searched."""
     found = result.capacity
@@ -26,7 +33,9 @@ def capacity_answer(result: RunResult) -> str:
         return ""
     if found.finding == "searching" and result.reason is Reason.USER:
         return "stopped on request before the interval was as narrow as was asked for"
-    return f"{found.finding}: {FINDINGS[found.finding]}"
+    search = result.plan.search
+    words = PLATEAU if search is not None and search.goal == "plateau" else {}
+    return f"{found.finding}: {words.get(found.finding, FINDINGS[found.finding])}"
 
 
 def held_answer(found: Capacity) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loadtest.core.judge.decision import REASONS, Reason
+from loadtest.core.result.cost import instance_costs
 from loadtest.core.result.description import (
     Benchmark,
     Description,
@@ -23,8 +24,6 @@ from loadtest.core.result.description import (
     rendered,
 )
 from loadtest.core.result.metrics import (
-    cost_per_hour,
-    cost_per_inference,
     initial_instance_count,
     max_invocations_per_min,
     sure_per_min,
@@ -152,10 +151,7 @@ def _metrics(result: RunResult) -> tuple[dict[str, Any], int]:
     count = initial_instance_count(sure_per_min(result.best, reached), target)
     per_min = max_invocations_per_min(result.best.per_min, count)
     price = result.info.get("price_per_hour_usd")
-    costs: dict[str, float] = {}
-    if price is not None:
-        costs["CostPerHour"] = cost_per_hour(price, count)
-        costs["CostPerInference"] = cost_per_inference(costs["CostPerHour"], per_min)
+    costs = {} if price is None else instance_costs(price, count, per_min)
     return recommendation_metrics(per_min, result.model_latency_ms, costs), count
 
 

@@ -40,6 +40,10 @@ def endpoint_words(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"it scales: {each['resource']}, {each['min']} to {each['max']}, {policies}; its instances are watched"
     if found.get("data_capture") is not None:
         yield f"data capture is on ({found['data_capture']} % of requests), which costs the endpoint time"
+    metrics = found.get("metrics") or {}
+    if metrics.get("enhanced") or metrics.get("period_s", 60) != 60:
+        of = "all of its metrics" if metrics.get("enhanced") else "its instances' metrics"
+        yield f"CloudWatch gets {of} every {metrics['period_s']} s"
     if shadows := found.get("shadow_variants"):
         yield f"shadow variants get copies of the requests: {', '.join(shadows)}"
     if (warm := found.get("warm_up")) is not None:

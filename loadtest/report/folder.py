@@ -23,15 +23,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.schedule import UserChange
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
+from loadtest.core.result.periods import KEPT_AS
 from loadtest.core.result.result import SCHEMA_VERSION, RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import words
 from loadtest.report.describe import describe
+from loadtest.report.end_lines import end_lines
 from loadtest.report.hdr_log import log_header, log_line
 from loadtest.report.junit import junit_xml
 from loadtest.report.percentiles import distribution
@@ -140,6 +141,11 @@ class RunFolder:
         self._log.append(lines)
         self._append("run.log", lines)
 
+    def keep(self, name: str, document: Any) -> None:
+        """Write a file of its own (JSON), whole, from any thread; what it is at the end the result has."""
+        with contextlib.suppress(OSError):
+            self._write_json(name, document)
+
     def finish(self, result: RunResult) -> Path:
         """Write what only the end knows, force everything to disk and give the folder its final name, returned.
 
@@ -148,7 +154,8 @@ class RunFolder:
         """
         if not self._begun:
             self.start(result.started_at)
-        self._log_end(result)
+        for text, at in end_lines(result, self._requests.problems() if self._requests else ()):
+            self.log(text, at)
         late_start = self._config["started_at"] != result.started_at
         known = {"environment": result.environment, "info": result.info or self._config["info"]}
         self._config |= {"started_at": result.started_at, **plain(known)}
@@ -208,7 +215,7 @@ class RunFolder:
             "schedule.csv": lambda: self._write("schedule.csv", SCHEDULE_HEAD + schedule_rows(result.changes)),
             "run.log": lambda: self._write("run.log", "".join(self._log)),
         }
-        kept = {"job.json": self._job, "config.json": self._config}
+        kept, told = {"job.json": self._job, "config.json": self._config}, result.cloudwatch
         return {
             **{name: write for name, write in streams.items() if name in self._stale},
             **({REQUESTS: rows_are_lost} if REQUESTS in self._stale else {}),
@@ -218,6 +225,7 @@ class RunFolder:
             "levels.csv": lambda: self._write("levels.csv", levels_csv(result.levels)),
             "junit.xml": lambda: self._write("junit.xml", junit_xml(result)),
             "latency.hgrm": lambda: self._write("latency.hgrm", distribution(result.latency_histogram())),
+            **({} if told is None else {KEPT_AS: partial(self._write_json, KEPT_AS, told)}),
         }
 
     def _hdr_log(self, result: RunResult) -> str:
@@ -236,17 +244,6 @@ class RunFolder:
                 self._stale.add(name)
         if late_start:
             self._stale.add("latency.hlog")  # it was begun without the time of the start
-
-    def _log_end(self, result: RunResult) -> None:
-        ended_at = None if result.started_at is None else result.started_at + result.totals.length_s
-        self.log(f"ended {result.reason.value}: {REASONS[result.reason].sentence}", ended_at)
-        self.log(f"evidence: {json.dumps(result.evidence)}", ended_at)
-        for reason in result.trust.reasons:
-            self.log(f"trust {reason.code}: {reason.text}; {reason.advice}", ended_at)
-        for problem in (*result.problems, *(self._requests.problems() if self._requests else ())):
-            self.log(f"problem: {problem}", ended_at)
-        for line in result.log_tail:
-            self.log(f"generator: {line}")
 
     def _try(self, name: str, write: Callable[[], object]) -> None:
         try:

@@ -153,7 +153,10 @@ class LiveView:
         elif self._plan.arrivals is None:
             users = plural(window.users, "user")
         else:
-            users = f"{number(self._plan.arrivals.rate_per_s)}/s open"
+            due = (
+                self._plan.arrivals.rate_per_s if self._plan.search is None else window.sends.intended / window.length_s
+            )
+            users = f"{number(round(due, 1))}/s open"
             p50_ms, p95_ms = window.latencies.response.p50_ms, window.latencies.response.p95_ms
         return (
             f"{clock(window.end_s)}/{clock(self._plan.end_s)}  {users}  {number(rate)} req/s  "

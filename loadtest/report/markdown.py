@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
+from loadtest.report.capacity_words import held_answer
 from loadtest.report.checks import checks_of
 from loadtest.report.words import duration, level_users, milliseconds, number
 
@@ -28,17 +29,21 @@ def _lines(result: RunResult) -> Iterator[str]:
     if result.best is not None:
         estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
         yield f"Best rate **{number(result.best.per_min)} invocations/min**{estimate}."
+    if result.capacity is not None and not result.searched:
+        yield f"Capacity {held_answer(result.capacity)}."
     yield ""
     yield "| | asked | answer | what it rests on |"
     yield "|---|---|---|---|"
     for check in checks_of(result):
         yield f"| {MARKS[check.outcome]} | {_cell(check.name)} | {_cell(check.answer)} | {_cell(check.why)} |"
     yield ""
-    yield "| users | req/s | errors | p50 ms | p95 ms | p99 ms |"
+    by_rate = result.searched and result.plan.arrivals is not None
+    yield f"| {'due' if by_rate else 'users'} | req/s | errors | p50 ms | p95 ms | p99 ms |"
     yield "|---:|---:|---:|---:|---:|---:|"
     for level in result.levels[-MAX_LEVELS:]:
         rate = "-" if level.throughput_per_s is None else number(level.throughput_per_s)
-        latencies = " | ".join(map(milliseconds, level.latencies.client.row[:3]))
+        judged = level.latencies.response if by_rate else level.latencies.client
+        latencies = " | ".join(map(milliseconds, judged.row[:3]))
         yield f"| {level_users(level.plan)} | {rate} | {level.errors:,} | {latencies} |"
     if len(result.levels) > MAX_LEVELS:
         yield ""

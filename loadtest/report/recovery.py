@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from loadtest.core.measure.worker import Worker
 from loadtest.core.result.confirmation import Confirmation
 from loadtest.core.result.findings import Findings
 from loadtest.core.result.metrics import BestRate
+from loadtest.core.result.model_clock import judged_by_model
 from loadtest.core.result.model_latency import ModelLatency
+from loadtest.core.result.periods import KEPT_AS
 from loadtest.core.result.result import SCHEMA_VERSION, RunResult, build_result
 from loadtest.core.result.thresholds import ThresholdVerdict
 from loadtest.core.search.capacity import Capacity
@@ -39,6 +42,7 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
     is not one of ours or has another schema version.
     """
     folder = Path(path)
+    told = folder / KEPT_AS
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["schema_version"] != SCHEMA_VERSION:
@@ -51,20 +55,23 @@ def read_run(path: str | os.PathLike[str]) -> RunResult:
             "environment": config["environment"],
             "started_at": config["started_at"],
         }
+        cloudwatch = json.loads(told.read_text(encoding="utf-8")) if told.exists() else None
         plan = Plan.from_dict(config["effective"])
         windows = list(_windows(folder / "windows.jsonl"))
         summary = folder / "summary.json"
         if summary.exists():
             end = json.loads(summary.read_text(encoding="utf-8"))
             stop, found = Stop(Reason(end["reason"]), end["evidence"]), _findings(plan, windows, end)
-            return build_result(plan, windows, stop, **common, **_facts(end), found=found)
+            result = build_result(plan, windows, stop, **common, **_facts(end), found=found)
+            return replace(result, cloudwatch=cloudwatch)
         log = (folder / "run.log").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise SpecError(
             [Problem(str(folder), "", f"is not a run folder that can be read: {words(problem)}")]
         ) from problem
     lost = Stop(Reason.ENGINE_LOST, {"why": "the run's folder was left unfinished", "last_window_s": _last_s(windows)})
-    return build_result(plan, windows, lost, **common, log_tail=log[-20:])
+    result = build_result(plan, windows, lost, **common, log_tail=log[-20:])
+    return judged_by_model(replace(result, cloudwatch=cloudwatch))
 
 
 def _windows(path: Path) -> Iterator[Window]:

@@ -99,8 +99,10 @@ def _shown_curve(plan: Plan) -> tuple[TrafficCurve, str]:
     """(what the chart shows, of what): an open workload's curve is only its limit of requests in flight."""
     if plan.arrivals is None:
         return plan.curve, "users"
-    rate = max(1, round(plan.arrivals.rate_per_s))
-    return TrafficCurve((Step(0.0, rate),), plan.arrivals.duration_s), "req/s"
+    steps = ((0.0, plan.arrivals.rate_per_s), *plan.arrivals.steps)
+    return TrafficCurve(
+        tuple(Step(at_s, max(1, round(rate))) for at_s, rate in steps), plan.arrivals.duration_s
+    ), "req/s"
 
 
 def _margin(plan: Plan) -> int:
@@ -169,7 +171,7 @@ def _figures(run: RunSoFar) -> list[tuple[str, str]]:
     rate = window.ok / window.length_s if window.length_s > 0 else 0.0
     users = f"{window.load.running} of {window.users}" if window.users else f"{window.load.running} leaving"
     if run.plan.arrivals is not None:
-        users = f"{number(run.plan.arrivals.rate_per_s)}/s open"
+        users = f"{number(round(run.plan.arrivals.rate_at(window.start_s), 1))}/s open"
     rows = [
         ("bold", "users", users),
         ("", "in flight", f"{window.load.in_flight:.1f}"),

@@ -9,6 +9,7 @@ from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.plain import plain
 from loadtest.core.result.result import SCHEMA_VERSION, RunResult
+from loadtest.core.result.service_side import service_side
 
 __all__ = ["summary_of"]
 
@@ -38,6 +39,7 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "started_at": result.started_at,
         "stopped_at_s": result.stopped_at_s,
         "not_run": list(result.not_run),
+        "cloudwatch": _cloudwatch(result),
         "existing_endpoint": result.info.get("existing_endpoint"),
         "not_used": list(result.info.get("not_used", ())),
         "problems": list(result.problems),
@@ -49,6 +51,12 @@ def summary_of(result: RunResult) -> dict[str, Any]:
         "capacity": result.capacity and result.capacity.to_dict(),
         "thresholds": [plain(asdict(verdict)) for verdict in result.thresholds],
     }
+
+
+def _cloudwatch(result: RunResult) -> dict[str, Any] | None:
+    """Levels and periods beside the client's figures; cloudwatch.json has the points themselves, and the log."""
+    side = service_side(result)
+    return None if side is None else side.to_dict()
 
 
 def _level(level: LevelResult) -> dict[str, Any]:

@@ -52,6 +52,7 @@ LEVEL_COLUMNS = (
     "connect_p95_ms",
     "connect_p99_ms",
     "connect_max_ms",
+    "rate_per_s",
 )
 
 

@@ -27,8 +27,8 @@ from loadtest.report.advice import failure_advice
 from loadtest.report.best import best_lines
 from loadtest.report.capacity import capacity_lines
 from loadtest.report.checks import interval_words
+from loadtest.report.cloudwatch import cloudwatch_tables, judged_clock, service_lines
 from loadtest.report.connections import connection_lines
-from loadtest.report.existing import endpoint_lines
 from loadtest.report.live import LiveView
 from loadtest.report.slow import slow_lines
 from loadtest.report.streaming import streaming_tables
@@ -47,10 +47,10 @@ WAY = {"target_url": "", "target_proxy": "by proxy ", "target_region": "region "
 def summary(result: RunResult, folder: str | os.PathLike[str] | None = None) -> RenderableType:
     """What to print for a result. folder: where its files are; None: nowhere."""
     parts: list[RenderableType] = [Text(result.label, style="bold")] if result.label else []
-    is_open = result.plan.arrivals is not None
+    one_rate = result.plan.arrivals is not None and not result.searched
     parts += headline(result)
-    parts += [latency_table(result.totals) if is_open else _level_table(result)]
-    parts += streaming_tables(result)
+    parts += [latency_table(result.totals) if one_rate else _level_table(result)]
+    parts += [*streaming_tables(result), *cloudwatch_tables(result)]
     parts += closing(result)
     if way := [f"{words}{name}" for key, words in WAY.items() if (name := result.environment.get(key))]:
         parts.append(Text(f"Target: {', '.join(way)}", overflow="fold"))
@@ -74,15 +74,15 @@ def closing(result: RunResult) -> list[RenderableType]:
     """Connections, the confirmation, errors, how far to trust it all, the endpoint, warnings, what was not used."""
     confirmation = () if result.confirmation is None else confirmation_lines(result.confirmation)
     found = (*connection_lines(result.totals), *confirmation, *_errors(result), *_trust(result))
-    endpoint = (Text(f"Endpoint: {line}", overflow="fold") for line in endpoint_lines(result))
-    return [*found, *endpoint, *_warnings(result), *_unused(result)]
+    lines = (Text(line, overflow="fold") for line in service_lines(result))
+    return [*found, *lines, *_warnings(result), *_unused(result)]
 
 
 def _failed_share(result: RunResult) -> Iterator[Text]:
     """Before any verdict: for how much of the run there was nothing to judge."""
     share = result.silent_share
     if share >= SILENT_SHARE and result.totals.ok:
-        text = " of the run the endpoint answered nothing well: the figures below are of the rest"
+        text = " of the run the endpoint answered next to nothing well: the figures below are of the rest"
         yield Text.assemble((f" FAILED FOR {percent(round(share, 2))} ", "bold white on red"), text)
 
 
@@ -167,11 +167,13 @@ def _level_table(result: RunResult) -> RenderableType:
     threshold = result.plan.stop.latency
     # Two-line headings and narrow gaps: nine columns are to fit in 80.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("\nusers", "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
+    load = "\nusers" if result.plan.arrivals is None else "\ndue"
+    for heading in (load, "in\nflight", "\nreq/s", "\nerrors", "p50\nms", "p95\nms", "p99\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     if verdicts and threshold is not None:
-        clock = next(iter(verdicts.values())).clock
-        table.add_column(f"{threshold.name}, 95 %\n{clock} clock", justify="right", no_wrap=True)
+        table.add_column(
+            f"{threshold.name}, 95 %\n{judged_clock(result.verdicts)} clock", justify="right", no_wrap=True
+        )
         table.add_column("\nverdict", no_wrap=True)
     skipped = max(0, len(result.levels) - MAX_ROWS)
     for i, level in enumerate(result.levels):
@@ -189,7 +191,10 @@ def _level_cells(level: LevelResult, verdict: LatencyVerdict | None, judged: boo
         "-" if level.in_flight is None else f"{level.in_flight:.1f}",
         "-" if level.throughput_per_s is None else number(level.throughput_per_s),
         Text(f"{level.errors:,}", style="red" if level.errors else ""),
-        *map(milliseconds, level.latencies.client.row[:3]),
+        *map(
+            milliseconds,
+            (level.latencies.client if level.plan.rate_per_s is None else level.latencies.response).row[:3],
+        ),
     ]
     if judged:
         cells.append("-" if verdict is None else _interval(verdict))

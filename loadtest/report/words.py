@@ -57,13 +57,16 @@ def plural(n: int, noun: str, nouns: str = "") -> str:
 
 
 def level_users(level: Level) -> str:
-    """6 - 4-6 where users rise or fall."""
+    """6 - 4-6 where users rise or fall - 120/s where the load is a rate."""
+    if level.rate_per_s is not None:
+        return f"{number(level.rate_per_s)}/s"
     return f"{level.users}" if level.users == level.from_users else f"{level.from_users}-{level.users}"
 
 
 def level_name(level: Level) -> str:
-    """level 2 (6 users) - level 0 (1 user)."""
-    return f"level {level.index} ({level_users(level)} {'user' if level.users == 1 else 'users'})"
+    """level 2 (6 users) - level 0 (1 user) - level 3 (120/s)."""
+    unit = "" if level.rate_per_s is not None else " user" if level.users == 1 else " users"
+    return f"level {level.index} ({level_users(level)}{unit})"
 
 
 def percent(share: float) -> str:

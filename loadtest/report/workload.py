@@ -24,8 +24,10 @@ MIN_OK = 100  # completions that a level's throughput rests on
 
 
 def rate_words(arrivals: Arrivals) -> str:
-    """500/s constant - 12.5/s poisson."""
-    return f"{number(arrivals.rate_per_s)}/s {arrivals.law}"
+    """500/s constant - 12.5/s poisson - 1 .. 340/s constant, of a search."""
+    rates = [arrivals.rate_per_s, *(rate for _, rate in arrivals.steps)]
+    low = "" if len(set(rates)) == 1 else f"{number(min(rates))} .. "
+    return f"{low}{number(max(rates))}/s {arrivals.law}"
 
 
 def workload_lines(result: RunResult) -> Iterator[Text]:
@@ -33,7 +35,9 @@ def workload_lines(result: RunResult) -> Iterator[Text]:
     totals, arrivals = result.totals, result.plan.arrivals
     counts = f"{totals.ok:,} ok, {plural(totals.errors, 'error')}"
     if arrivals is not None:
-        yield Text(f"Open workload, {rate_words(arrivals)} for {duration(arrivals.duration_s)}; {counts}")
+        ended_s = arrivals.duration_s if result.stopped_at_s is None else min(arrivals.duration_s, result.stopped_at_s)
+        length_s = ended_s if arrivals.steps else arrivals.duration_s
+        yield Text(f"Open workload, {rate_words(arrivals)} for {duration(length_s)}; {counts}")
         yield Text(_sends(totals), style="yellow" if totals.sends.dropped or totals.sends.very_late else "")
         return
     peak = max((level.users for level in result.levels), default=0)

@@ -17,15 +17,15 @@ from typing import Any
 
 import boto3
 import botocore.exceptions
-import botocore.session
 from botocore.config import Config
 from botocore.validate import validate_parameters
 
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.errors import TargetError
+from loadtest.targets.aws_session import aws_session
 from loadtest.targets.base import Payload
 from loadtest.targets.boto_errors import classify_exception, keep_error_bodies
-from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, refusal
+from loadtest.targets.credentials import NO_REGION, credentials_of
 from loadtest.targets.http.route import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from loadtest.targets.resolve import PARAMETERS
 
@@ -103,17 +103,6 @@ def _model_latency_us(headers: Mapping[str, str]) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 15 else None
 
 
-def _credentials_of(chain: botocore.session.Session) -> Any:
-    """Asks STS or SSO once, here: else each request of each user would be refused its credentials. None: none found."""
-    try:
-        credentials = chain.get_credentials()
-        if credentials is not None:
-            credentials.get_frozen_credentials()
-    except REFUSED as problem:
-        raise TargetError(refusal(chain, problem)) from problem
-    return credentials
-
-
 def client_of(options: Mapping[str, Any], peak_users: int) -> Any:
     """A sagemaker-runtime client by a target's options, with a connection for each user; it sends nothing twice.
 
@@ -132,16 +121,13 @@ def client_of(options: Mapping[str, Any], peak_users: int) -> Any:
         use_dualstack_endpoint=options.get("use_dualstack"),
     )
     try:
-        chain = botocore.session.Session(profile=options.get("profile"))
+        chain = aws_session(options.get("profile"), options.get("region"))
         session = boto3.session.Session(botocore_session=chain, region_name=options.get("region"))
-        credentials = _credentials_of(chain)
-        client = session.client(
+        credentials_of(chain)
+        return session.client(
             "sagemaker-runtime", endpoint_url=options.get("endpoint_url"), config=config, verify=ca_file
         )
     except botocore.exceptions.NoRegionError:
         raise TargetError(NO_REGION) from None
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"boto3 cannot make a client: {problem}") from problem
-    if credentials is None:
-        raise TargetError(NO_CREDENTIALS)
-    return client

@@ -13,22 +13,17 @@ from typing import Any
 
 from botocore import exceptions as boto
 
+from loadtest.errors import TargetError, masked
 from loadtest.wire.sigv4 import Credentials
 
-__all__ = ["NO_CREDENTIALS", "NO_REGION", "REFUSED", "CredentialSource", "NoCredentials", "refusal"]
+__all__ = ["NO_REGION", "REFUSED", "CredentialSource", "NoCredentials", "credentials_of"]
 
-NO_CREDENTIALS = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
+# What botocore's chain raises when it has found who to ask, and got nothing. RuntimeError: new ones that have expired;
+# the last three: a program that is not there, an answer that is none.
+REFUSED = (boto.ClientError, boto.BotoCoreError, RuntimeError, OSError, ValueError, LookupError)
 NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_REGION, or name one in the profile"
-
-# What botocore raises when its chain has found who to ask, and got nothing; RuntimeError: new ones that have expired.
-REFUSED = (
-    boto.ClientError,
-    boto.CredentialRetrievalError,
-    boto.SSOError,
-    boto.TokenRetrievalError,
-    RuntimeError,
-)
-_RETRY_S = 10
+_NO_CREDENTIALS = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
+_RETRIES_S = (10, 3, 1)  # between two tries beside the requests: the first of which three fit into what is left
 _EXPIRED_RETRY_S = 1
 _log = logging.getLogger(__name__)
 
@@ -37,18 +32,34 @@ class NoCredentials(Exception):
     """The credentials expired and could not be refreshed; never leaves the targets."""
 
 
-def refusal(session: Any, problem: Exception) -> str:
-    """That credentials were refused, in a sentence: which profile, which role, which action, and AWS's own words.
+def credentials_of(session: Any) -> Any:
+    """What a session of botocore signs with, asked for once: else each request of each user would be refused its own.
 
-    session: botocore's. problem: one of REFUSED.
+    Raises TargetError, in a sentence, if there are none, or who gives them refuses.
     """
+    try:
+        found = session.get_credentials()
+        if found is not None:
+            found.get_frozen_credentials()
+    except boto.NoRegionError:
+        raise TargetError(NO_REGION) from None
+    except REFUSED as problem:
+        raise TargetError(_refusal(session, problem)) from problem
+    if found is None:
+        raise TargetError(_NO_CREDENTIALS)
+    return found
+
+
+def _refusal(session: Any, problem: Exception) -> str:
+    """Which profile, which role, which action, and AWS's own words. problem: one of REFUSED."""
     profile = session.profile or "default"
     config = session.full_config.get("profiles", {}).get(profile, {})
     role = config.get("role_arn") or config.get("sso_role_name") or os.environ.get("AWS_ROLE_ARN")
     who = f"the profile {profile}" + (f", role {role}" if role else "")
     action = getattr(problem, "operation_name", None)
     if action is None:
-        return f"no AWS credentials for {who}: {problem}"
+        words = str(problem) if isinstance(problem, (boto.BotoCoreError, RuntimeError, OSError)) else repr(problem)
+        return masked(f"no AWS credentials for {who}: {words}")
     error = problem.response.get("Error", {})  # type: ignore[attr-defined]
     said = ": ".join(str(error[name]) for name in ("Code", "Message") if error.get(name))
     return f"AWS refused {action} for {who}: {said or 'without a reason'}"
@@ -77,7 +88,8 @@ class CredentialSource:
             self._refresh_expired(now_s)
         elif needed() and now_s >= self._next_early_s and not self._refreshing:
             self._refreshing = True
-            self._next_early_s = now_s + _RETRY_S
+            fitting = (wait_s for wait_s in _RETRIES_S if not needed(refresh_in=3 * wait_s))
+            self._next_early_s = now_s + next(fitting, _RETRIES_S[-1])
             threading.Thread(target=self._refresh_beside, name="loadtest-credentials", daemon=True).start()
         return self.current
 
@@ -93,14 +105,14 @@ class CredentialSource:
             except Exception as problem:
                 # Else every request of every user would ask a service that is down.
                 self._next_late_s = now_s + _EXPIRED_RETRY_S
-                _log.warning("credentials have expired and cannot be refreshed: %s", problem)
+                _log.warning("credentials have expired and cannot be refreshed: %s", masked(str(problem)))
                 raise NoCredentials from problem
 
     def _refresh_beside(self) -> None:
         try:
             self._take()
         except Exception as problem:
-            _log.warning("credentials cannot be refreshed yet: %s", problem)
+            _log.warning("credentials cannot be refreshed yet: %s", masked(str(problem)))
         finally:
             self._refreshing = False
 

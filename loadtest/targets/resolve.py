@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.exceptions
-import botocore.session
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 
 from loadtest.errors import TargetError
-from loadtest.targets.credentials import NO_CREDENTIALS, NO_REGION, REFUSED, CredentialSource, refusal
+from loadtest.targets.aws_session import aws_session
+from loadtest.targets.credentials import NO_REGION, CredentialSource, credentials_of
 from loadtest.targets.reference import url_problems
 
 __all__ = ["PARAMETERS", "Endpoint", "resolve_endpoint"]
@@ -76,9 +76,11 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
     credentials: instead of botocore's chain. Raises TargetError, in a sentence, without a region or credentials, and
     for what the service's model refuses.
     """
-    session = botocore.session.Session(profile=options.get("profile"))
+    session = aws_session(options.get("profile"), options.get("region"))
     try:
-        if credentials is not None:
+        if credentials is None:
+            credentials = CredentialSource(credentials_of(session))
+        else:
             known = credentials.current
             session.set_credentials(known.access_key, known.secret_key, known.token)
         client = session.create_client(
@@ -92,16 +94,11 @@ def resolve_endpoint(name: str, options: Mapping[str, Any], credentials: Credent
             ),
         )
         request = _unsent_request(client, name, options)
-        found = credentials or CredentialSource(session.get_credentials())
     except botocore.exceptions.NoRegionError:
         raise TargetError(NO_REGION) from None
-    except botocore.exceptions.NoCredentialsError:
-        raise TargetError(NO_CREDENTIALS) from None
-    except REFUSED as problem:
-        raise TargetError(refusal(session, problem)) from problem
     except (botocore.exceptions.BotoCoreError, ValueError) as problem:  # ValueError: a malformed endpoint URL
         raise TargetError(f"the endpoint {name} cannot be resolved: {problem}") from problem
-    return _endpoint_of(request, found, session.get_config_variable("ca_bundle"))
+    return _endpoint_of(request, credentials, session.get_config_variable("ca_bundle"))
 
 
 def _unsent_request(client: Any, name: str, options: Mapping[str, Any]) -> Any:
@@ -121,7 +118,7 @@ def _unsent_request(client: Any, name: str, options: Mapping[str, Any]) -> Any:
         call = client.invoke_endpoint_with_response_stream if options.get("stream") else client.invoke_endpoint
         call(EndpointName=name, Body=b"", ContentType="application/json", **parameters)
     except botocore.exceptions.ClientError:
-        if not caught:  # not the answer of `catch`: the credentials to sign with were refused
+        if not caught:  # not the answer of `catch`
             raise
     finally:
         client.close()

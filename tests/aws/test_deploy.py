@@ -203,6 +203,48 @@ def test_credentials_that_expire_in_the_middle_leave_what_the_journal_says(
     assert _there(sagemaker) == []
 
 
+def test_a_host_that_is_gone_leaves_what_the_journal_says(
+    door: Door, sagemaker: Any, clients: Clients, account: Callable[..., Account]
+) -> None:
+    create_model(sagemaker, "base")
+    engine = HandEngine()
+    run = account(engine)
+    run.service.create_inference_recommendations_job(_request())
+    awaited(engine.started.qsize, bool)
+    door.gone = True
+    engine.release()
+    ended(run.service, "j")
+    (step,) = run.service.list_inference_recommendations_job_steps({"JobName": "j"})["Steps"]
+    assert step["Status"] == "COMPLETED", "what was measured is kept"
+    assert "loadtest cleanup --journal" in _reason(step)
+    assert not run.journal.close()
+    left = read_journal(run.journal.path).left
+    assert [each.kind for each in left] == ["endpoint", "endpoint-config", "model"]
+    door.gone = False
+    for each in left:
+        remove(clients, each, lambda _: True)
+    assert _there(sagemaker) == []
+
+
+@pytest.mark.parametrize("operation", MAKES[:2])
+def test_a_stop_between_two_creates_makes_no_more_and_takes_away_what_was_made(
+    operation: str, door: Door, sagemaker: Any, account: Callable[..., Account]
+) -> None:
+    create_model(sagemaker, "base")
+    run = account()
+
+    def stop(called: str) -> None:
+        if called == operation:
+            run.service.stop_inference_recommendations_job({"JobName": "j"})
+
+    door.on_call = stop
+    (step,) = run.run(_request())
+    assert step["Status"] == "STOPPED"
+    assert not door.made("CreateEndpoint")
+    assert _there(sagemaker) == []
+    assert run.journal.close()
+
+
 def test_an_endpoint_that_fails_says_why_and_one_that_takes_long_is_given_up_when_the_job_ends(
     door: Door, sagemaker: Any, account: Callable[..., Account]
 ) -> None:
@@ -255,9 +297,10 @@ def test_a_budget_that_is_used_up_ends_every_test_and_deletes_all(
     awaited(engine.started.qsize, lambda plans: plans == 2)
     run.budget.usd = 1e-9
     threading.Thread(target=run.budget.look).start()
-    ended(run.service, "j")
+    assert ended(run.service, "j")["Status"] == "STOPPED", "what was cut short is not completed"
     steps = run.service.list_inference_recommendations_job_steps({"JobName": "j"})["Steps"]
     assert [each["Status"] for each in steps] == ["STOPPED"] * 2
+    assert run.budget.cut_short
     assert any("is used up" in line for _, line, _ in run.heard.lines)
     assert _there(sagemaker) == []
     assert run.journal.close()

@@ -17,10 +17,20 @@ from emulator_client import create_model
 from requests_made import stairs_request
 
 SECRETS = ("sekrit-that-nobody-may-see", "AKIDEXAMPLE", "a-token-of-the-model")
+CALLS = (
+    "CreateModel",
+    "CreateEndpointConfig",
+    "CreateEndpoint",
+    "DeleteEndpoint",
+    "DeleteEndpointConfig",
+    "DeleteModel",
+)
 VALUES = [{"Name": "OMP_NUM_THREADS", "Value": ["1", "2"]}]
 
 
-def _start(door: Door, folder: Path, seconds: int, *more: str, verb: str = "recommend") -> subprocess.Popen[str]:
+def _start(
+    door: Door, folder: Path, seconds: int, *more: str, verb: str = "recommend", report: bool = False
+) -> subprocess.Popen[str]:
     request = stairs_request("job", users=1, steps=1, seconds=seconds)
     ranges = {"EnvironmentParameterRanges": {"CategoricalParameterRanges": VALUES}}
     types = ("ml.c5.xlarge", "ml.m5.xlarge")
@@ -30,7 +40,13 @@ def _start(door: Door, folder: Path, seconds: int, *more: str, verb: str = "reco
         "ResourceLimit": {"MaxParallelOfTests": 2},
     }
     (folder / "job.json").write_text(json.dumps(request))
-    words = [str(folder / "job.json"), "--deploy", "--output-dir", str(folder / "out"), "--no-report"]
+    words = [
+        str(folder / "job.json"),
+        "--deploy",
+        "--output-dir",
+        str(folder / "out"),
+        *(() if report else ("--no-report",)),
+    ]
     place = ["--endpoint-url", door.url, "--region", "us-east-1"]
     command = [sys.executable, "-m", "loadtest", verb, *(words if verb == "recommend" else []), *place, *more]
     return subprocess.Popen(command, env=_env(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -62,7 +78,7 @@ def _seen(pid: int) -> str:
             try:
                 parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
                 if int(parent) == pid:
-                    found.append((path / "cmdline").read_text())
+                    found += [(path / name).read_text(errors="replace") for name in ("cmdline", "environ")]
                     found.append(_seen(int(path.name)))
             except OSError:
                 continue
@@ -87,9 +103,11 @@ def test_two_types_with_two_values_are_ranked_all_is_gone_and_no_secret_is_anywh
     door: Door, sagemaker: Any, tmp_path: Path
 ) -> None:
     create_model(sagemaker, "base", HF_TOKEN=SECRETS[2])
-    run = _start(door, tmp_path, 3, "--yes", "--budget", "5")
+    run = _start(door, tmp_path, 3, "--yes", "--budget", "5", report=True)
     _await(door, "InvokeEndpoint", 1)
     children = _seen(run.pid)
+    assert "loadtest.engine.generator.child" in children
+    assert "XDG_STATE_HOME" in children, "environments are seen"
     journal = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.jsonl"))
     text = run.communicate(timeout=120)[0]
     assert run.returncode == 0, text
@@ -109,6 +127,7 @@ def test_two_types_with_two_values_are_ranked_all_is_gone_and_no_secret_is_anywh
     assert not list((tmp_path / "state").rglob("*.jsonl")), "the journal ends with what was in it"
     written = [path.read_text(errors="replace") for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(written) > 10
+    assert (tmp_path / "out" / "report.html").exists()
     assert "sm-epc-" in journal
     for secret in SECRETS:
         assert all(secret not in each for each in (*written, text, journal, children)), secret
@@ -122,6 +141,29 @@ def test_ctrl_c_deletes_everything(door: Door, sagemaker: Any, tmp_path: Path) -
     run.send_signal(signal.SIGINT)
     text = run.communicate(timeout=120)[0]
     assert run.returncode == 130, text
+    assert _there(sagemaker) == []
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("operation", CALLS)
+def test_sigkill_in_the_middle_of_any_call_leaves_nothing_that_cleanup_does_not_find(
+    operation: str, door: Door, sagemaker: Any, tmp_path: Path
+) -> None:
+    create_model(sagemaker, "base")
+    run = _start(door, tmp_path, 1, "--yes", "--budget", "5")
+    # The call is on its way, and is carried out, when its caller dies.
+    door.on_call = lambda called: run.kill() if called == operation else None
+    run.communicate(timeout=120)
+    assert run.returncode == -signal.SIGKILL
+    assert door.made(operation)
+    until_s = time.monotonic() + 30
+    while door.busy:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    cleaned = _start(door, tmp_path, 1, "--yes", verb="cleanup")
+    text = cleaned.communicate(timeout=60)[0]
+    assert cleaned.returncode == 0, text
     assert _there(sagemaker) == []
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 

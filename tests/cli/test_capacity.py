@@ -91,10 +91,10 @@ def test_nineteen_of_twenty_live_searches_hold_the_theory() -> None:
 
 
 CONTAINER = """
-import sys, time, waitress
+import time, waitress
 def app(environ, start):
     environ["wsgi.input"].read()
-    time.sleep(0.02)
+    time.sleep(0.1)
     start("200 OK", [("Content-Type", "application/json")])
     return [b"{}"]
 server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
@@ -105,6 +105,10 @@ server.run()
 
 @pytest.mark.slow
 def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None:
+    """A model of 100 ms behind a real WSGI server with four threads: 20 users wait half a second, the 21st longer.
+
+    A machine that is busy makes the container a slower one, or another one while it is searched, and that is said.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", CONTAINER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -113,22 +117,21 @@ def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None
             url, out = f"http://127.0.0.1:{int(server.stdout.readline())}/invocations", tmp_path / "run"
             asked = [
                 "--threshold",
-                "p95<100ms",
+                "p95<550ms",
                 "--budget",
-                "90s",
+                "120s",
                 "--confirm",
                 "80",
                 "--confirm-for",
-                "20s",
+                "30s",
                 "--quiet",
             ]
             CliRunner().invoke(main, ["capacity", url, *asked, "--no-report", "--output-dir", str(out)])
         finally:
             server.terminate()
     found = json.loads((out / "summary.json").read_text())
-    assert found["capacity"]["finding"] in ("found", "budget", "generator limited")
-    if found["capacity"]["finding"] == "found":
-        assert (
-            found["capacity"]["high"] >= 12
-        )  # four threads, 20 ms: 100 ms hold 20 users where nothing else takes time
-        assert found["confirmation"]["answer"] != "not held"
+    capacity = found["capacity"]
+    assert capacity["finding"] in ("found", "budget", "drifting", "scaling out", "generator limited")
+    assert capacity["low"] is None or capacity["low"] <= 20
+    if capacity["finding"] == "found":
+        assert found["confirmation"]["answer"] == "held"

@@ -7,15 +7,50 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import boto3
 import pytest
-from places import JOBS, ROOT
+from moto.server import ThreadedMotoServer
+from places import ROOT
+from requests_made import stairs_request
 
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
 
 pytestmark = pytest.mark.live
+
+
+class _Bodies(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        seen: set[bytes] = self.server.bodies  # type: ignore[attr-defined]
+        seen.add(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _container() -> Iterator[tuple[str, set[bytes]]]:
+    """A server's address, and what was sent to it."""
+    bodies: set[bytes] = set()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Bodies)
+    server.daemon_threads = True
+    server.bodies = bodies  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/invocations", bodies
+    server.shutdown()
+    server.server_close()
 
 
 def _free_port() -> int:
@@ -80,11 +115,48 @@ def test_a_mock_that_workers_elsewhere_do_not_reach_is_refused() -> None:
     assert "loadtest mock --host" in problems
 
 
-def test_a_sample_payload_that_only_this_machine_would_have_is_refused() -> None:
-    (job,) = JOBS.glob("17-*.json")
-    where = ["--target", "http://127.0.0.1:9/", "--listen", f"127.0.0.1:{_free_port()}"]
-    with _loadtest("run", str(job), *where) as run:
-        _, problems = run.communicate(timeout=30)
-    assert run.returncode == 2
-    assert problems.startswith("--listen: ")
-    assert "give --payload" in problems
+@pytest.fixture
+def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a sample payload in a moto, for every process that is started."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "t",
+        "AWS_SECRET_ACCESS_KEY": "t",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="samples")
+    s3.put_object(Bucket="samples", Key="in/one.csv", Body=SAMPLE)
+    yield "s3://samples/in/one.csv"
+    server.stop()
+
+
+SAMPLE = b"5.1,3.5,1.4,0.2"
+
+
+def test_a_worker_fetches_a_sample_payload_by_itself_if_it_may(
+    sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = stairs_request("elsewhere", users=2, steps=1, seconds=2)
+    payload = {"SamplePayloadUrl": sample, "SupportedContentTypes": ["text/csv"]}
+    request["InputConfig"]["ContainerConfig"] = {"PayloadConfig": payload}
+    (tmp_path / "job.json").write_text(json.dumps(request))
+    for permitted, code in (((), 2), (("--allow-payload-url", "s3://samples/in"), 0)):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache-{code}"))
+        port = _free_port()
+        with _container() as (url, bodies):
+            words = [str(tmp_path / "job.json"), "--target", url, "--workers", "1", "--no-report", "--quiet"]
+            place = ["--listen", f"127.0.0.1:{port}", "--output-dir", str(tmp_path / f"out-{code}")]
+            with _loadtest("run", *words, *place) as run:
+                worker = _loadtest("worker", "--master-host", "127.0.0.1", "--master-port", str(port), *permitted)
+                _, problems = run.communicate(timeout=90)
+                worker.communicate(timeout=20)
+        assert run.returncode == code, problems
+        assert ("start it with --allow-payload-url" in problems) == (not permitted)
+        assert bodies == ({SAMPLE} if permitted else set())
+        assert bool(list((tmp_path / f"cache-{code}").rglob("one.csv"))) == bool(permitted)

@@ -55,6 +55,7 @@ def test_facts_of_a_package_and_of_a_model_made_from_it(
         sample_payload_url="s3://payloads/a.tar.gz",
         content_types=("text/csv",),
         instance_types=("ml.c5.xlarge", "ml.c5.2xlarge"),
+        response_types=("text/csv",),
     )
     assert catalogue.model(package_arn) == expected
     sagemaker.create_model(

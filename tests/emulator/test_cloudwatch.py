@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from emulator_client import connect, small_job, wait_for_end
 
-from loadtest.emulator.percentiles import at_rank, percent_of
+from loadtest.emulator.percentiles import at_rank, counted_between, is_known, percent_of, statistic_of
 from loadtest.emulator.server import EmulatorServer
 from loadtest.jobs.events import LOG_GROUP, MetricPoint
 from loadtest.testing import recommender
@@ -162,6 +162,19 @@ def test_a_stream_that_was_deleted_is_made_again(filled: EmulatorServer) -> None
 def test_percentile_is_the_value_at_the_rank(percent: float, expected: float) -> None:
     assert at_rank([(9.0, 1.0), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0)], percent) == expected
     assert at_rank([], percent) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("TC(:2)", 2.0), ("TC(2:)", 2.0), ("TC(1:3)", 2.0), ("TC(:0.5)", 0.0), ("TC(:)", None), ("tc90", None)],
+)
+def test_a_count_by_values_has_its_upper_end_and_not_its_lower_one(name: str, count: float | None) -> None:
+    pairs = [(9.0, 1.0), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0)]
+    assert statistic_of(pairs, name) == count
+    assert is_known(name) is (count is not None)
+    assert (counted_between(name) is None) is (count is None)
+    assert statistic_of([], name) is None
+    assert statistic_of(pairs, "p50") == 2.0
 
 
 @pytest.mark.parametrize(

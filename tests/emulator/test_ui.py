@@ -50,6 +50,10 @@ def test_a_finished_job_is_listed_and_its_report_can_be_read(
     chromium.driver.find_element("link text", "Report of all tests").click()
     chromium.until(lambda: chromium.js("return document.documentElement.dataset.ready") == "1")
     assert chromium.js("return document.querySelector('h1').innerText") == "ui-done"
+    page = chromium.js("return document.body.innerText")
+    described = sagemaker.describe_inference_recommendations_job(JobName="ui-done")["InferenceRecommendations"]
+    assert described, "the page names what Describe names"
+    assert all(each["RecommendationId"] in page for each in described)
     assert [m for m in chromium.messages() if "SEVERE" in m or "Refused" in m] == []
     status, text = _get(emulator, "/ui/jobs/ui-done/0/report.html")
     assert status == 200

@@ -18,15 +18,43 @@ from loadtest.jobs.prices import Prices
 from loadtest.jobs.pricing import updated_file
 
 
-def _product(name: str, usd: str, component: str = "Hosting") -> str:
-    price = {"unit": "Hrs", "pricePerUnit": {"USD": usd}}
-    product = {"attributes": {"instanceName": name, "component": component, "regionCode": "us-east-1"}}
-    return json.dumps({"product": product, "terms": {"OnDemand": {"t": {"priceDimensions": {"d": price}}}}})
+def _product(name: str, usd: str, usage: str = "USE1-Host", **attributes: str) -> str:
+    """As the price list has it (FormatVersion aws_v1): a JSON text."""
+    price = {"unit": "Hrs", "pricePerUnit": {"USD": usd}, "rateCode": "S.T.R", "beginRange": "0", "endRange": "Inf"}
+    told = {
+        "instanceName": name,
+        "instanceType": f"{name}-Hosting",
+        "usagetype": f"{usage}:{name}",
+        "component": "Hosting",
+        "platoinstancetype": "Hosting",
+        "regionCode": "us-east-1",
+        "servicecode": "AmazonSageMaker",
+        **attributes,
+    }
+    product = {"productFamily": "ML Instance", "sku": "S", "attributes": {k: v for k, v in told.items() if v}}
+    term = {"offerTermCode": "T", "priceDimensions": {"S.T.R": price}}
+    return json.dumps({"product": product, "serviceCode": "AmazonSageMaker", "terms": {"OnDemand": {"S.T": term}}})
 
 
 PAGES: dict[str | None, dict[str, Any]] = {
-    None: {"PriceList": [_product("ml.c5.xlarge", "0.25"), _product("ml.c5.large", "9", "Training")], "NextToken": "2"},
-    "2": {"PriceList": [_product("ml.new.large", "0.5"), _product("ml.free.large", "0.0")]},
+    None: {
+        "FormatVersion": "aws_v1",
+        "PriceList": [
+            _product("ml.c5.xlarge", "0.25"),
+            _product("ml.c5.large", "9", "USE1-Train", component="Training", platoinstancetype="Training"),
+            # Not what an endpoint costs, although it says so in one of its attributes.
+            _product("ml.c5.xlarge", "7", "USE1-AsyncInf"),
+        ],
+        "NextToken": "2",
+    },
+    "2": {
+        "FormatVersion": "aws_v1",
+        "PriceList": [
+            _product("ml.new.large", "0.5", "Host"),
+            _product("ml.free.large", "0.0"),
+            _product("ml.old.large", "0.75", usagetype="", platoinstancetype=""),
+        ],
+    },
 }
 
 
@@ -39,6 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            assert self.headers["X-Amz-Target"] == "AWSPriceListService.GetProducts"
             seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             body = json.dumps(PAGES[seen[-1].get("NextToken")]).encode()
             self.send_response(200)
@@ -68,10 +97,12 @@ def test_they_go_over_the_built_in_ones_with_their_source_and_date(asked: tuple[
     done = _prices("--update", "--endpoint-url", url, "--json")
     assert done.exit_code == 0, done.output
     assert seen[0]["ServiceCode"] == "AmazonSageMaker"
+    assert seen[0]["Filters"] == [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": "us-east-1"}]
     assert len(seen) == 2
     prices = Prices.known(Catalogue.built_in())
     assert prices.per_hour("ml.c5.xlarge") == 0.25
     assert prices.per_hour("ml.new.large") == 0.5
+    assert prices.per_hour("ml.old.large") == 0.75
     assert prices.per_hour("ml.free.large") is None
     assert prices.per_hour("ml.c5.large") == Prices.built_in(Catalogue.built_in()).per_hour("ml.c5.large")
     assert "GetProducts" in prices.source_of("ml.c5.xlarge")

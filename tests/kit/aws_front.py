@@ -31,13 +31,17 @@ class Door:
     """A context manager. refuse: operation -> Refusal, or a function of the request's document that gives one or None.
 
     answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
-    document) of each call, in order; of an invocation the operation is InvokeEndpoint.
+    document) of each call, in order; of an invocation the operation is InvokeEndpoint. busy: calls that go on.
+    gone: whoever calls is hung up on. invoked: headers and body of the last invocation.
     """
 
     behind: str
     refuse: dict[str, Refusal | Callable[[dict[str, Any]], Refusal | None]] = field(default_factory=dict)
     answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    busy: int = 0
+    gone: bool = False
+    invoked: tuple[dict[str, str], bytes] = field(default_factory=lambda: ({}, b""))
     on_call: Callable[[str], None] = lambda operation: None
 
     def __enter__(self) -> Door:
@@ -59,6 +63,7 @@ class Door:
             block_on_close = False
             request_queue_size = 64
 
+        self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
@@ -76,11 +81,24 @@ class Door:
         return [document for name, document in self.calls if name == operation]
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
+        with self._lock:
+            self.busy += 1
+        try:
+            self._answer(request)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
         if "/invocations" in request.path:
             operation = "InvokeEndpoint"
+            self.invoked = dict(request.headers.items()), body
         document = json.loads(body) if request.headers.get("X-Amz-Target") and body else {}
+        if self.gone:
+            request.close_connection = True
+            return
         self.calls.append((operation, document))
         self.on_call(operation)
         refusal = self.refuse.get(operation) or self.refuse.get("*")

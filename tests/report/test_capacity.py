@@ -10,15 +10,17 @@ import pytest
 from rich.console import Console
 
 import loadtest
+from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyThreshold, RunOptions, StopConditions
 from loadtest.core.result.result import RunResult
 from loadtest.core.search.capacity import FINDINGS, Capacity, Finding, Margin, More
 from loadtest.core.traffic.curve import Step, TrafficCurve
-from loadtest.core.traffic.plan import Plan, TargetRef
+from loadtest.core.traffic.plan import Plan, TargetRef, search_plan
 from loadtest.engine.sim import simulate
 from loadtest.report.capacity_words import held_answer
 from loadtest.report.describe import describe
 from loadtest.report.html.page import page_of
+from loadtest.report.markdown import run_markdown
 from loadtest.report.summary import summary_of
 from loadtest.report.terminal import summary
 
@@ -108,9 +110,10 @@ def test_a_search_tells_its_objectives_loads_and_cost() -> None:
     text = shown(found)
     for part in (
         "CAPACITY 12 users (12 .. 12, nominal 95 %), 12,000 invocations/min",
-        "shown to meet at 12 users; shown to break at 13 users; throughput levels out at 4 users",
+        "shown to meet at 12 users; shown to break at ",
+        "throughput levels out at ",
         "P95 <= 60 ms, which binds",
-        "errors <= 1 %: 0 % over it at the capacity, 1.0 % may be",
+        "errors <= 1 %: 0 % failed at the capacity, 1.0 % may",
         "spent: ",
         "of it above the capacity",
     ):
@@ -119,3 +122,65 @@ def test_a_search_tells_its_objectives_loads_and_cost() -> None:
     assert "latencies are the model's own" in shown(
         loadtest.capacity("mock:servers=4", thresholds=["p95<60ms"], virtual=True)
     )
+
+
+def test_a_search_for_the_plateau_speaks_of_throughput() -> None:
+    any_plan = Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef("mock:servers=4,service_ms=20"))
+    asked = SearchSettings(goal="plateau", max_error_ratio=0.01, max_load=48)
+    found = simulate(search_plan(any_plan, asked))
+    text = shown(found)
+    for part in (
+        "CAPACITY 4 users (",
+        "no more throughput at 8 users",
+        "throughput grows, which binds: alone up to 4 users",
+    ):
+        assert part in text, part
+    assert "shown to" not in text
+    few = shown(simulate(search_plan(any_plan, SearchSettings(goal="plateau", max_load=2))))
+    assert "UNDECIDED above max: throughput still grew at the highest load that was allowed" in few
+    assert "the best so far is 2 users, 6,0" in few
+
+
+def test_a_budget_that_is_over_leaves_the_interval_and_what_it_is_worth() -> None:
+    found = loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], virtual=True)
+    wide = Capacity("budget", load=12, low=10, high=15, per_min=12_000)
+    text = shown(replace(found, capacity=wide))
+    assert "UNDECIDED budget: the time was over" in text
+    assert "known so far: 12 users (10 .. 15, nominal 95 %)" in text
+
+
+def test_as_many_invocations_as_are_wanted_are_reached() -> None:
+    found = loadtest.capacity("mock:servers=4,service_ms=20", thresholds=["p95<60ms"], virtual=True)
+    assert found.plan.search is not None
+    wanted = replace(found.plan.search, max_invocations_per_min=7500)
+    bound = Capacity("found", load=2, low=2, high=2, per_min=6000, per_min_low=6000, per_min_high=6000)
+    plan = replace(found.plan, search=wanted)
+    said = shown(replace(found, plan=plan, capacity=replace(bound, binding="7,500 invocations/min")))
+    assert "MaxInvocations 7,500/min: reached" in said
+    said = shown(replace(found, plan=plan, capacity=replace(bound, binding="P95 <= 60 ms")))
+    assert "MaxInvocations 7,500/min: not reached" in said
+
+
+def test_a_search_that_ran_out_of_time_says_what_more_would_give() -> None:
+    found = loadtest.capacity("mock:servers=4", thresholds=["p95<60ms", "error_rate<1%"], virtual=True, budget_s=12)
+    told = Capacity(
+        "budget", low=10, high=14, shown_met=8, shown_broken=16, binding="P95 <= 60 ms", more=More(0.05, 90, 18_000)
+    )
+    margins = (Margin("P95 <= 60 ms", 12.0, 10, 14, 0.02, 0.05), Margin("errors <= 1 %", share=0.0, allowed=0.01))
+    text = shown(replace(found, capacity=replace(told, margins=margins)))
+    for part in (
+        "UNDECIDED budget: the time was over before the interval was as narrow as was asked for",
+        "known so far: 10 .. 14 users, nominal 95 %",
+        "shown to meet at 8 users; shown to break at 16 users",
+        "P95 <= 60 ms, which binds: alone up to 12 users; 2.0 % over it at the capacity, 5.0 % may",
+        "about 1 min 30 s and 18,000 requests more would narrow it to 5.0 %",
+    ):
+        assert part in text, part
+    said = " ".join(
+        words.text for sentence in page_of([replace(found, capacity=told)]).sections[0].head for words in sentence.words
+    )
+    assert "18,000 requests more would narrow it" in said, "the page begins with the same lines"
+
+
+def test_markdown_has_it_too(result: RunResult) -> None:
+    assert "\nCapacity 12 users (12 .. 12, nominal 95 %), " in run_markdown(result)

@@ -15,7 +15,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.parsers import JSONParser
 
 from loadtest.core.judge.decision import Reason
-from loadtest.core.result.metrics import cost_per_inference
+from loadtest.core.result.cost import cost_per_inference
 from loadtest.core.result.result import RunResult
 from loadtest.jobs import outcome
 from loadtest.jobs.instances import Catalogue

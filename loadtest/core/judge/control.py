@@ -162,7 +162,8 @@ class Controller:
         opinion = self._watch.opinion
         if opinion is not None:
             self._say("latency", window.end_s, opinion.withheld, self._watch.evidence)
-            self._say_answer(window.end_s, opinion.level, opinion.judgement.answer)
+            said = opinion.answer if opinion.blind else opinion.judgement.answer
+            self._say_answer(window.end_s, opinion.level, said)
         # Not one answer was good: that says nothing about latency. TARGET_DOWN or the end of time has the word.
         return decision if self._ok else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.core.judge.watch import LatencyWatch
+from loadtest.core.judge.watch import LatencyWatch, is_told
 from loadtest.core.measure.counters import merged
 from loadtest.core.measure.window import Window
 from loadtest.core.stats.clusters import Floats, spell_windows
@@ -74,9 +74,12 @@ class SlowRequests:
 
 
 def slow_requests(plan: Plan, windows: Sequence[Window], watch: LatencyWatch) -> SlowRequests | None:
-    """None: there is no threshold, or no request. watch: it has seen all `windows`, those of the run, in order."""
+    """None: there is no threshold, or no request, or the clock that was asked for is not told: nothing is slow on it.
+
+    watch: it has seen all `windows`, those of the run, in order.
+    """
     timeline = watch.run.timeline
-    if plan.stop.latency is None or not len(timeline):
+    if plan.stop.latency is None or not len(timeline) or not is_told(plan, windows):
         return None
     n, over = timeline.slices(0, len(timeline))
     window_n, window_over = n.sum(axis=1), over.sum(axis=1)

@@ -18,9 +18,10 @@ from loadtest.core.measure.window import Window
 from loadtest.core.stats.run_evidence import RUN, Judgement
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["WITHHELD", "overall", "replayed", "verdicts"]
+__all__ = ["NOT_TOLD", "WITHHELD", "overall", "replayed", "verdicts"]
 
 WITHHELD = "withheld: the load generator set the pace"
+NOT_TOLD = "the target does not tell the model's own time, and the client's is but an upper bound of it"
 
 
 def replayed(plan: Plan, windows: Sequence[Window]) -> LatencyWatch | None:
@@ -98,7 +99,10 @@ def overall(
     if whole.answer == "met" and not doubtful:
         return whole
     # All requests together mix levels, so they can only confirm: they break nothing that no level breaks.
-    reasons = [found.rule for found in doubtful if found.rule == WITHHELD] or [found.rule for found in doubtful]
+    reasons = [found.rule for found in doubtful if found.rule in (WITHHELD, NOT_TOLD)]
+    reasons = reasons or [found.rule for found in doubtful]
+    if NOT_TOLD in reasons:
+        return _open(whole, NOT_TOLD)
     return replace(whole, answer="undecided", rule=reasons[0] if reasons else whole.rule, decided_at_s=None)
 
 
@@ -111,9 +115,16 @@ def _of_level(
     levels: Sequence[LevelResult],
 ) -> LatencyVerdict:
     verdict = _verdict(plan, rule, level, windows, opinion.judgement, opinion.since_s, levels)
+    if opinion.blind and verdict.answer != "met":
+        return _open(replace(verdict, from_s=None, from_n=None, from_over=None, assumed=""), NOT_TOLD)
     if opinion.withheld:
         return replace(verdict, answer="undecided", rule=WITHHELD, decided_at_s=None)
     return verdict
+
+
+def _open(verdict: LatencyVerdict, rule: str) -> LatencyVerdict:
+    """Undecided, whatever the number of requests."""
+    return replace(verdict, answer="undecided", rule=rule, decided_at_s=None, more_requests=None)
 
 
 def _verdict(

@@ -8,7 +8,7 @@ the same object. No clock, no I/O.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +17,11 @@ from loadtest.core.judge.stop.latency import LatencyRule
 from loadtest.core.measure.levels import plan_levels
 from loadtest.core.measure.marks import client_limited, persists, times_longer
 from loadtest.core.measure.window import Window
-from loadtest.core.stats.run_evidence import Judgement
+from loadtest.core.stats.run_evidence import Answer, Judgement
 from loadtest.core.traffic.curve import Level
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["ROLLING_S", "LatencyWatch", "Opinion"]
+__all__ = ["ROLLING_S", "LatencyWatch", "Opinion", "is_told"]
 
 ROLLING_S = 60.0  # what is said of a piece of a ramp is said of the minute that ends with it
 ROLLING_SPENT = 0.1  # of alpha: a rolling stretch is a new sample again and again
@@ -36,7 +36,8 @@ class Opinion:
 
     level: index of the curve's level; None: the windows so far lie in none. ramp: it is a piece of one.
     since_s: since when the answer is this one. clock: whose latency was compared. withheld: it is "not met", but the
-    generator set the pace (S10).
+    generator set the pace (S10). blind: the model's clock was asked for and is not told, so that a latency on the
+    client's, an upper bound, can show that the threshold is met and nothing else (S4).
     """
 
     level: int | None
@@ -46,11 +47,17 @@ class Opinion:
     clock: str
     ramp: bool = False
     withheld: bool = False
+    blind: bool = False
 
     @property
     def broken(self) -> bool:
-        """Not met, and the generator is not to blame."""
-        return self.judgement.answer == "not met" and not self.withheld
+        """Not met, and neither is the generator to blame nor another clock."""
+        return self.judgement.answer == "not met" and not self.withheld and not self.blind
+
+    @property
+    def answer(self) -> Answer:
+        """What may be said: a "not met" that is withheld, or on another clock than the one asked for, is no verdict."""
+        return "undecided" if self.judgement.answer == "not met" and not self.broken else self.judgement.answer
 
 
 class LatencyWatch:
@@ -69,6 +76,7 @@ class LatencyWatch:
             length_s[stage] = length_s.get(stage, 0.0) + level.end_s - level.start_s
         self.run = rule.evidence_over(tuple(length_s.values()))
         self._model_clock = plan.options.latency_clock != "client"
+        self._model_only = plan.options.latency_clock == "model"
         self._window_s = plan.options.window_s
         self._open = plan.arrivals is not None  # its latencies contain what the generator was late
         self._level: int | None = None
@@ -124,8 +132,7 @@ class LatencyWatch:
     def progress(self) -> Mapping[str, Any]:
         """The level's share over the limit and what can be said about it."""
         opinion = self.opinion
-        # What is withheld is no verdict: the generator set the pace.
-        said = "undecided" if opinion is None or opinion.withheld else opinion.judgement.answer
+        said = "undecided" if opinion is None else opinion.answer
         n, over = self.run.timeline.counts(self._from(), len(self.run.timeline))
         return {
             "over_share": over / n if n else 0.0,
@@ -195,9 +202,15 @@ class LatencyWatch:
             clock=known,
             ramp=self._ramp,
             withheld=judgement.answer == "not met" and limited,
+            blind=self._model_only and known != "model",
         )
         if self._level is not None:
             self._opinions[self._level] = self.opinion
+
+
+def is_told(plan: Plan, windows: Iterable[Window]) -> bool:
+    """Latencies are on the clock that the plan asks for: not, if it is the model's alone and no answer told it."""
+    return plan.options.latency_clock != "model" or any(window.latencies.model.encoded for window in windows)
 
 
 def _stages(levels: tuple[Level, ...]) -> dict[int, int]:

@@ -34,7 +34,8 @@ def plan_levels(plan: Plan) -> tuple[Level, ...]:
         # Each load that was held is one, however short: an index must not change when the curve grows.
         times_s = [0.0, *(at_s for at_s, _ in plan.moves), curve.end_s]
         users = [curve.users_at(at_s) for at_s in times_s[:-1]]
-        return tuple(Level(i, times_s[i], times_s[i + 1], n, n) for i, n in enumerate(users))
+        rates = [None] * len(users) if plan.arrivals is None else [plan.arrivals.rate_at(at_s) for at_s in times_s[:-1]]
+        return tuple(Level(i, times_s[i], times_s[i + 1], n, n, rates[i]) for i, n in enumerate(users))
     return curve.levels(MIN_WINDOWS * plan.options.window_s)
 
 
@@ -107,6 +108,7 @@ class LevelResult:
             "from_users": level.from_users,
             "start_s": level.start_s,
             "end_s": level.end_s,
+            "rate_per_s": level.rate_per_s,
             "windows": self.windows,
             "measured_s": self.measured_s,
             "ok": counts.ok,
@@ -130,7 +132,14 @@ class LevelResult:
     def from_dict(cls, values: Mapping[str, Any]) -> LevelResult:
         """The inverse of `to_dict`; unknown members of a newer writer are dropped."""
         return cls(
-            Level(values["level"], values["start_s"], values["end_s"], values["users"], values["from_users"]),
+            Level(
+                values["level"],
+                values["start_s"],
+                values["end_s"],
+                values["users"],
+                values["from_users"],
+                values.get("rate_per_s"),
+            ),
             windows=values["windows"],
             measured_s=values["measured_s"],
             counts=Counts(ok=values["ok"], errors=values["error_kinds"], over=values["over"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["is_web_object", "s3_object"]
+__all__ = ["is_web_object", "lies_below", "s3_object"]
 
 _BUCKET_HOST = re.compile(r"(.+)\.s3(?:[.-].*)?", re.IGNORECASE)  # BUCKET.s3.REGION.amazonaws.com, BUCKET.s3-REGION...
 
@@ -43,3 +43,22 @@ def s3_object(url: str) -> tuple[str, str] | None:
     else:
         return None
     return (bucket, key) if bucket and key else None
+
+
+def lies_below(url: str, top: str) -> bool:
+    """Whether the object at `url` is the one at `top`, or has an address below it; S3's, however they are written.
+
+    What follows a `?` means nothing. A path that leads upwards lies nowhere.
+    """
+    path, above = _plain(url), _plain(top).rstrip("/")
+    return bool(above) and ".." not in path.split("/") and (path == above or path.startswith(f"{above}/"))
+
+
+def _plain(url: str) -> str:
+    """`s3://BUCKET/KEY`, or an https address without its query, decoded."""
+    found = None if is_web_object(url) else s3_object(url)
+    if found is not None:
+        return f"s3://{found[0]}/{found[1]}"
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.lower()}{slash}{unquote(path)}" if scheme == "https" else url

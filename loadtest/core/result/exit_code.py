@@ -7,7 +7,7 @@ from loadtest.core.result.result import RunResult
 
 __all__ = ["SILENT_SHARE", "exit_code"]
 
-SILENT_SHARE = 0.1  # of a run in which nothing succeeded: its figures are of the rest alone
+SILENT_SHARE = 0.1  # of a run in which next to nothing succeeded: its figures are of the rest alone
 EXIT_UNTRUSTED = 3
 EXIT_NOT_MET = 99
 
@@ -16,7 +16,7 @@ def exit_code(result: RunResult, *, gate: bool, strict: bool) -> int:
     """The exit code of `loadtest run` (docs/decisions.md). A failed or interrupted run is not judged further.
 
     gate: a threshold that was not met, the job's or another, or a rate that did not hold when confirmed, is 99.
-    strict: a result that cannot be trusted, an endpoint that answered nothing well for a tenth of the run, or a
+    strict: a result that cannot be trusted, an endpoint that answered next to nothing well for a tenth of the run, or a
     threshold or a confirmation that is undecided, is 3; doubts in the run come before 99, because a verdict of such a
     run says nothing. A search that found no capacity is 3, always: that is the answer that was asked for.
     """

@@ -3,12 +3,9 @@
     per_instance     = mean rate of successes, per minute, of the best level that held     (R1)
     count            = ceil(target / its lower end) with a MaxInvocations target, else 1   (R2)
     MaxInvocations   = per_instance x count                           per minute           (R3)
-    CostPerHour      = price x count                                  USD, float32         (R4)
-    CostPerInference = CostPerHour / (MaxInvocations x 60)            USD, float32         (R4)
     ModelLatency     = the percentile, or the threshold if that ended the test; ms         (R5)
 
-The costs are rounded to float32 because the API's own are (0.204 is printed as 0.20399999618530273).
-Sources: docs/decisions.md; the published result rows, which are test data.
+What it costs (R4) is in cost.py. Sources: docs/decisions.md; the published result rows, which are test data.
 """
 
 from __future__ import annotations
@@ -17,8 +14,6 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, islice
 from statistics import NormalDist
-
-import numpy as np
 
 from loadtest.core.measure.window import Window
 from loadtest.core.request.spec import LatencyThreshold
@@ -32,8 +27,6 @@ __all__ = [
     "BestRate",
     "best_rate",
     "capacity_rate",
-    "cost_per_hour",
-    "cost_per_inference",
     "initial_instance_count",
     "max_invocations_per_min",
     "model_latency_ms",
@@ -242,18 +235,6 @@ def initial_instance_count(per_instance_per_min: float, target_per_min: int | No
 def max_invocations_per_min(per_instance_per_min: float, instance_count: int) -> int:
     """R3: whole requests per minute of the recommended count. A fraction of a request was not served."""
     return int(per_instance_per_min) * instance_count
-
-
-def cost_per_hour(price_per_hour_usd: float, instance_count: int) -> float:
-    """R4, in USD as the nearest float32."""
-    return float(np.float32(price_per_hour_usd * instance_count))
-
-
-def cost_per_inference(cost_per_hour_usd: float, max_invocations_per_min: int) -> float:
-    """R4, in USD as the nearest float32. Raises ValueError without invocations."""
-    if max_invocations_per_min < 1:
-        raise ValueError(f"a cost per inference needs invocations, got {max_invocations_per_min} a minute")
-    return float(np.float32(cost_per_hour_usd / (max_invocations_per_min * 60)))
 
 
 def model_latency_ms(

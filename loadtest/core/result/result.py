@@ -55,6 +55,7 @@ class RunResult:
     workers: the generator processes of a distributed run; (): it had one, this machine's.
     capacity: what a search found, whose loads `plan` then has, or what the levels of a planned load show; None: nothing
         says what a load is to hold, or there is one load only.
+    cloudwatch: what CloudWatch told of the endpoint's side, as `cloudwatch.json` has it; None: it was not asked.
     """
 
     plan: Plan
@@ -84,6 +85,7 @@ class RunResult:
     workers: tuple[Worker, ...] = ()
     thresholds: tuple[ThresholdVerdict, ...] = ()
     capacity: Capacity | None = None
+    cloudwatch: Mapping[str, Any] | None = None
 
     @property
     def max_invocations_per_min(self) -> float | None:
@@ -145,6 +147,7 @@ class RunResult:
             "workers": [asdict(worker) for worker in self.workers],
             "thresholds": [plain(asdict(verdict)) for verdict in self.thresholds],
             "capacity": self.capacity and self.capacity.to_dict(),
+            "cloudwatch": self.cloudwatch,
             "windows": [plain(window.to_dict()) for window in self.windows],
         }
 
@@ -182,6 +185,7 @@ class RunResult:
             workers=tuple(Worker.from_dict(worker) for worker in values.get("workers", ())),
             thresholds=tuple(ThresholdVerdict(**verdict) for verdict in values.get("thresholds", ())),
             capacity=Capacity.from_dict(values["capacity"]) if values.get("capacity") else None,
+            cloudwatch=values.get("cloudwatch"),
         )
 
     def judged(self, thresholds: Sequence[Threshold]) -> RunResult:

@@ -19,7 +19,7 @@ from loadtest.core.stats.clusters import Floats
 
 __all__ = ["Change", "step", "trend"]
 
-LEAST_WINDOWS, LEAST_SIDE, STEPS = 8, 3, 16
+LEAST_WINDOWS, LEAST_SIDE, STEPS, LEAST_FREEDOM = 8, 4, 16, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Change:
 
 
 def trend(levels: Iterable[Level]) -> Change | None:
-    """Over all of the time. None: fewer than eight windows with a success."""
+    """Over all of the time. None: too few windows with a success."""
     rows = _rows(levels)
     if len(rows) < LEAST_WINDOWS:
         return None
@@ -47,14 +47,14 @@ def trend(levels: Iterable[Level]) -> Change | None:
 
 
 def step(levels: Iterable[Level]) -> Change | None:
-    """At some time, the likeliest of a dozen. None: fewer than eight windows with a success."""
+    """At some time, the likeliest of a dozen. None: too few windows with a success."""
     rows = _rows(levels)
     if len(rows) < LEAST_WINDOWS:
         return None
     loads, _, logs = np.array(rows).T
     n, within = len(rows), _Within(loads)
-    cuts = {at for k in range(1, STEPS) if LEAST_SIDE <= (at := round(n * k / STEPS)) <= n - LEAST_SIDE}
-    found = [_slope(within, (np.arange(n) >= at).astype(np.float64), logs) for at in sorted(cuts)]
+    later = [(np.arange(n) >= at).astype(np.float64) for at in sorted({round(n * k / STEPS) for k in range(1, STEPS)})]
+    found = [_slope(within, each, logs) for each in later if within.sides(each) >= LEAST_SIDE]
     return max((each for each in found if each), key=lambda each: abs(each.sigmas), default=None)
 
 
@@ -74,7 +74,13 @@ class _Within:
 
     def __init__(self, loads: Floats) -> None:
         _, self._at, self._held = np.unique(loads, return_inverse=True, return_counts=True)
-        self.freedom = max(len(loads) - len(self._held) - 1, 1)
+        self.freedom = len(loads) - len(self._held) - 1
+
+    def sides(self, later: Floats) -> float:
+        """The fewer of the windows before and after, of loads that were held at both times."""
+        after = np.bincount(self._at, later)
+        both = (after > 0) & (after < self._held)
+        return float(min(after[both].sum(), (self._held - after)[both].sum()))
 
     def __call__(self, values: Floats) -> Floats:
         centred: Floats = values - (np.bincount(self._at, values) / self._held)[self._at]
@@ -82,10 +88,10 @@ class _Within:
 
 
 def _slope(within: _Within, times: Floats, logs: Floats) -> Change | None:
-    """Of logs over times; None: no load was held at two times."""
+    """Of logs over times; None: too few windows, or no load was held at two times."""
     times, logs = within(times), within(logs)
     square = float(times @ times)
-    if square < 1e-9:
+    if square < 1e-9 or within.freedom < LEAST_FREEDOM:
         return None
     moved = float(times @ logs) / square
     residual = logs - moved * times

@@ -30,6 +30,7 @@ __all__ = ["Crossing", "crossing", "reach"]
 
 STEPS = 30
 LEAST_FREEDOM = 6
+MOST = 1e12  # a load that is none
 MISFIT = 4.0  # of the squared residuals per freedom: loads that are no line's are left out
 PRIOR = 0.5  # requests over, and not over, that each load is given: a line exists where a load had none (Firth's way)
 
@@ -50,39 +51,45 @@ def crossing(load: Floats, n: Floats, over: Floats, event: Floats, allowed: floa
 
     z: the interval's quantile of the normal distribution. None: fewer than two loads or six blocks more, or no rise.
     """
-    target = math.log(allowed / (1 - allowed))
+    found: Crossing | None = None
     while True:
-        loads, at = np.unique(load, return_inverse=True)
-        freedom = len(load) - len(loads)
-        if len(loads) < 2 or freedom < LEAST_FREEDOM:
-            return None
-        n_, over_ = _sums(at, n), _sums(at, over)
-        shares = (over_ + PRIOR) / (n_ + 2 * PRIOR)
-        independent = float((n_ * shares * (1 - shares)).sum())
-        effect = float(((over - n * (over_ / n_)[at]) ** 2).sum()) / independent * len(load) / freedom
-        effects = np.maximum(np.maximum(effect, np.bincount(at, event) / np.bincount(at)), 1.0)
-        n_, over_ = n_ / effects + 2 * PRIOR / len(loads), over_ / effects + PRIOR / len(loads)  # in events
-        middle = float(np.average(np.log(loads), weights=n_))
-        scale = float(np.sqrt(np.average((np.log(loads) - middle) ** 2, weights=n_)))
-        x = np.stack([np.ones(len(loads)), (np.log(loads) - middle) / scale], axis=1)
-        beta, information, share = _line(x, n_, over_, target)
-        if beta[1] <= 0:
-            return None
-        root = middle + scale * (target - beta[0]) / beta[1]
-        misfit = float(((over_ - n_ * share) ** 2 / (n_ * share * (1 - share) + 1e-9)).sum())
-        if len(loads) == 2 or misfit <= MISFIT * (len(loads) - 2):
-            break
-        keep = load != loads[int(np.argmax(np.abs(np.log(loads) - root)))]
+        line = _fitted(load, n, over, event, allowed, z)
+        if line is None or (found and line[0].high > MOST):
+            return found  # fewer loads tell less: the line that does not fit, with what that costs
+        found, misfit, loads = line
+        if loads.size == 2 or misfit <= MISFIT * (loads.size - 2):
+            return found
+        keep = load != loads[int(np.argmax(np.abs(np.log(loads / found.load))))]
         load, n, over, event = load[keep], n[keep], over[keep], event[keep]
+
+
+def _fitted(
+    load: Floats, n: Floats, over: Floats, event: Floats, allowed: float, z: float
+) -> tuple[Crossing, float, Floats] | None:
+    """(where the line through all of it crosses, its squared residuals in standard errors, the loads)."""
+    target = math.log(allowed / (1 - allowed))
+    loads, at = np.unique(load, return_inverse=True)
+    freedom = len(load) - len(loads)
+    if len(loads) < 2 or freedom < LEAST_FREEDOM:
+        return None
+    n_, over_ = _sums(at, n), _sums(at, over)
+    shares = (over_ + PRIOR) / (n_ + 2 * PRIOR)
+    independent = float((n_ * shares * (1 - shares)).sum())
+    effect = float(((over - n * (over_ / n_)[at]) ** 2).sum()) / independent * len(load) / freedom
+    effects = np.maximum(np.maximum(effect, np.bincount(at, event) / np.bincount(at)), 1.0)
+    n_, over_ = n_ / effects + 2 * PRIOR / len(loads), over_ / effects + PRIOR / len(loads)  # in events
+    middle = float(np.average(np.log(loads), weights=n_))
+    scale = float(np.sqrt(np.average((np.log(loads) - middle) ** 2, weights=n_)))
+    x = np.stack([np.ones(len(loads)), (np.log(loads) - middle) / scale], axis=1)
+    beta, information, share = _line(x, n_, over_, target)
+    if beta[1] <= 0:
+        return None
+    root = middle + scale * (target - beta[0]) / beta[1]
+    misfit = float(((over_ - n_ * share) ** 2 / (n_ * share * (1 - share) + 1e-9)).sum())
     covariance = max(1.0, misfit / max(len(loads) - 2, 1)) * np.linalg.inv(information)
     low, high = _fieller(beta - np.array([target, 0.0]), covariance, student(z, freedom))
-    return Crossing(
-        math.exp(min(root, 700.0)),
-        math.exp(middle + scale * low),
-        math.exp(min(middle + scale * high, 700.0)),
-        float(beta[1]) / scale,
-        freedom,
-    )
+    ends = [math.exp(min(each, 700.0)) for each in (root, middle + scale * low, middle + scale * high)]
+    return Crossing(ends[0], ends[1], ends[2], float(beta[1]) / scale, freedom), misfit, loads
 
 
 def reach(load: Floats, per_s: Floats, weight: Floats, wanted_per_s: float, z: float) -> Crossing | None:

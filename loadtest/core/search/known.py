@@ -20,7 +20,7 @@ __all__ = ["NEAR", "Known"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
-DRIFT_Z = 3.0
+DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
@@ -37,7 +37,8 @@ class Known:
     infinite: none. crossings: where the lines drawn last cross; None: there is none. finished: None: it goes on.
     requests, time_s: spent; spent_s: of the time, at each load. by_model: limits were compared on the model's clock.
     first_visit: the first whose windows are on the lines. looked: requests near the capacity when they were drawn.
-    narrow_s: when the interval was first as narrow as was asked for; 0: it was not.
+    narrow_s: when the interval was first as narrow as was asked for; 0: it was not. passed: successes a second of loads
+    that were left after their first window.
     """
 
     settings: SearchSettings
@@ -54,6 +55,7 @@ class Known:
     first_visit: int = 0
     looked: float = 0.0
     narrow_s: float = 0.0
+    passed: dict[float, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: SearchSettings) -> Known:
@@ -151,7 +153,7 @@ class Known:
         for load, side in ((self.low, -1), (self.high, 1)):
             level = self.level(load)
             nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
-            if side * nats * SOON < self.needed(level) * len(level.readings):
+            if side * nats * SOON < level.needed(self._alpha()) * len(level.readings):
                 return False
         return True
 
@@ -177,7 +179,11 @@ class Known:
     def drift(self) -> Finding | None:
         """It became slower or faster by more than half of what the interval may be wide."""
         found = trend(self._settled_levels())
-        if found is None or abs(found.sigmas) < DRIFT_Z or abs(found.moved) < self.settings.within / 2:
+        if (
+            found is None
+            or abs(found.sigmas) < DRIFT_Z[self.settings.by]
+            or abs(found.moved) < self.settings.within / 2
+        ):
             return None
         return "drifting" if found.moved > -0.5 else "scaling out"
 
@@ -191,15 +197,20 @@ class Known:
         """The figures that a finding rests on."""
         return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
 
+    def _rates(self) -> list[tuple[float, float]]:
+        """(load, successes a second) of those that were held, in their order."""
+        held = {x: rate for x, level in self.levels.items() if (rate := level.rate_per_s) is not None}
+        return sorted({**self.passed, **held}.items())
+
     def _per_min(self, load: float | None) -> float | None:
         """Successes a minute at a load, between the neighbours that were held."""
-        held = sorted((x, 60 * rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         if load is None or not held:
             return None
-        return float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
+        return 60 * float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
 
     def _knee(self) -> float | None:
-        held = sorted((x, rate) for x, level in self.levels.items() if (rate := level.rate_per_s) is not None)
+        held = self._rates()
         top = max((rate for _, rate in held), default=0.0)
         first = next((x for x, rate in held if rate >= 0.97 * top), None)
         return first if self.settings.by == "users" and held and first != held[-1][0] else None
@@ -241,9 +252,6 @@ class Known:
     def _alpha(self) -> float:
         return LEVEL_ALPHA * (1 - self.settings.confidence) / max(len(self.criteria), 1)
 
-    def needed(self, level: Level) -> float:
-        return level.needed(self._alpha())
-
     def narrow(self) -> bool:
         """It is known as narrowly as was asked for."""
         self.look()
@@ -284,6 +292,8 @@ class Known:
     def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
         """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
+        if self.settings.by == "rate":
+            alpha -= self._alpha()  # both are the interval there
         return tuple(
             line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
             for i, each in enumerate(self.criteria)

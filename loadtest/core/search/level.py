@@ -17,9 +17,10 @@ from loadtest.core.search.reading import Criterion, Reading
 from loadtest.core.search.visit import latency_s
 from loadtest.core.stats.evidence import log_over, log_under
 
-__all__ = ["LEAST_SHOWN", "Level"]
+__all__ = ["LEAST_OPEN", "LEAST_SHOWN", "Level"]
 
 LEAST_SHOWN, LEAST_OPEN = 6, 24  # windows of an answer; of an open workload, whose backlogs last
+SOME, MOST_ALIKE = 1.3, 0.95  # standard errors of a correlation that counts; the highest that is believed
 LEAST_EFFECT = 3.0  # windows from which on their spread is believed
 
 
@@ -128,9 +129,11 @@ class Level:
         spread = float((latency**2).sum())
         same = np.array(self.visits[1:]) == np.array(self.visits[:-1])
         alike = float((latency[1:] * latency[:-1])[same].sum()) / spread
-        alike = min(alike * len(latency) / max(int(same.sum()), 1), 0.95)
-        if alike < 2 / math.sqrt(len(latency)):
+        alike = min(alike * len(latency) / max(int(same.sum()), 1), MOST_ALIKE)
+        error = 1 / math.sqrt(len(latency))
+        if alike < SOME * error:
             return 1.0
+        alike = min(alike + error, MOST_ALIKE)  # spells that were not seen yet are in no correlation
         return (1 + alike) / (1 - alike) * self.n / len(self.readings)
 
     def _clumps(self, i: int) -> float:

@@ -2,12 +2,14 @@
 
     grow    users are doubled while that is worth it (`throughput.py`)
     refine  beside the best load, only where it could be better by more than a fifth of `within`
-    hold    the best load is held anew: the rate and the latency that are reported were not used to choose it
+    hold    the best load is held anew: the rate and the latency that are reported were not used to choose it; if
+            another one could be better after all, the search goes on
 
-A load is left when its gain or loss against the best is twice as large as its standard error, or after `level_s`. It
-has no more than a share of failures, else the next one is below it. The interval of the load is bounded by loads that
-are shown to be worse; that of the rate is Student's, of batch means. After a move windows are left out until one began
-two mean latencies after it, the first that has a success included: what is cold has answered once by then.
+A load is left when its gain or loss against the best is twice as large as its standard error, or after `level_s`; the
+last one when the interval of its rate is as narrow as `within`, or after two of them. Where more than a share of the
+requests fail, the best load lies below. The interval of the load is bounded by loads that are shown to be worse; that
+of the rate is Student's, of batch means. After a move windows are left out until one began two mean latencies after it,
+the first that has a success included: what is cold has answered once by then.
 Source: Kiefer (1953), search for a maximum. No clock, no I/O.
 """
 
@@ -26,7 +28,7 @@ __all__ = ["GROWS", "PlateauSearch"]
 
 GROWS = "throughput grows"
 HOPE = 0.2  # of `within`: by so much a load that is not held must be able to exceed the best
-HOLD_WINDOWS = 8
+HOLD_WINDOWS, HOLD_LEVELS = 8, 2  # the last stay is for so many windows at least, so many times `level_s` at most
 PATIENCE, FEW = 3, 10  # times level_s, for a load without ten requests
 MOST_LOADS = 16
 LIMITED = 3  # windows in a row that the generator limited
@@ -126,29 +128,41 @@ class PlateauSearch:
             if self._known.best() is None:
                 return "generator limited"
         if self._hold is not None and self._narrow(self._hold):
-            return self._moved() or self._why
+            moved = self._moved()
+            if moved or self._better() is None:
+                return moved or self._answer()
+            self._hold = None  # it was luck that made it the best
         return "budget" if reading.end_s >= self._settings.budget_s else None
+
+    def _answer(self) -> Finding:
+        top = self._why == "found" and self._known.best() == round(self._settings.max_load)
+        return "above max" if top else self._why
 
     def _narrow(self, held: Held) -> bool:
         if len(held.ok) < HOLD_WINDOWS:
             return False
         rate, margin = held.interval(self._settings.confidence)
         narrow = rate is not None and margin is not None and margin <= self._settings.within / 2 * rate
-        return narrow or sum(held.length_s) >= self._settings.level_s
+        return narrow or sum(held.length_s) >= HOLD_LEVELS * self._settings.level_s
 
     def _next(self) -> int | None:
         """The load to go to; None: stay."""
         if self._hold is not None or not self._decided():
             return None
-        known, most = self._known, round(self._settings.max_load)
-        users = known.higher(most) or next(known.between(HOPE * self._settings.within), None)
-        if users is None or len(known.levels) >= MOST_LOADS:
+        known, users = self._known, self._better()
+        if users is None:
             users = known.best()
             assert users is not None
             self._hold, self._hold_from_s = Held(users), self._time_s
-            if self._why == "found" and users >= most:
-                self._why = "above max"
         return users
+
+    def _better(self) -> int | None:
+        """A load that could be better than the best so far; None: none, or they have been enough."""
+        known, within = self._known, self._settings.within
+        if len(known.levels) >= MOST_LOADS:
+            return None
+        higher = known.higher(round(self._settings.max_load)) or next(known.between(HOPE * within), None)
+        return higher or known.doubtful(within, self._settings.level_s)
 
     def _decided(self) -> bool:
         """Enough is known of this load to leave it."""

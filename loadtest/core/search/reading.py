@@ -12,7 +12,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyClock
 
-__all__ = ["Criterion", "Reading", "criteria_of", "reading_of"]
+__all__ = ["Criterion", "Reading", "criteria_of", "invocations_name", "reading_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,13 @@ def criteria_of(settings: SearchSettings) -> tuple[Criterion, ...]:
         found.append(Criterion(f"errors <= {100 * settings.max_error_ratio:g} %", settings.max_error_ratio))
     if settings.max_invocations_per_min is not None:
         wanted = settings.max_invocations_per_min
-        found.append(Criterion(f"{wanted:,g} invocations/min", 1.0, per_s=wanted / 60))
+        found.append(Criterion(invocations_name(wanted), 1.0, per_s=wanted / 60))
     return tuple(found)
+
+
+def invocations_name(per_min: float) -> str:
+    """Of MaxInvocations as a criterion: `12,000 invocations/min`."""
+    return f"{per_min:,g} invocations/min"
 
 
 def reading_of(window: Window, criteria: tuple[Criterion, ...], clock: LatencyClock = "client") -> Reading:

@@ -37,11 +37,11 @@ from typing import Any
 from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import LatencyClock
-from loadtest.core.search.aim import QUICK, aim
+from loadtest.core.search.aim import QUICK, aim, close
 from loadtest.core.search.capacity import Capacity, Finding, Finished, Move
 from loadtest.core.search.change import step, trend
 from loadtest.core.search.known import Known
-from loadtest.core.search.level import Level
+from loadtest.core.search.level import LEAST_OPEN, Level
 from loadtest.core.search.reading import Reading, reading_of
 from loadtest.core.search.visit import Visit, mean_s
 
@@ -49,10 +49,11 @@ __all__ = ["Search"]
 
 FEW = 5  # requests of a level that may be left, if all of them are fine
 QUIET = 0.25  # of what is allowed, in the first window of a load: the capacity is far
+CLEAR = 8.0  # times what is allowed
 UNSURE_NATS, UNSURE_WINDOWS = 3.0, 8  # a level that may be on either side is stayed at
-BRACKET = {"users": 1.25, "rate": 1.15}
+OVERLOADED, OVERLOAD = 1.25, 12  # by rate, once: of the load that meets the objective; windows
 RATE_SKIP = 0.5  # by rate: windows left out for each that counts
-CHANGED_Z, CHANGED = 5.5, 0.2  # standard errors, and of the latency
+CHANGED_Z, CHANGED = 6.0, 0.2  # standard errors, and of the latency
 FIRST, FIRST_WINDOWS = 100, 4  # requests of the first load, or windows: what a warm-up is told by
 WARMER, ASKED, MOST_COLDS = 0.65, 6, 2  # of the first load's latency; windows; how often
 MOST_START_S = 30.0  # the first load may be slow for so long: a cold start
@@ -81,7 +82,7 @@ class Search:
         self._limited: list[bool] = []
         self._throttled = self._failed = 0
         self._first_s: float | None = None  # latency at the first load, at first
-        self._asking, self._colds, self._left_out_s, self._loads = False, 0, 0.0, 0
+        self._asking, self._colds, self._left_out_s, self._loads, self._tested = False, 0, 0.0, 0, 0
 
     def observe(self, window: Window) -> Move | Finished | None:
         """Take the next window, in order; not those after the end, nor of the draining."""
@@ -114,6 +115,9 @@ class Search:
                 self._known.levels[level.load] = level
             level.readings.append(reading)
             level.visits.append(self._visit.number)
+            if level.open and len(level.readings) == LEAST_OPEN:
+                self._tested += 1
+                level.number = self._tested
         found = self._finding(reading)
         if found is not None:
             self._known.finished = Finished(reading.end_s, found, self._evidence())
@@ -205,6 +209,8 @@ class Search:
             return None
         if self._known.high == math.inf and load < settings.max_load and self._quiet():
             self._known.low = max(self._known.low, load)
+            last = self._visit.seen[-1]
+            self._known.passed[load] = last.ok / (last.end_s - last.start_s)
         else:
             side = self._side(self._known.level(load))
             if side is None:
@@ -223,11 +229,13 @@ class Search:
             return None if load <= settings.start else (settings.start, 1)
         if not self._known.level(self._known.low).n:
             return self._known.low, 1
-        if not self._close():
+        if not close(self._known):
             return self._rounded(math.sqrt(self._known.low * self._known.high)), 1
         self._narrowing = True
         if settings.by == "rate":
             self._known.first_visit = self._visit.number + 1
+            # No load stays that is above the throughput of one that is too high.
+            return min(max(self._known.high, OVERLOADED * self._known.low), settings.max_load), OVERLOAD
         return self._near()
 
     def _quiet(self) -> bool:
@@ -246,20 +254,12 @@ class Search:
             return None
         bad = max((level.excess(i, c) for i, c in enumerate(self._known.criteria)), default=0.0)
         nats = [level.evidence(i, c) for i, c in enumerate(self._known.criteria)]
+        if 1 < bad < CLEAR and len(level.readings) < 2:
+            return None  # it may have been a pause
         unsure = max(nats, default=0.0) < UNSURE_NATS if bad > 1 else bad > 0.5 and min(nats, default=0.0) > -1
         if unsure and len(level.readings) < UNSURE_WINDOWS:
             return None
         return -1 if bad > 1 else 1
-
-    def _close(self) -> bool:
-        known = self._known
-        low, high, by = known.low, known.high, known.settings.by
-        if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
-            return True
-        # A line can be drawn: the two loads are not all and nothing.
-        below, above = known.level(low), known.level(high)
-        drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))
-        return high <= BRACKET[by] * low and drawn
 
     def _near(self) -> tuple[float, int]:
         """The next visit near the crossing; up again, if nothing seems to break an objective any more."""

@@ -27,7 +27,7 @@ __all__ = ["Held", "Throughput"]
 
 ALPHA = 0.01  # of calling failures too many
 SIGNIFICANT = 2.0  # standard errors: enough to leave a load
-LEAST_WINDOWS, LEAST_REQUESTS, PRECISE = 3, 30, 0.03
+LEAST_WINDOWS, LEAST_REQUESTS, PRECISE = 5, 30, 0.03
 
 
 @dataclass(slots=True)
@@ -93,16 +93,18 @@ class Throughput:
         return level.failed > most * level.n and log_over(level.n, level.failed, most) >= -math.log(ALPHA)
 
     def decided(self, users: int) -> bool:
-        """Its throughput is known well enough to say how its worth compares with the best of the others."""
+        """Its throughput is known well enough, also to say how its worth compares with the best of the others."""
         level = self.levels[users]
         if len(level.ok) < LEAST_WINDOWS or level.n < LEAST_REQUESTS:
             return False
-        rate, error, _ = level.rate
+        rate, error, freedom = level.rate
         others = [n for n in self.levels if n != users and n < self.ceiling]
-        if error > PRECISE * rate or not others:
-            return error <= PRECISE * rate
+        # The spread of few windows is itself uncertain.
+        wide = student(SIGNIFICANT, freedom)
+        if wide * error > 2 * PRECISE * rate or not others:
+            return wide * error <= 2 * PRECISE * rate
         best = max(others, key=lambda n: (self._worth(n), -n))
-        return abs(self._worth(users) - self._worth(best)) > SIGNIFICANT * self._error(users, best)
+        return abs(self._worth(users) - self._worth(best)) > wide * self._error(users, best)
 
     def higher(self, max_users: int) -> int | None:
         """Twice the highest load, as long as the highest is the best; None: it is not, or there is none higher."""
@@ -123,6 +125,20 @@ class Throughput:
         for hope, users in sorted(hopes, reverse=True):
             if hope > within * rates[at]:
                 yield users
+
+    def doubtful(self, within: float, most_s: float) -> int | None:
+        """A load beside the best that may serve more by `within`, a share, and was held for less than `most_s`."""
+        best = self.best()
+        if best is None:
+            return None
+        held = sorted(users for users in self.levels if users < self.ceiling)
+        at = held.index(best)
+        for users in held[at + 1 : at + 2] + held[max(at - 1, 0) : at]:
+            rate, error, freedom = self.levels[users].rate
+            reach = rate + student(SIGNIFICANT, freedom) * error
+            if sum(self.levels[users].length_s) < most_s and reach > (1 + within) * self.levels[best].rate[0]:
+                return users
+        return None
 
     def bounds(self, best: int) -> tuple[float, float | None]:
         """(lowest, highest) load that may be the best: not beyond one that is shown to be worse; None: none is."""

@@ -68,6 +68,10 @@ class Arrivals:
         if self.law not in get_args(Law):
             raise ValueError(f"the laws of arrivals are {', '.join(get_args(Law))}")
 
+    def rate_at(self, t_s: float) -> float:
+        """Requests due a second at `t_s`, of arrivals that go on for ever."""
+        return next((rate for at_s, rate in reversed(self.steps) if at_s <= t_s + 1e-9), self.rate_per_s)
+
     def times_s(self, part: int = 0, parts: int = 1, after_s: float = -1.0) -> Iterator[float]:
         """Intended send times in s from the start, never falling, above `after_s` and below `duration_s`.
 

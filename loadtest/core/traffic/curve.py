@@ -53,7 +53,8 @@ class Step:
 class Level:
     """A stretch of the curve that results are reported for.
 
-    users: at its end (its maximum while rising); from_users: at its start, equal on a stair.
+    users: at its end (its maximum while rising); from_users: at its start, equal on a stair. rate_per_s: requests due a
+    second, where a search by rate chose it: users is then the limit of those in flight; None: users are the load.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Level:
     end_s: float
     users: int
     from_users: int
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from loadtest.core.request.s3 import lies_below
 from loadtest.core.traffic.plan import SCHEMES, Plan
 from loadtest.errors import Problem, SpecError, masked
 from loadtest.folders import lies_in
@@ -17,6 +18,7 @@ _VARIABLES = {  # of the worker's process; values are separated by line ends, wh
     "payload_root": "LOADTEST_PAYLOAD_ROOT",
     "profiles": "LOADTEST_ALLOW_PROFILES",
     "endpoint_urls": "LOADTEST_ALLOW_ENDPOINT_URLS",
+    "payload_urls": "LOADTEST_ALLOW_PAYLOAD_URLS",
 }
 ANY = "*"
 
@@ -27,13 +29,15 @@ class WorkerChoice:
 
     plugins: target references of plug-ins that may be run. payload_root: payloads and certificates may lie below it;
     "": only the built-in body may be sent. profiles: of this machine's AWS configuration that may sign. endpoint_urls:
-    that signed requests may go to, besides AWS's own and loopback. "*": any.
+    that signed requests may go to, besides AWS's own and loopback. payload_urls: addresses (`s3://BUCKET/PREFIX`,
+    `https://HOST/PATH`) of or below which payloads may be fetched, with this machine's credentials. "*": any.
     """
 
     plugins: tuple[str, ...] = ()
     payload_root: str = ""
     profiles: tuple[str, ...] = ()
     endpoint_urls: tuple[str, ...] = ()
+    payload_urls: tuple[str, ...] = ()
 
     def check(self, plan: Plan) -> None:
         """Raises SpecError with everything that the plan wants and this worker does not allow."""
@@ -62,7 +66,11 @@ class WorkerChoice:
     def _file_problems(self, plan: Plan) -> Iterator[Problem]:
         advice = "start it with --payload-root DIR, a folder that the payloads lie in"
         path, ca_file = plan.payload.path, plan.target.options.get("ca_file")
-        if path is not None and (plan.payload.is_remote or not lies_in(path, [self.payload_root])):
+        if path is not None and plan.payload.is_remote:
+            if not any(allowed == ANY or lies_below(path, allowed) for allowed in self.payload_urls):
+                shown, rule = masked(path.partition("?")[0]), "this worker fetches no payload from there"
+                yield Problem("payload", shown, rule, f"start it with --allow-payload-url {shown}")
+        elif path is not None and not lies_in(path, [self.payload_root]):
             yield Problem("payload", path, "this worker reads no payload there", advice)
         if ca_file is not None and not lies_in(str(ca_file), [self.payload_root]):
             yield Problem("target.ca_file", str(ca_file), "this worker reads no certificates there", advice)
@@ -79,4 +87,5 @@ class WorkerChoice:
             yield Problem("target.endpoint_url", masked(str(url)), rule, advice)
 
 
-EVERYTHING = WorkerChoice((ANY,), "/", (ANY,), (ANY,))  # of workers that a run starts itself: they are its own hands
+# Of workers that a run starts itself: they are its own hands.
+EVERYTHING = WorkerChoice((ANY,), "/", (ANY,), (ANY,), (ANY,))

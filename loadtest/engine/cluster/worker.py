@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -37,6 +38,7 @@ from loadtest.engine.generator.generator import Generator
 from loadtest.engine.generator.link import Link
 from loadtest.engine.messages import JOIN_S, failure
 from loadtest.errors import EngineError, LoadtestError
+from loadtest.payload.s3 import local_payload
 from loadtest.targets.open import open_target
 from loadtest.version import VERSION
 
@@ -192,7 +194,9 @@ class _Worker:
             target = open_target(plan.target, peak_users=plan.peak)
             part = plan.curve.split(data["of"])[data["index"]]
             runner = self._runner
-            self._generator = Generator(plan, part, target, runner, (data["index"], data["of"]))
+            with local_payload(plan.payload, plan.target.options) as source:
+                here = replace(plan, payload=source)
+                self._generator = Generator(here, part, target, runner, (data["index"], data["of"]))
         except Exception as problem:  # also of a plug-in, or of a plan that this version cannot read
             if not isinstance(problem, LoadtestError):
                 traceback.print_exc()

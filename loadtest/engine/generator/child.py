@@ -17,7 +17,7 @@ from loadtest.engine.cluster.master import run_master  # noqa: E402
 from loadtest.engine.cluster.worker import run_worker  # noqa: E402
 from loadtest.engine.generator.link import Link  # noqa: E402
 from loadtest.engine.generator.session import run_local  # noqa: E402
-from loadtest.engine.messages import failure  # noqa: E402
+from loadtest.engine.messages import KEYS_FOLLOW, failure  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
 
 HARD_SLACK_S = 60.0  # after the traffic and the drain a run has this long to report, then it is ended
@@ -37,6 +37,8 @@ def main() -> int:
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     try:
+        if os.environ.pop(KEYS_FOLLOW, None):
+            os.environ.update(_first_command(link, "keys")["values"])
         _play(link, *sys.argv[1:])
     except LoadtestError as problem:
         link.send("failed", **failure(problem))
@@ -52,7 +54,7 @@ def _play(link: Link, role: str = "local", *arguments: str) -> None:
         host, port = arguments
         run_worker(host, int(port), link)
         return
-    plan = Plan.from_dict(_first_command(link)["plan"])
+    plan = Plan.from_dict(_first_command(link, "plan")["plan"])
     if role == "master":
         host, port, workers, join_s = arguments
         _limit(plan, float(join_s))
@@ -69,11 +71,12 @@ def _claim_stdout() -> int:
     return pipe
 
 
-def _first_command(link: Link) -> Mapping[str, Any]:
-    link.arrived.wait()
-    link.arrived.clear()
+def _first_command(link: Link, kind: str) -> Mapping[str, Any]:
+    while not link.commands:
+        link.arrived.wait()
+        link.arrived.clear()
     command = link.commands.popleft()
-    if command["kind"] != "plan":
+    if command["kind"] != kind:
         raise SystemExit(70)
     return command
 

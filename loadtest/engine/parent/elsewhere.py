@@ -14,13 +14,10 @@ __all__ = ["check_elsewhere"]
 def check_elsewhere(plan: Plan, host: str, env: Mapping[str, str]) -> None:
     """Return if workers that join at `host` can run `plan`. env: of the run's processes, with the secret.
 
-    Raises SpecError for a mock that they do not reach, a payload that only this machine would fetch, or without a
-    secret where others than this machine could take part.
+    Raises SpecError for a mock that they do not reach, or without a secret where others than this machine could take
+    part.
     """
     check_token(env.get(TOKEN_VARIABLE, ""), host, "--listen")
     if plan.target.is_mock:
         advice = "start `loadtest mock --host ...` and give its address: --target http://HOST:PORT/invocations"
         raise SpecError([Problem("--listen", plan.target.ref, "workers elsewhere do not reach this target", advice)])
-    if plan.payload.is_remote:
-        rule = "workers elsewhere cannot read the job's sample payload, which would be fetched to this machine alone"
-        raise SpecError([Problem("--listen", str(plan.payload.path), rule, "fetch it on each and give --payload")])

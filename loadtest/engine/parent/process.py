@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from loadtest.engine.awake import Awake
-from loadtest.engine.messages import CHILD_KINDS, MessageLines, encode
+from loadtest.engine.messages import CHILD_KINDS, KEYS_FOLLOW, MessageLines, encode
 from loadtest.errors import EngineError, words
-from loadtest.python import child_environment, python_command
+from loadtest.python import child_environment, python_command, without_secrets
 
 __all__ = ["TERM_S", "GeneratorProcess"]
 
@@ -28,6 +28,7 @@ MOST_S = 2.0  # between two looks; longer, and this process was stopped
 class GeneratorProcess:
     """`python -m loadtest.engine.generator.child`. env: added to the child's environment. aws: it gets our AWS keys.
 
+    Keys go to its stdin, and not into the environment that `ps` and /proc show.
     It runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, and its stdin is a pipe that
     only this process holds: when we die, it sees the end of file and ends.
     Raises EngineError if it cannot be started.
@@ -38,18 +39,20 @@ class GeneratorProcess:
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._awake = Awake(time.monotonic, MOST_S)
         self._silent_since_s = 0.0
+        shown, secret = without_secrets(child_environment({**own, **(env or {})}, aws=aws))
         try:
             self._popen = subprocess.Popen(
                 python_command("loadtest.engine.generator.child", *arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=child_environment({**own, **(env or {})}, aws=aws),
+                env={**shown, KEYS_FOLLOW: "1"},
                 start_new_session=True,
             )
         except OSError as problem:
             where = f"{problem.filename}: " if problem.filename else ""
             raise EngineError(f"the generator process cannot be started: {where}{words(problem)}") from problem
+        self.send("keys", values=secret)
 
     @property
     def pid(self) -> int:

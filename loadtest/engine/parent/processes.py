@@ -58,7 +58,8 @@ class RunProcesses:
     def open(self, plan: Plan) -> GeneratorProcess:
         """Start what the plan needs; its workers follow when the master listens. Returns who tells of the run."""
         env, aws = dict(self._env), plan.target.scheme not in _UNSIGNED
-        plan = replace(plan, payload=self._stack.enter_context(local_payload(plan.payload, plan.target.options)))
+        if self._listen is None:  # else each worker fetches it to its own machine
+            plan = replace(plan, payload=self._stack.enter_context(local_payload(plan.payload, plan.target.options)))
         if plan.target.is_mock:
             mock = MockProcess(MockSettings.parse(plan.target.rest))
             mock.start()

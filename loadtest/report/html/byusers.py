@@ -12,6 +12,7 @@ from loadtest.core.measure.levels import LevelResult
 from loadtest.core.result.result import RunResult
 from loadtest.core.stats.rates import LevelRate, level_rates, rate_interval
 from loadtest.core.stats.scaling import operating_point, usl, usl_band
+from loadtest.report.html.byrate import rate_charts
 from loadtest.report.html.capacity_band import capacity_band
 from loadtest.report.html.chart import (
     Chart,
@@ -49,10 +50,12 @@ def intervals_of(result: RunResult) -> dict[int, tuple[float, float]]:
 
 
 def user_charts(result: RunResult, table: Table) -> tuple[list[Chart], str]:
-    """(throughput, latency and in-flight against users; what is to be known of them). [] for an open workload."""
+    """(throughput, latency and in-flight against users, of a search by rate against its rates; what is to be known of
+    them). [] for another open workload.
+    """
     levels = [level for level in result.levels if level.windows]
     if result.plan.arrivals is not None or not levels:
-        return [], ""
+        return (rate_charts(result, levels, table) if levels and result.searched else []), ""
     step = -(-len(levels) // MOST_LEVELS)
     drawn = levels[::step] if step > 1 else levels
     note = f"{len(drawn)} of {len(levels)} levels are drawn; levels.csv has every one" if step > 1 else ""

@@ -26,6 +26,7 @@ from loadtest.report.html.happenings import Happening
 from loadtest.report.html.heat import heat_cells, heat_chart
 from loadtest.report.html.palette import color
 from loadtest.report.words import clock, duration, milliseconds, number, percent, plural
+from loadtest.report.workload import rate_words
 
 __all__ = ["events_table", "time_charts", "time_table"]
 
@@ -57,6 +58,7 @@ def time_charts(
     charts = [
         _users(result, found, data, table.only(*when, "users", "in flight")),
         _throughput(found, data, table.only(*when, "ok/s")),
+        *([_due(result, data, table.only(*when, "ok/s"))] if result.plan.moves and result.plan.arrivals else []),
         *([_errors(result, kinds, data, table.only(*when, "errors"))] if kinds else []),
         _latency(result, found, data, table.only(*when, "P50 ms", "P95 ms", "P99 ms")),
     ]
@@ -84,6 +86,7 @@ def _time(result: RunResult, found: Sequence[Bucket], kinds: Sequence[str]) -> C
         }
     else:
         columns |= {"service P95": [_ms(b.service.p95_ms) for b in found]}
+        columns |= {"due": [round(result.plan.arrivals.rate_at(b.at_s), 3) for b in found]}
     for kind in kinds:
         columns[kind] = [round(b.counts.errors.get(kind, 0) / b.length_s, 4) if b.length_s > 0 else 0 for b in found]
     return columns
@@ -153,7 +156,7 @@ def _users(result: RunResult, found: Sequence[Bucket], data: Mapping[str, Column
     if (arrivals := result.plan.arrivals) is not None:
         most = max(found, key=lambda b: b.in_flight)
         text = (
-            f"Requests in flight of an open workload of {number(arrivals.rate_per_s)} a second: at most "
+            f"Requests in flight of an open workload, {rate_words(arrivals)}: at most "
             f"{number(round(most.in_flight, 1))}, at {clock(most.at_s)}."
         )
         series = [Series("in flight", 0, False)]
@@ -176,6 +179,15 @@ def _users(result: RunResult, found: Sequence[Bucket], data: Mapping[str, Column
     series = [Series("running", 0), Series("planned", 6), Series("in flight", 2)]
     shown = {"planned": ("planned", ",.4~g"), "running": ("running", ",.4~g"), "in flight": ("in flight", ".2f")}
     return _chart("users", "Users, planned and actual", text, "users", series, shown, data, table)
+
+
+def _due(result: RunResult, data: Mapping[str, Columns], table: Table) -> Chart:
+    """Of a search by rate: the loads that it chose."""
+    assert result.plan.arrivals is not None
+    text = f"Requests due a second, as the search chose them: {rate_words(result.plan.arrivals)}."
+    series = [Series("due", 6), Series("throughput", 2)]
+    shown = {"due": ("due a second", ",.1f"), "throughput": ("successes a second", ",.1f")}
+    return _chart("due", "The load that was chosen", text, "a second", series, shown, data, table)
 
 
 def _throughput(found: Sequence[Bucket], data: Mapping[str, Columns], table: Table) -> Chart:

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
+from loadtest.core.result.service_side import service_side
 from loadtest.report.html.buckets import buckets, coarser
 from loadtest.report.html.byusers import user_charts
 from loadtest.report.html.chart import Cell, Chart, Table, cell
@@ -20,6 +21,7 @@ from loadtest.report.html.heat import HEAT_COLUMNS
 from loadtest.report.html.overtime import events_table, time_charts, time_table
 from loadtest.report.html.repeat import anonymous, command_line
 from loadtest.report.html.sentences import Sentence, sentences
+from loadtest.report.html.service import service_charts, service_table, service_texts
 from loadtest.report.html.spread import spread_charts
 from loadtest.report.html.tables import errors_table, figure, levels_table, trust_table, workers_table
 from loadtest.report.terminal import closing, headline
@@ -213,6 +215,7 @@ def _date(at: float) -> str:
 def _parts(result: RunResult) -> list[Part]:
     levels, events = levels_table(result), happenings(result)
     by_users, levels_note = user_charts(result, levels)
+    load = "users" if result.plan.arrivals is None else "rate"
     _, found = buckets(result.windows)
     columns = coarser(found, HEAT_COLUMNS)
     over = time_table(result, columns)
@@ -231,8 +234,25 @@ def _parts(result: RunResult) -> list[Part]:
         "trust": {"lead": schedule, "charts": generator, "tables": [("Trust", trust_table(result)), *workers]},
         "job": {"tables": versions, "texts": _texts(result)},
     }
-    parts = [Part(name, title, short=short, **contents[name]) for name, title, short in PARTS]
+    parts = [
+        Part(name, title.replace("users", load), short=short.replace("Users", load.capitalize()), **contents[name])
+        for name, title, short in PARTS
+    ]
+    at = [name for name, _, _ in PARTS].index("time") + 1
+    parts[at:at] = _service(result)
     return [part for part in parts if part.charts or part.tables or part.texts]
+
+
+def _service(result: RunResult) -> list[Part]:
+    """What CloudWatch told; [] if it was not asked."""
+    side = service_side(result)
+    if side is None:
+        return []
+    table = service_table(result, side)
+    tables = [] if table is None else [("By level, beside the client's figures", table)]
+    lead = "Asked of CloudWatch; cloudwatch.json has every point."
+    title, texts = "The endpoint's own figures", service_texts(result)
+    return [Part("service", title, lead, service_charts(side), tables, texts, short="Endpoint")]
 
 
 def _schedule(result: RunResult) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from loadtest.core.measure.levels import LevelResult
 from loadtest.core.measure.marks import LIMITS
 from loadtest.core.result.result import RunResult
+from loadtest.report.cloudwatch import judged_clock
 from loadtest.report.html.byusers import intervals_of
 from loadtest.report.html.chart import Cell, Table, cell
 from loadtest.report.words import clock, level_users, milliseconds, number, percent
@@ -52,7 +53,7 @@ def levels_table(result: RunResult) -> Table:
     head = [
         "level",
         "from",
-        "users",
+        "users" if result.plan.moves == () or result.plan.arrivals is None else "due",
         "in flight",
         "req/s",
         "95 % interval",
@@ -65,7 +66,7 @@ def levels_table(result: RunResult) -> Table:
     ]
     if result.plan.stop.latency is not None and result.verdicts:
         first = result.verdicts[0]
-        head += [f"P{100 * first.percentile:g} interval, {first.clock} clock", "verdict"]
+        head += [f"P{100 * first.percentile:g} interval, {judged_clock(result.verdicts)} clock", "verdict"]
     rows = []
     skipped = max(0, len(result.levels) - MOST_ROWS)
     for i, level in enumerate(result.levels):
@@ -80,21 +81,22 @@ def levels_table(result: RunResult) -> Table:
 
 
 def _level(i: int, level: LevelResult, interval: tuple[float, float] | None) -> list[Cell]:
-    at = f"levels.{i}"
-    client = level.latencies.client
+    at, rate = f"levels.{i}", level.plan.rate_per_s
+    load = (f"{at}.users", level.users) if rate is None else (f"{at}.rate_per_s", rate)
+    judged, told = (level.latencies.client, at + ".") if rate is None else (level.latencies.response, f"{at}.response_")
     return [
         figure(f"{at}.level", level.level, str),
         cell(clock(level.plan.start_s)),
-        Cell(level_users(level.plan), f"{at}.users", level.users),
+        Cell(level_users(level.plan), *load),
         figure(f"{at}.in_flight", level.in_flight, lambda n: f"{n:.1f}"),
         figure(f"{at}.throughput_per_s", level.throughput_per_s, number),
         cell("-" if interval is None else f"{number(interval[0])} .. {number(interval[1])}"),
         figure(f"{at}.ok", level.ok, lambda n: f"{n:,}"),
         figure(f"{at}.errors", level.errors, lambda n: f"{n:,}"),
-        figure(f"{at}.p50_ms", client.p50_ms, milliseconds),
-        figure(f"{at}.p95_ms", client.p95_ms, milliseconds),
-        figure(f"{at}.p99_ms", client.p99_ms, milliseconds),
-        figure(f"{at}.max_ms", client.max_ms, milliseconds),
+        figure(f"{told}p50_ms", judged.p50_ms, milliseconds),
+        figure(f"{told}p95_ms", judged.p95_ms, milliseconds),
+        figure(f"{told}p99_ms", judged.p99_ms, milliseconds),
+        figure(f"{told}max_ms", judged.max_ms, milliseconds),
     ]
 
 

@@ -14,25 +14,15 @@ from gevent import get_hub
 
 from loadtest.core.measure.outcome import Kind, Opening
 from loadtest.targets.http import timestamps
+from loadtest.targets.http.failure import Failed, lookup_failure, socket_failure
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.tls import TlsStream, tls_failure
-from loadtest.targets.local import local_failure
 from loadtest.wire.http1 import ResponseParser
 
-__all__ = ["Failed", "dial", "lookup_failure", "socket_failure"]
+__all__ = ["dial"]
 
 _READ, _WRITE = 1, 2
 _READ_BYTES = 64 * 1024
-_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
-
-
-class Failed(Exception):
-    """An exchange that came to nothing; never leaves the targets. kind and detail: as in an Outcome."""
-
-    def __init__(self, kind: Kind, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
 
 
 class _Late(Exception):
@@ -82,22 +72,6 @@ def _explain(problem: BaseException) -> BaseException:
     return problem
 
 
-def socket_failure(problem: OSError) -> tuple[Kind, str]:
-    """(kind, detail) of what a system call raised."""
-    own = local_failure(problem)
-    if own is not None:
-        return Kind.LOCAL, own
-    if isinstance(problem, ConnectionRefusedError):
-        return Kind.CONNECTION, "refused"
-    if isinstance(problem, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
-        return Kind.CONNECTION, "reset"
-    if isinstance(problem, TimeoutError):
-        return Kind.CONNECTION, "connect timeout"
-    if problem.errno in _UNREACHABLE:
-        return Kind.CONNECTION, "unreachable"
-    return Kind.CONNECTION, "connection"
-
-
 def _addresses(host: str, port: int, route: Route) -> list[tuple[Any, ...]]:
     try:
         # An address needs no resolver, and no thread of its pool.
@@ -109,18 +83,6 @@ def _addresses(host: str, port: int, route: Route) -> list[tuple[Any, ...]]:
             return route.system.resolve(host, port, 0, _socket.SOCK_STREAM)
     except (OSError, UnicodeError, _Late):
         raise lookup_failure() from None
-
-
-def lookup_failure() -> Failed:
-    """Why a name was not resolved, by what can be opened now.
-
-    A resolver without a descriptor to ask with says the same as one that has heard that there is no such name.
-    """
-    try:
-        _socket.socket().close()
-    except OSError as problem:
-        return Failed(*socket_failure(problem))
-    return Failed(Kind.CONNECTION, "name not resolved")
 
 
 def _connect(addresses: Iterable[tuple[Any, ...]], route: Route, dead: list[str]) -> _socket.socket:

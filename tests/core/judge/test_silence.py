@@ -53,4 +53,8 @@ def test_the_share_of_a_run_in_which_nothing_succeeded() -> None:
 
     assert silent_share(windows([50] * 3 + [0] * 9)) == 0.75
     assert silent_share(windows([50] * 12)) == 0.0
+    few = [flat_window(i, users=2, ok=2, errors={"server_error": 40}, max_ms=20.0) for i in range(9)]
+    assert silent_share([*windows([50] * 3), *few]) == 0.75
+    half = [flat_window(i, users=2, ok=20, errors={"server_error": 20}, max_ms=20.0) for i in range(9)]
+    assert silent_share([*windows([50] * 3), *half]) == 0.0
     assert silent_share([]) == 0.0

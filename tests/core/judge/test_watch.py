@@ -6,7 +6,7 @@ from windows import flat_frame
 
 from loadtest.core.judge.control import Controller
 from loadtest.core.judge.decision import Reason, Stop
-from loadtest.core.judge.verdicts import WITHHELD, overall, verdicts
+from loadtest.core.judge.verdicts import NOT_TOLD, WITHHELD, overall, verdicts
 from loadtest.core.measure.levels import level_of, plan_levels
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.core.measure.record import Recorder
@@ -141,6 +141,30 @@ def test_which_clock(clock, model, expected) -> None:
     given = plan((Phase(2, 0, 30),), latency_clock=clock)
     (found,) = verdicts(given, windows(given, lambda s: 0.0, model=model))
     assert found.clock == expected
+
+
+def test_the_models_clock_alone_is_no_clients_clock() -> None:
+    given = plan((Phase(2, 0, 30),), latency_clock="model")
+    (met,) = verdicts(given, windows(given, lambda s: 0.0))
+    assert (met.answer, met.clock) == ("met", "client"), "an upper bound of it is below the limit"
+    seen = windows(given, lambda s: 0.5)
+    (found,) = verdicts(given, seen)
+    assert (found.answer, found.rule, found.more_requests, found.from_n) == ("undecided", NOT_TOLD, None, None)
+    whole = overall(given, *_both(given, seen))
+    assert whole is not None
+    assert (whole.answer, whole.rule) == ("undecided", NOT_TOLD)
+    (told,) = verdicts(given, windows(given, lambda s: 0.5, model=True))
+    assert (told.answer, told.clock) == ("not met", "model")
+
+
+def test_the_models_clock_alone_ends_no_run_where_nobody_tells_it() -> None:
+    given = plan((Phase(2, 0, 30),), latency_clock="model")
+    controller = Controller(given)
+    for window in windows(given, lambda s: 0.9):
+        controller.observe(window)
+    assert not isinstance(controller.tick(29.0), Stop)
+    assert {event.facts["answer"] for event in controller.events if event.kind == "verdict"} == {"undecided"}
+    assert controller.progress()["latency"]["verdict"] == "undecided"
 
 
 def test_nothing_to_say() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.core.request.s3 import s3_object
+from loadtest.core.request.s3 import lies_below, s3_object
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,26 @@ def test_the_object_of_an_address(url: str, found: tuple[str, str] | None) -> No
 def test_no_address_raises(text: str, scheme: str) -> None:
     found = s3_object(scheme + text)
     assert found is None or all(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "top", "below"),
+    [
+        ("s3://b/in/k", "s3://b/in", True),
+        ("s3://b/in/k", "s3://b/in/", True),
+        ("s3://b/in/k", "s3://b", True),
+        ("s3://b/in/k", "s3://b/in/k", True),
+        ("https://b.s3.eu-west-1.amazonaws.com/in/k?X-Amz-Signature=s", "s3://b/in", True),
+        ("s3://b/in/k", "https://b.s3.amazonaws.com/in/k", True),
+        ("https://host/a/k.tgz?sig=1", "https://HOST/a", True),
+        ("s3://b-other/in/k", "s3://b", False),
+        ("s3://b/inside/k", "s3://b/in", False),
+        ("s3://b/in/../k", "s3://b/in", False),
+        ("https://host/a/%2e%2e/k", "https://host/a", False),
+        ("https://host.evil/a/k", "https://host", False),
+        ("https://host@evil/a", "https://host", False),
+        ("s3://b/k", "", False),
+    ],
+)
+def test_what_lies_below_an_address(url: str, top: str, below: bool) -> None:
+    assert lies_below(url, top) is below

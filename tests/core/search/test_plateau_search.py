@@ -33,14 +33,14 @@ def searched(
     limited_from: int = 10**9,
     later: float = 1.0,
 ) -> tuple[Capacity, list[float]]:
-    """What is found where `users` bring curve(users) a second, exactly; `later`: times as many after 16 s."""
+    """What is found where `users` bring curve(users) a second, exactly; `later`: times as many after 24 s."""
     search, users, k, loads = PlateauSearch(settings), round(settings.start), 0, [settings.start]
     pending: Move | None = None
     while True:
         if pending is not None and pending.at_s <= k:
             users, pending = round(pending.load), None
             loads.append(float(users))
-        n = round(curve(users) * (later if k >= 16 else 1.0))
+        n = round(curve(users) * (later if k >= 24 else 1.0))
         bad = round(n * fails(users))
         sum_s = float(users) * (n - bad) / max(n, 1)
         limited = users >= limited_from

@@ -177,3 +177,46 @@ def test_the_same_windows_give_the_same_answer_and_it_survives_json():
 def test_every_wrong_setting_is_told_at_once():
     with pytest.raises(ValueError, match=r"objective.*budget"):
         SearchSettings(budget_s=0)
+
+
+def searched_by_rate(seed: int, law: str, budget_s: float) -> Capacity:
+    """Evenly spaced arrivals at four servers of 20 ms; 200 a second are all they can do."""
+    settings = SearchSettings((Objective(0.95, 120),), by="rate", budget_s=budget_s, max_load=10_000)
+    rng, found = np.random.default_rng(seed), Search(settings)
+    free, flights, moves = [0.0] * 4, [], [(0.0, settings.start)]
+    rate = begun_s = 0.0
+    sent = 0
+    for k in range(int(budget_s) + 1):
+        if moves and moves[0][0] <= k:
+            begun_s, rate = float(k), moves.pop()[1]
+            sent = 0
+        while (at_s := begun_s + sent / rate) < k + 1:
+            done_s = max(at_s, heapq.heappop(free)) + (rng.exponential(0.02) if law == "exponential" else 0.02)
+            heapq.heappush(free, done_s)
+            heapq.heappush(flights, (done_s, at_s))
+            sent += 1
+        n = over = 0
+        sum_s = 0.0
+        while flights and flights[0][0] < k + 1:
+            done_s, at_s = heapq.heappop(flights)
+            n, over, sum_s = n + 1, over + (done_s - at_s > 0.12 + 1e-6), sum_s + done_s - at_s
+        answer = found.take(Reading(k, float(k), k + 1.0, n, n, (over,), 0, sum_s))
+        if isinstance(answer, Finished):
+            break
+        if answer is not None:
+            moves.append((answer.at_s, answer.load))
+    return found.capacity()
+
+
+def test_by_rate_the_throughput_of_an_overload_bounds_it_from_above():
+    capacity = searched_by_rate(1, "fixed", 600)
+    assert capacity.finding == "found"
+    assert 190 < capacity.low <= 200 <= capacity.high + 0.01
+    assert capacity.high < 201
+
+
+def test_by_rate_a_backlog_that_comes_and_goes_makes_an_interval_that_is_wide():
+    for seed in (1, 2):
+        capacity = searched_by_rate(seed, "exponential", 300)
+        assert capacity.finding == "budget"
+        assert capacity.load is None or capacity.low <= 184.9 <= capacity.high  # by long simulation

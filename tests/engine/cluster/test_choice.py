@@ -41,8 +41,17 @@ def test_a_worker_decides_what_runs_and_what_is_read(tmp_path: Any) -> None:
     (tmp_path / "in" / "folder" / "link").symlink_to(tmp_path / "out")
     with pytest.raises(SpecError, match="this worker reads no payload there"):
         root.check(reads("in/folder"))
-    with pytest.raises(SpecError, match="this worker reads no payload there"):
-        EVERYTHING.check(replace(null, payload=PayloadSource("s3://bucket/key")))
+    there = replace(null, payload=PayloadSource("s3://bucket/in/key"))
+    with pytest.raises(SpecError, match="start it with --allow-payload-url s3://bucket/in/key"):
+        root.check(there)
+    EVERYTHING.check(there)
+    fetching = WorkerChoice(payload_urls=("s3://bucket/in", "https://host/a"))
+    fetching.check(there)
+    signed = replace(null, payload=PayloadSource("https://elsewhere/a.tgz?sig=secret"))
+    with pytest.raises(SpecError, match="this worker fetches no payload from there") as refused:
+        fetching.check(signed)
+    assert "secret" not in str(refused.value)
+    assert WorkerChoice.from_environment(fetching.environment()) == fetching
     assert WorkerChoice.from_environment(root.environment()) == root
     assert WorkerChoice.from_environment({}) == nothing
 

@@ -1,9 +1,10 @@
-"""Generators get AWS keys only if what they load is signed: read from the environment of real processes."""
+"""Generators get AWS keys only if what they load is signed, and by their stdin: no environment of a process has them."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,19 @@ def _seen(child: GeneratorProcess) -> str:
     ("ref", "inherits"),
     [("http://127.0.0.1:9/invocations", False), ("null:", False), ("mock:", False), ("sagemaker:e", True)],
 )
-def test_only_what_signs_gets_keys(ref: str, inherits: bool) -> None:
-    processes = RunProcesses({}, None)
+def test_only_what_signs_gets_keys(ref: str, inherits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes, told, send = RunProcesses({}, None), dict[str, str](), GeneratorProcess.send
+
+    def heard(child: GeneratorProcess, kind: str, **members: Any) -> None:
+        told.update(members.get("values", {}))
+        send(child, kind, **members)
+
+    monkeypatch.setattr(GeneratorProcess, "send", heard)
     try:
         seen = _seen(processes.open(Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef(ref))))
-        assert [value for value in KEYS.values() if (value in seen) is not inherits] == []
+        assert "LOADTEST_KEYS_FOLLOW" in seen
+        assert [value for value in KEYS.values() if value in seen] == []
+        assert [name for name, value in KEYS.items() if (told.get(name) == value) is not inherits] == []
     finally:
         processes.kill()
         processes.close()
