@@ -19,8 +19,8 @@ Rules, in this order:
                 is a breach after 10 s, later in later levels, where a spell is likelier to lie at some start.
     lasting     >= half over in every window of 10 to 30 s, anywhere; in a run longer than 120 s, of 5 s ln(run / 120 s)
                 more, since one of its many spells may last so long. So it is with midway.
-    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, together >= 6.4 q, and
-                beyond chance (1e-6).
+    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, and its first and last
+                0.6 s (a shorter spell begins or ends within them), together >= 6.4 q, and beyond chance (1e-6).
     level       evidence since a level's start; "pooled" if that was an earlier level's.
     midway      evidence since a restart, of 40 s or more (60 s if requests depend on each other), with 85 % of its
                 blocks of 5 s over q.
@@ -57,6 +57,10 @@ RUN = "evidence of the run"
 GROSS_EACH, GROSS_MEAN = 3.0, 6.4  # times q
 GROSS_TAIL = 1e-6
 GROSS_REQUESTS = 50
+EDGE_SHARE, EDGE_REQUESTS = (
+    0.12,
+    30,
+)  # of the shortest gross breach, its first and its last part; at least so many requests
 LEAST_REQUESTS = 100
 LEAST_WINDOWS = 3
 REST_TIMES, REST_EVIDENCE = 1.1, 0.2  # without its worst, a stretch is over so many times q, with so much evidence
@@ -186,8 +190,20 @@ class RunEvidence:
         short = self.timeline.length_s(begin, end) < self._gross_s - 1e-6 or end - begin < LEAST_WINDOWS
         if short or n < GROSS_REQUESTS or over < min(GROSS_MEAN * q, (1 + q) / 2) * n:
             return False
+        if not self._gross_to_its_ends(begin, end):
+            return False
         effect = design_effect(*self.timeline.slices(begin, end))
         return effect is not None and _tail(n / effect, q, over / effect) < GROSS_TAIL
+
+    def _gross_to_its_ends(self, begin: int, end: int) -> bool:
+        n, over = (each.ravel() for each in self.timeline.slices(begin, end))
+        least = math.ceil(EDGE_SHARE * self.assumed.gross_s * len(n) / self.timeline.length_s(begin, end) - 1e-6)
+        for way in (1, -1):
+            sums = np.cumsum(n[::way])
+            slices = max(least, int(np.searchsorted(sums, EDGE_REQUESTS)) + 1)
+            if float(over[::way][:slices].sum()) < self._gross_each * float(sums[min(slices, len(sums)) - 1]):
+                return False
+        return True
 
     def _sequences(self, end: int) -> Judgement | None:
         for start in self.starts.worth_asking(self.timeline, end, self.allowed):
