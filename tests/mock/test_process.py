@@ -129,7 +129,7 @@ def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
         (["--tls-cert=/nonexistent"], ["error: --tls-cert, --tls-key: cannot be read: No such file or directory"]),
         ([f"--tls-cert={__file__}"], [f"error: --tls-cert {__file__}: holds no certificate"]),
         (["--tls-key=/nonexistent"], ["error: --tls-key: is a key without a certificate"]),
-        (["--port=70000"], ["error: the mock endpoint: cannot listen on 127.0.0.1:70000: "]),
+        (["--port=70000"], ["error: --port: must be from 0 to 65535 (got 70000)"]),
         (["--log=/nonexistent/log"], ["error: the mock endpoint: /nonexistent/log: "]),
     ],
     ids=["settings", "samples", "tls", "no certificate", "key alone", "port", "log"],
