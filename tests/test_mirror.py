@@ -46,6 +46,7 @@ TESTED_IN = {
     "report/html/service.py": "report/test_cloudwatch.py",  # the same figures, three ways
     "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it
     "core/search/capacity.py": "core/search/test_search.py",  # the answer, which is what a search is asked for
+    "core/search/level.py": "core/search/test_search.py",
     "core/search/throughput.py": "core/search/test_plateau_search.py",
     "core/search/known.py": "core/search/test_search.py",  # what a search knows, by what it does next
 }

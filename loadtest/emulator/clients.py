@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,6 +32,14 @@ _NO_CONFIGURATION: dict[str, tuple[Any, Any, Any, Any]] = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
+
+
+@lru_cache(maxsize=1)
+def _descriptions() -> Any:
+    """Where the services are described, each read once in this process: SageMaker's has 2 MB."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 class InProcessClients:
@@ -65,6 +74,7 @@ class InProcessClients:
         if self._session is None:
             # Neither the user's AWS_PROFILE nor their configuration files have a say here.
             of_nobody = botocore.session.Session(session_vars=_NO_CONFIGURATION)
+            of_nobody.register_component("data_loader", _descriptions())
             self._session = boto3.Session(
                 aws_access_key_id=_KEY_ID,
                 aws_secret_access_key=_SECRET,

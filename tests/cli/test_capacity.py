@@ -82,7 +82,8 @@ def test_a_mock_by_users_keeps_a_whole_folder(tmp_path: Path) -> None:
 def test_nineteen_of_twenty_live_searches_hold_the_theory() -> None:
     """Four servers, 20 ms: 12 users wait 60 ms, the 13th longer.
 
-    Not P95 <= 60 ms: from 9 users on some wait exactly three service times, so that what a network adds decides.
+    Not P95 <= 60 ms: from 9 users on some wait exactly three service times, so that a timer's fraction of a millisecond
+    decides, by the mock's own clock as by the client's.
     """
     asked = {"thresholds": ["p95<70ms"], "budget_s": 90.0}
     found = [loadtest.capacity("mock:servers=4,service_ms=20", **asked).capacity for _ in range(20)]  # type: ignore[arg-type]
@@ -119,7 +120,7 @@ def test_a_container_agrees_with_its_own_open_loop_check(tmp_path: Path) -> None
                 "--threshold",
                 "p95<550ms",
                 "--budget",
-                "120s",
+                "240s",
                 "--confirm",
                 "80",
                 "--confirm-for",

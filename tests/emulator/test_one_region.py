@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.request import urlopen
 
-import boto3
 import pytest
 from botocore.config import Config
-from emulator_client import small_job, wait_for_end
+from emulator_client import session_of, small_job, wait_for_end
 
 from loadtest.emulator.one_region import OneRegion
 from loadtest.emulator.server import EmulatorServer
@@ -30,9 +29,8 @@ def server() -> Iterator[EmulatorServer]:
 
 
 def connect(server: EmulatorServer, service: str, region: str) -> Any:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-    return session.client(service, endpoint_url=server.url, config=config)
+    return session_of(region).client(service, endpoint_url=server.url, config=config)
 
 
 def archive() -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
+import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,10 +74,20 @@ def post(url: str, body: bytes, target: str, path: str = "/") -> tuple[int, dict
         connection.close()
 
 
+_MAKING = threading.Lock()  # a session makes one client at a time
+
+
 def connect(url: str, service: str = "sagemaker", **config: Any) -> Any:
     """A boto3 client of the emulator, with credentials of nobody."""
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-    return session.client(service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1}, **config))
+    chosen = Config(retries={"total_max_attempts": 1}, **config)
+    with _MAKING:
+        return session_of(REGION).client(service, endpoint_url=url, config=chosen)
+
+
+@functools.cache
+def session_of(region: str) -> boto3.Session:
+    """One for all clients: it reads each service's description once, which is most of what a client costs."""
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
 
 
 def wait_for_end(sagemaker: Any, name: str, limit_s: float = 60.0) -> dict[str, Any]:

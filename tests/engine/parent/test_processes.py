@@ -24,8 +24,9 @@ KEYS = {
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in KEYS.items():
+    for name, value in {**KEYS, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody is there
 
 
 def _seen(child: GeneratorProcess) -> str:
@@ -47,7 +48,7 @@ def test_only_what_signs_gets_keys(ref: str, inherits: bool, monkeypatch: pytest
 
     monkeypatch.setattr(GeneratorProcess, "send", heard)
     try:
-        seen = _seen(processes.open(Plan(TrafficCurve((Step(0.0, 1),), 1.0), StopConditions(), TargetRef(ref))))
+        seen = _seen(processes.open(Plan(TrafficCurve((Step(0.0, 1),), 60.0), StopConditions(), TargetRef(ref))))
         assert "LOADTEST_KEYS_FOLLOW" in seen
         assert [value for value in KEYS.values() if value in seen] == []
         assert [name for name, value in KEYS.items() if (told.get(name) == value) is not inherits] == []
