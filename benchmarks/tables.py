@@ -128,9 +128,7 @@ def _capacity(line: Line) -> list[str]:
     held = "coverage" if has else "no_number"
     return [
         line["family"],
-        f"{line['capacity']:g}"
-        if line.get("capacity", 0) == round(line.get("capacity", 0))
-        else f"{line['capacity']:.1f}",
+        f"{line['capacity']:.4g}" if has else "none",
         str(line["searches"]),
         findings,
         _share(line, "number_given", 1),

@@ -42,6 +42,7 @@ TESTED_IN = {
     "targets/http/channel.py": "targets/http/test_connection.py",  # scripted servers, every byte
     "targets/http/dial.py": "targets/http/test_openings.py",
     "targets/http/user.py": "targets/http/test_relay.py",
+    "core/judge/slow.py": "core/result/test_slow.py",  # as a result has it
     "core/result/periods.py": "core/result/test_service_side.py",  # what levels are made of
     "report/html/service.py": "report/test_cloudwatch.py",  # the same figures, three ways
     "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it

@@ -38,6 +38,11 @@ def planned(
     if problems:
         raise SpecError(problems)
     facts = facts_of(spec.request, models)
+    named = spec.model_package_arn or spec.model_name
+    if named is not None and not facts.known:
+        member = "ModelName" if spec.model_package_arn is None else "ModelPackageVersionArn"
+        rule = f"does not exist in {region}, in the account of these credentials"
+        raise SpecError([Problem(f"InputConfig.{member}", named, rule, "create it first")])
     tests = _tests(spec, facts, given)
     return spec, list(_lines(spec, tests, prices, own["budget"], region))
 

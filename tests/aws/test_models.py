@@ -107,7 +107,10 @@ def test_a_model_that_is_not_there_or_names_no_instances_ends_it_before_anything
     configurations = [{"InstanceType": "ml.c5.xlarge"}]
     code, text = _deploy(door, tmp_path, _request(unknown, EndpointConfigurations=configurations), "--yes")
     assert code == 2, text
-    assert f"ModelPackage {unknown} does not exist" in text
+    assert (
+        f"InputConfig.ModelPackageVersionArn: does not exist in us-east-1, in the account of these credentials (got {unknown})"
+        in text
+    )
     create_model(sagemaker, "m")
     request = {**_request(""), "InputConfig": {"ModelName": "m"}}
     code, text = _deploy(door, tmp_path, request, "--yes")

@@ -134,6 +134,20 @@ def test_two_types_with_two_values_are_ranked_all_is_gone_and_no_secret_is_anywh
 
 
 @pytest.mark.live
+def test_a_budget_that_lets_not_all_begin_is_no_success(door: Door, sagemaker: Any, tmp_path: Path) -> None:
+    create_model(sagemaker, "base")
+    # Enough for the end of one endpoint at 0.204 USD an hour, and not of two at once.
+    run = _start(door, tmp_path, 1, "--yes", "--budget", "0.0125")
+    text = run.communicate(timeout=120)[0]
+    assert run.returncode == 1, text
+    assert "the budget of 0.0125 USD was used up" in text
+    assert "another endpoint costs" in text
+    assert (tmp_path / "out" / "describe.json").exists()
+    assert _there(sagemaker) == []
+    assert not list((tmp_path / "state").rglob("*.jsonl"))
+
+
+@pytest.mark.live
 def test_ctrl_c_deletes_everything(door: Door, sagemaker: Any, tmp_path: Path) -> None:
     create_model(sagemaker, "base")
     run = _start(door, tmp_path, 60, "--yes", "--budget", "5")

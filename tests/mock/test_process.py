@@ -113,7 +113,7 @@ def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
         process = launch("--port", str(port))
         output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (2, "")
-    assert errors.startswith(f"error: the mock endpoint cannot listen on 127.0.0.1:{port}: ")
+    assert errors.startswith(f"error: the mock endpoint: cannot listen on 127.0.0.1:{port}: ")
     assert len(errors.splitlines()) == 1
     assert "in use" in errors
 
@@ -129,8 +129,8 @@ def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
         (["--tls-cert=/nonexistent"], ["error: --tls-cert, --tls-key: cannot be read: No such file or directory"]),
         ([f"--tls-cert={__file__}"], [f"error: --tls-cert {__file__}: holds no certificate"]),
         (["--tls-key=/nonexistent"], ["error: --tls-key: is a key without a certificate"]),
-        (["--port=70000"], ["error: the mock endpoint cannot listen on 127.0.0.1:70000: "]),
-        (["--log=/nonexistent/log"], ["No such file or directory: /nonexistent/log"]),
+        (["--port=70000"], ["error: --port: must be from 0 to 65535 (got 70000)"]),
+        (["--log=/nonexistent/log"], ["error: the mock endpoint: /nonexistent/log: "]),
     ],
     ids=["settings", "samples", "tls", "no certificate", "key alone", "port", "log"],
 )
@@ -205,7 +205,7 @@ def test_a_process_is_held_and_reaped() -> None:
 def test_a_process_that_does_not_listen_is_told_with_its_last_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = MockProcess(port=taken.getsockname()[1])
-        with pytest.raises(EngineError, match=r"ended before it listened\n  error: the mock endpoint cannot listen"):
+        with pytest.raises(EngineError, match=r"ended before it listened\n  error: the mock endpoint: cannot listen"):
             process.start()
     assert not process.alive
 

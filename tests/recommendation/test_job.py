@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from places import JOBS
+from requests_made import stairs_request
 
 from loadtest import recommend
-from loadtest.errors import SpecError
+from loadtest.errors import SpecError, TargetError
+from loadtest.jobs.provision import OpenEndpoint, Provider, Wanted
 from loadtest.jobs.service import open_service
 from loadtest.jobs.status import Status
+from loadtest.recommendation.endpoints import NamedTargets
 
 REQUESTS = sorted(JOBS.glob("*-default-*.json")) + sorted(JOBS.glob("*-advanced-*.json"))
 
@@ -66,3 +69,22 @@ def test_described_as_the_emulator_answers(tmp_path: Path) -> None:
 def test_where_endpoints_come_from_must_be_said(choices: dict[str, Any], words: str) -> None:
     with pytest.raises(SpecError, match=words):
         recommend(next(JOBS.glob("06-*.json")), **choices)
+
+
+def test_who_provides_the_targets_of_a_fleet_file_can_be_wrapped(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("instances: {ml.c5.xlarge: {target: 'sagemaker:e'}}\n")
+    given: list[Provider] = []
+
+    class Refusing:
+        def provide(self, wanted: Wanted, /) -> OpenEndpoint:
+            raise TargetError("it was asked")
+
+    def wrap(provider: Provider) -> Provider:
+        given.append(provider)
+        return Refusing()
+
+    stairs = stairs_request("wrapped", users=1, steps=1, seconds=60)
+    found = recommend(stairs, fleet=fleet, wrap=wrap)
+    assert isinstance(given[0], NamedTargets)
+    assert found.steps[0]["InferenceBenchmark"]["FailureReason"] == "it was asked"

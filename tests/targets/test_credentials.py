@@ -98,6 +98,19 @@ def test_a_refresh_that_fails_is_tried_again_while_the_old_ones_last(issuer: Iss
     assert check(found, issuer, 2712) == "AK2"
 
 
+def test_the_less_is_left_the_more_often_it_is_tried(issuer: Issuer) -> None:
+    found = CredentialSource(issuer.source)
+    issuer.fails = True
+    tried = []
+    for now_s in range(3560, 3600):
+        issuer.finished.clear()
+        assert check(found, issuer, now_s) == "AK1"
+        issuer.settle()
+        if issuer.finished.is_set():
+            tried.append(now_s)
+    assert tried == [3560, 3570, 3580, 3583, 3586, 3589, *range(3592, 3600)]
+
+
 def test_expired_ones_are_waited_for_and_the_failure_is_told(issuer: Issuer) -> None:
     found = CredentialSource(issuer.source)
     issuer.fails = True
