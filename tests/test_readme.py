@@ -19,6 +19,14 @@ def test_it_is_a_screen_and_a_half() -> None:
     assert len(README.splitlines()) <= 90
 
 
+def test_it_begins_with_the_two_commands_that_ci_runs() -> None:
+    first = re.findall(r"```sh\n(.*?)```", README, re.S)[0]
+    assert [line.split("#")[0].strip() for line in first.splitlines()] == ["make demo", "make test"]
+    script = (ROOT / ".ci/run").read_text()
+    assert "make test" in script
+    assert "demo" in script
+
+
 def test_the_comparison_has_a_date_and_a_source_for_each() -> None:
     section = README.partition("## Beside others")[2].partition("\n## ")[0]
     assert re.search(r"As of \w+ 20\d\d", section)
