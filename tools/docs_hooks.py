@@ -15,7 +15,11 @@ from loadtest.core.request.schema import REQUEST, Array, Integer, Node, Structur
 from loadtest.core.result.unused import unused_members
 
 ROOT = Path(__file__).parent.parent
-TAKEN = {"benchmarks.md": "benchmarks/RESULTS.md", "changelog.md": "CHANGELOG.md"}
+TAKEN = {
+    "benchmarks.md": "benchmarks/RESULTS.md",
+    "benchmarks-capacity.md": "benchmarks/CAPACITY.md",
+    "changelog.md": "CHANGELOG.md",
+}
 MOST_CHOICES = 6
 
 # What no rule is about, since nothing is missed when it is not used.
@@ -49,7 +53,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     for name, source in TAKEN.items():
         markdown = markdown.replace(f"](../{source}", f"]({name}")
-    return markdown
+    return markdown.replace("](../docs/", "](")  # of pages that are taken from elsewhere
 
 
 def _rows() -> Iterator[str]:
