@@ -45,7 +45,6 @@ TESTED_IN = {
     "core/result/periods.py": "core/result/test_service_side.py",  # what levels are made of
     "report/html/service.py": "report/test_cloudwatch.py",  # the same figures, three ways
     "wire/access.py": "emulator/test_guard.py",  # what it refuses, as a browser and a client see it
-    "core/judge/slow.py": "core/result/test_slow.py",  # as a result tells of them
     "core/search/capacity.py": "core/search/test_search.py",  # the answer, which is what a search is asked for
     "core/search/level.py": "core/search/test_search.py",
     "core/search/throughput.py": "core/search/test_plateau_search.py",
