@@ -118,7 +118,7 @@ def test_a_body_that_dribbles_has_ten_times_as_long(served: Served) -> None:
 
 def test_who_does_not_read_ends(served: Served) -> None:
     client, channel = served.sent(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-    until(lambda: channel.total_outbufs_len > 1 << 20)  # the body, of which sockets hold a part; the head alone may leave
+    until(lambda: channel.total_outbufs_len > 1 << 20)  # the body waits, not the head alone
     served.after(CHANNEL_TIMEOUT_S + 1)
     assert ended(client)
 
