@@ -95,6 +95,7 @@ def test_a_target_is_the_one_given_else_the_scenarios_else_the_jobs_endpoint(tmp
 
 
 @pytest.mark.parametrize("target", ["mock:servers=2", "Mock:servers=2", "MOCK:servers=2,service_ms=5"])
+@pytest.mark.live
 def test_a_mock_however_it_is_written_runs_for_real_and_in_virtual_time(target: str) -> None:
     assert loadtest.run(request(), target=target).totals.ok > 0
     simulated = loadtest.simulate(request(), target=target)

@@ -20,6 +20,8 @@ from loadtest.aws.journal import Journal, Made, read_journal
 from loadtest.aws.removal import JOB_TAG, remove, tagged
 from loadtest.jobs.service import open_service
 
+pytestmark = pytest.mark.live  # a moto server, and many calls
+
 TYPES = ("ml.c5.xlarge", "ml.m5.xlarge")
 THREADS = {"EnvironmentParameterRanges": {"CategoricalParameterRanges": [{"Name": "T", "Value": ["1", "2"]}]}}
 MAKES = ("CreateModel", "CreateEndpointConfig", "CreateEndpoint")

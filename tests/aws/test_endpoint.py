@@ -15,6 +15,8 @@ from loadtest.aws.warmup import warm_up
 from loadtest.errors import TargetError
 from loadtest.report.existing import endpoint_words
 
+pytestmark = pytest.mark.live  # a moto server, and many calls
+
 BODY, KIND = b"{}", "application/json"
 
 

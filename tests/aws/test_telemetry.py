@@ -21,6 +21,8 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import service_side
 from loadtest.report.existing import endpoint_words
 
+pytestmark = pytest.mark.live  # servers in threads, and clients that wait for them
+
 ENDED_AT = STARTED_AT + 300.0
 PLACE = Place("e", ("v0",), limits_ms=(100.0,))
 MINUTES = tuple(FIRST_AT + 60 * i for i in range(6))

@@ -16,6 +16,8 @@ from loadtest.aws.removal import JOB_TAG
 from loadtest.cli import main
 from loadtest.testing import recommender
 
+pytestmark = pytest.mark.live  # a moto server, and many calls
+
 ROLE = "arn:aws:iam::123456789012:role/R"
 
 

@@ -35,6 +35,7 @@ def _parent(target: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     ("how", "target"), [(signal.SIGKILL, "mock:servers=2,service_ms=5"), (signal.SIGTERM, "plugin_targets:Silent")]
 )
+@pytest.mark.live
 def test_a_dead_parent_takes_everything_with_it(how: signal.Signals, target: str) -> None:
     with _parent(target) as parent:
         below = descendants(parent.pid)

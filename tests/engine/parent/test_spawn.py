@@ -19,7 +19,7 @@ from loadtest.core.traffic.plan import PayloadSource
 from loadtest.engine.parent.spawn import start
 from loadtest.errors import Problem, SpecError, TargetError
 
-pytestmark = pytest.mark.usefixtures("no_orphans")
+pytestmark = [pytest.mark.usefixtures("no_orphans"), pytest.mark.live]
 
 
 def test_users_follow_the_curve_and_everything_is_counted() -> None:
