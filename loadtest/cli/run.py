@@ -100,6 +100,7 @@ def command(file: str | None, profile: str, **given: Any) -> None:
     repeats = repeats_of(given, plan.target)
     if repeats is None:
         raise SystemExit(run_plan(plan, job, given))
+    given = {**given, "gate": given["gate"] or job.scenario.gate}
     # Each is a run like any other, in a folder of its own.
     raise SystemExit(run_repeats(plan, repeats, given, job.spec.name, lambda p, g: run_plan(p, job, g)))
 

@@ -19,7 +19,8 @@ __all__ = ["best_lines"]
 def best_lines(result: RunResult) -> Iterator[Text | Padding]:
     """The best rate, the capacity that levels show, the latency at the rate; each with its interval."""
     if result.best is None:
-        yield Text("No rate of invocations held the conditions")
+        if not result.searched:  # a search says itself what it found instead
+            yield Text("No rate of invocations held the conditions")
     else:
         level = next((level for level in result.levels if level.level == result.best.level), None)
         is_open = result.plan.arrivals is not None

@@ -102,7 +102,7 @@ def _margins(found: Capacity) -> Iterator[str]:
     for margin in found.margins:
         binds = ", which binds" if margin.name == found.binding and len(found.margins) > 1 else ""
         facts = [] if margin.load is None else [f"alone up to {load_word(margin.load, found.by)}"]
-        if margin.share is not None and margin.allowed is not None:
+        if found.load is not None and margin.share is not None and margin.allowed is not None:
             over = "failed" if margin.name.startswith("errors") else "over it"
             facts.append(f"{percent(margin.share)} {over} at the capacity, {percent(margin.allowed)} may")
         yield f"{margin.name}{binds}{': ' if facts else ''}{'; '.join(facts)}"

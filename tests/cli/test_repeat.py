@@ -44,6 +44,14 @@ def test_two_sides_in_turn(execute, job: Path, tmp_path: Path) -> None:
     assert f"Page: {folder / 'compare.html'}\n" in done.stdout
 
 
+def test_the_gate_of_the_file_counts_too(execute, job: Path, tmp_path: Path) -> None:
+    request = json.loads(job.read_text())
+    request["Loadtest"]["gate"] = True
+    job.write_text(json.dumps(request))
+    done = execute("run", job, "--repeat", 1, "--against", FAST, "--output-dir", tmp_path / "out", "--quiet")
+    assert done.returncode == 4, done.stderr
+
+
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     done = execute(

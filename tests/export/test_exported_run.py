@@ -146,9 +146,10 @@ def test_a_missing_extra_is_one_sentence_before_any_traffic(
 ) -> None:
     done = run(job, tmp_path / "out", *flags, code=f"import sys; sys.modules[{package!r}] = None")
     assert done.returncode == 2
-    (said,) = done.stderr.splitlines()
+    said, where = done.stderr.splitlines()
     assert said.startswith(f"{flags[0]}: needs the package {package}")
     assert said.endswith(advice)
+    assert where.startswith("SpecError: see docs/")
     assert not (tmp_path / "out").exists()
 
 
@@ -171,7 +172,7 @@ def test_what_cannot_be_exported_is_told_before_any_traffic(job: Path, tmp_path:
             done = run(job, tmp_path / "out", *flags)
             assert done.returncode == 2
             assert told in done.stderr
-            assert len(done.stderr.splitlines()) == 1
+            assert len(done.stderr.splitlines()) == 2  # and where it is explained
     assert not (tmp_path / "out").exists()
 
 

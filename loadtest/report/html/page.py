@@ -166,7 +166,7 @@ def _tiles(result: RunResult) -> list[tuple[str, Cell, str]]:
         (
             "Best rate",
             figure("max_invocations_per_min", best, number),
-            estimated if best is not None else "no rate held",
+            estimated if best is not None else "no number was found" if result.searched else "no rate held",
         ),
         (
             "P50",
