@@ -32,8 +32,18 @@ def _run(page: Path, slow: bool, folder: Path) -> None:
                 stage.run(block)
 
 
+# What a newcomer reads first is run by make test-live, the other pages by make test-slow: together they are minutes.
+FIRST = ("README", "start", "aws")
+
+
 @pytest.mark.live
-@pytest.mark.parametrize("page", _with(slow=False), ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=() if page.stem in FIRST else pytest.mark.slow)
+        for page in _with(slow=False)
+    ],
+)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     _run(page, False, tmp_path)
 
