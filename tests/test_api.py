@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
+from samples import BUCKET, sample_store
 
 import loadtest
 from loadtest.api import plan_job, read_job
@@ -106,26 +105,14 @@ def test_a_mock_however_it_is_written_runs_for_real_and_in_virtual_time(target: 
 @pytest.fixture
 def samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An S3 that holds the sample payload."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "t",
-        "AWS_SECRET_ACCESS_KEY": "t",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         entry = tarfile.TarInfo("row.csv")
         entry.size = 5
         archive.addfile(entry, io.BytesIO(b"1,2,3"))
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket="samples")
-    s3.put_object(Bucket="samples", Key="in/payload.tar.gz", Body=packed.getvalue())
-    yield
-    server.stop()
+    with sample_store(monkeypatch) as s3:
+        s3.put_object(Bucket=BUCKET, Key="in/payload.tar.gz", Body=packed.getvalue())
+        yield
 
 
 @pytest.mark.live

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from places import ROOT
 from requests_made import stairs_request
+from samples import BUCKET, sample_store
 
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
@@ -118,22 +117,9 @@ def test_a_mock_that_workers_elsewhere_do_not_reach_is_refused() -> None:
 @pytest.fixture
 def sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of a sample payload in a moto, for every process that is started."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "t",
-        "AWS_SECRET_ACCESS_KEY": "t",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket="samples")
-    s3.put_object(Bucket="samples", Key="in/one.csv", Body=SAMPLE)
-    yield "s3://samples/in/one.csv"
-    server.stop()
+    with sample_store(monkeypatch) as s3:
+        s3.put_object(Bucket=BUCKET, Key="in/one.csv", Body=SAMPLE)
+        yield f"s3://{BUCKET}/in/one.csv"
 
 
 SAMPLE = b"5.1,3.5,1.4,0.2"

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from topics import by_topic
 
 from loadtest.doctor.aws import aws
-from loadtest.doctor.finding import Finding
 
 KEY, SECRET = "AKIDEXAMPLEAKIDEXAMP", "wJalrXUtnFEMI/K7MDENG"
 FAKE = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
 
 
-@pytest.fixture(autouse=True)
-def _no_aws_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-def _by_topic(findings: Iterator[Finding]) -> dict[str, Finding]:
-    return {finding.topic: finding for finding in findings}
-
-
 def test_without_any_configuration_nothing_is_bad() -> None:
-    found = _by_topic(aws(None, None, reach=False))
+    found = by_topic(aws(None, None, reach=False))
     assert {topic: finding.state for topic, finding in found.items()} == {
         "AWS region": "note",
         "Proxy": "good",
@@ -61,7 +47,7 @@ def test_credentials_are_found_and_neither_shown_nor_asked_for(
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     findings = list(aws(None, "eu-west-1", reach=False))
-    assert words in _by_topic(iter(findings))["AWS credentials"].found
+    assert words in by_topic(iter(findings))["AWS credentials"].found
     assert KEY not in str(findings)
     assert SECRET not in str(findings)
     assert not (tmp_path / "asked").exists()
@@ -81,7 +67,7 @@ def test_a_profile_that_is_not_there_is_bad() -> None:
 )
 def test_proxies(proxy: str, state: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    finding = _by_topic(aws(None, "eu-west-1", reach=False))["Proxy"]
+    finding = by_topic(aws(None, "eu-west-1", reach=False))["Proxy"]
     assert finding.state == state
     assert words in finding.found
     assert "geheim" not in finding.found
@@ -89,7 +75,7 @@ def test_proxies(proxy: str, state: str, words: str, monkeypatch: pytest.MonkeyP
 
 def test_certificates_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    assert _by_topic(aws(None, "eu-west-1", reach=False))["Proxy"].state == "bad"
+    assert by_topic(aws(None, "eu-west-1", reach=False))["Proxy"].state == "bad"
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -106,11 +92,11 @@ def test_reaching_is_one_unsigned_request(monkeypatch: pytest.MonkeyPatch) -> No
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         monkeypatch.setenv(FAKE, f"http://127.0.0.1:{server.server_port}")
-        finding = _by_topic(aws(None, "eu-west-1", reach=True))["AWS address"]
+        finding = by_topic(aws(None, "eu-west-1", reach=True))["AWS address"]
         thread.join()
         assert finding.state == "good"
         assert "403" in finding.found
         assert "Authorization" not in server.seen  # type: ignore[attr-defined]
-    gone = _by_topic(aws(None, "eu-west-1", reach=True))["AWS address"]
+    gone = by_topic(aws(None, "eu-west-1", reach=True))["AWS address"]
     assert gone.state == "bad"
     assert gone.advice

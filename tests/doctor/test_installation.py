@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from topics import by_topic
 
 import loadtest.doctor.installation as installation
-from loadtest.doctor.finding import Finding
 from loadtest.errors import EngineError
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-def _by_topic(findings: Iterator[Finding]) -> dict[str, Finding]:
-    return {finding.topic: finding for finding in findings}
 
 
 def test_parts_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +16,7 @@ def test_parts_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "requires", lambda _: wanted)
     extras = SimpleNamespace(get_all=lambda _: ["emulator", "dev", "empty"])
     monkeypatch.setattr(installation, "metadata", lambda _: extras)
-    found = _by_topic(installation.parts())
+    found = by_topic(installation.parts())
     assert list(found) == ["Packages", "Part emulator", "Part empty"]
     assert (found["Packages"].state, found["Packages"].found) == ("bad", "not installed: no-such-core")
     assert found["Part emulator"].state == "note"

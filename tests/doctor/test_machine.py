@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from topics import by_topic
 
 import loadtest.doctor.machine as machine
-from loadtest.doctor.finding import Finding
-
-
-@pytest.fixture(autouse=True)
-def _no_aws_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-def _by_topic(findings: Iterator[Finding]) -> dict[str, Finding]:
-    return {finding.topic: finding for finding in findings}
 
 
 def test_this_machine_can_run() -> None:
-    found = _by_topic(machine.machine())
+    found = by_topic(machine.machine())
     assert len(found) == 7
     assert not [finding for finding in found.values() if finding.state == "bad"]
     if sys.platform == "linux":
@@ -39,7 +25,7 @@ def test_what_is_missing_elsewhere_is_said_with_what_takes_its_place(monkeypatch
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.delattr(select, "epoll", raising=False)
     kernel = machine.KernelFiles(scheduler=(Path("/nowhere/schedstat"),))
-    found = _by_topic(machine.machine(kernel))
+    found = by_topic(machine.machine(kernel))
     for topic, word in (
         ("Kernel timestamps", "own clock"),
         ("Readiness", "calibrate"),
@@ -65,7 +51,7 @@ def test_files_of_the_kernel(name: str, text: str | None, topic: str, state: str
     path = tmp_path / "file"
     if text is not None:
         path.write_text(text)
-    finding = _by_topic(machine.machine(machine.KernelFiles(**{name: path})))[topic]
+    finding = by_topic(machine.machine(machine.KernelFiles(**{name: path})))[topic]
     assert finding.state == state
     assert (finding.advice == "") == (state == "good")
 
@@ -74,7 +60,7 @@ def test_files_of_the_kernel(name: str, text: str | None, topic: str, state: str
 def test_open_files(hard: int, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (min(hard, 1024), hard))
-    assert _by_topic(machine.machine())["Open files"].state == state
+    assert by_topic(machine.machine())["Open files"].state == state
 
 
 @pytest.mark.parametrize(

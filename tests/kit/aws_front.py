@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from stand import Stand
 
 __all__ = ["Door", "Refusal"]
 
@@ -27,7 +29,7 @@ class Refusal:
 
 
 @dataclass
-class Door:
+class Door(Stand):
     """A context manager. refuse: operation -> Refusal, or a function of the request's document that gives one or None.
 
     answers: operation -> a function of the true document, whose result is sent in its place. calls: (operation,
@@ -58,23 +60,9 @@ class Door:
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-            request_queue_size = 64
-
         self._lock = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.serve(Handler)
         return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def made(self, operation: str) -> list[dict[str, Any]]:
         """The documents of all calls of an operation."""

@@ -13,9 +13,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from stand import Stand
 
 __all__ = ["Issuer"]
 
@@ -24,7 +26,7 @@ EXPIRED = {"__type": "ExpiredTokenException", "message": "The security token inc
 
 
 @dataclass
-class Issuer:
+class Issuer(Stand):
     """A context manager. sts: address of a moto. silent: from now on nobody is given any.
 
     asked: the paths, or STS's actions, for which credentials were given, in order. served: requests that were answered
@@ -64,22 +66,9 @@ class Issuer:
 
             do_GET = do_PUT = do_POST
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
         self._lock = threading.Lock()
-        self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.serve(Handler)
         return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
         path = request.path.partition("?")[0]

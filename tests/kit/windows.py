@@ -12,7 +12,7 @@ from loadtest.core.measure.totals import Totals
 from loadtest.core.measure.window import Load, Span, Window
 from loadtest.core.traffic.arrivals import Sends
 
-__all__ = ["changed", "changed_level", "changed_totals", "flat_frame", "flat_level", "flat_window", "framed"]
+__all__ = ["CALM", "changed", "changed_level", "changed_totals", "flat_frame", "flat_level", "flat_window", "framed"]
 
 
 def flat_window(index: int = 0, start_s: float | None = None, end_s: float | None = None, **members: Any) -> Window:
@@ -67,3 +67,22 @@ def changed_level(level: LevelResult, /, **members: Any) -> LevelResult:
 def changed_totals(totals: Totals, /, **members: Any) -> Totals:
     """`totals` with other values of some members."""
     return Totals.from_dict({**totals.to_dict(), **members})
+
+
+# What an idle machine measures: a little of everything, nothing over its limit.
+CALM = flat_window(
+    index=0,
+    start_s=0.0,
+    end_s=1.0,
+    level=0,
+    users=10,
+    running=10,
+    active=10.0,
+    in_flight=9.8,
+    ok=500,
+    latency_sum_s=9.8,
+    loop_lag_s=0.004,
+    cpu=0.3,
+    steal=0.01,
+    clock_step_s=0.0002,
+)

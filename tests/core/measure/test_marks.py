@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from windows import changed, flat_window
+from windows import CALM, changed
 
 from loadtest.core.measure.marks import client_limited, persists
-
-# What an idle machine measures: a little of everything, nothing over its limit.
-CALM = flat_window(
-    index=0,
-    start_s=0.0,
-    end_s=1.0,
-    level=0,
-    users=10,
-    running=10,
-    active=10.0,
-    in_flight=9.8,
-    ok=500,
-    latency_sum_s=9.8,
-    loop_lag_s=0.004,
-    cpu=0.3,
-    steal=0.01,
-    clock_step_s=0.0002,
-)
 
 
 @pytest.mark.parametrize(
