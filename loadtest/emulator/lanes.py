@@ -8,7 +8,9 @@ not a thread, and when there are too many the one that has been waiting longest 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -108,5 +110,9 @@ def watch(server: Any) -> None:
             still = channel.last_activity < cutoff and (not channel.requests or channel.total_outbufs_len)
             if late or still:
                 channel.will_close = True
+                if channel.total_outbufs_len:
+                    # waitress closes when it can write, which it never can to somebody who does not read.
+                    with contextlib.suppress(OSError):
+                        channel.socket.shutdown(socket.SHUT_RDWR)
 
     server.maintenance = maintenance

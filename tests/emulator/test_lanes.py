@@ -83,7 +83,9 @@ def ended(client: socket.socket) -> bool:
 
 
 def until(condition: Any) -> None:
+    give_up_at = time.monotonic() + 60
     while not condition():
+        assert time.monotonic() < give_up_at
         threading.Event().wait(0.01)
 
 
@@ -120,6 +122,8 @@ def test_who_does_not_read_ends(served: Served) -> None:
     client, channel = served.sent(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
     until(lambda: channel.total_outbufs_len > 1 << 20)  # the body waits, not the head alone
     served.after(CHANNEL_TIMEOUT_S + 1)
+    until(lambda: channel not in served.server.active_channels.values())  # though the client never reads a byte
+    until(lambda: not served.server.task_dispatcher.active_count)  # nor does it keep a thread
     assert ended(client)
 
 

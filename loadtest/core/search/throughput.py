@@ -19,14 +19,14 @@ import numpy as np
 
 from loadtest.core.search.reading import Reading
 from loadtest.core.stats.evidence import log_over
-from loadtest.core.stats.plateau import GAIN
+from loadtest.core.stats.plateau import least_gain
 from loadtest.core.stats.rates import mean_rate
 from loadtest.core.stats.student import student
 
 __all__ = ["Held", "Throughput"]
 
 ALPHA = 0.01  # of calling failures too many
-SIGNIFICANT = 2.0  # standard errors: enough to leave a load
+LEAVES = 2.0  # standard errors that are enough to leave a load; a result asks for more (stats/plateau.py)
 LEAST_WINDOWS, LEAST_REQUESTS, PRECISE = 5, 30, 0.03
 
 
@@ -100,7 +100,7 @@ class Throughput:
         rate, error, freedom = level.rate
         others = [n for n in self.levels if n != users and n < self.ceiling]
         # The spread of few windows is itself uncertain.
-        wide = student(SIGNIFICANT, freedom)
+        wide = student(LEAVES, freedom)
         if wide * error > 2 * PRECISE * rate or not others:
             return wide * error <= 2 * PRECISE * rate
         best = max(others, key=lambda n: (self._worth(n), -n))
@@ -135,7 +135,7 @@ class Throughput:
         at = held.index(best)
         for users in held[at + 1 : at + 2] + held[max(at - 1, 0) : at]:
             rate, error, freedom = self.levels[users].rate
-            reach = rate + student(SIGNIFICANT, freedom) * error
+            reach = rate + student(LEAVES, freedom) * error
             if sum(self.levels[users].length_s) < most_s and reach > (1 + within) * self.levels[best].rate[0]:
                 return users
         return None
@@ -171,7 +171,7 @@ class Throughput:
     @property
     def _gain(self) -> float:
         """What an added user brings at least, or it is no gain: g."""
-        return GAIN * max((level.rate[0] / users for users, level in self.levels.items()), default=0.0)
+        return least_gain([(users, level.rate[0]) for users, level in self.levels.items()])
 
     def _worth(self, users: int) -> float:
         return self.levels[users].rate[0] - self._gain * users

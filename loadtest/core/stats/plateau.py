@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["GAIN", "plateau_start", "single_user_rate"]
+__all__ = ["GAIN", "least_gain", "plateau_start", "single_user_rate"]
 
 GAIN = 0.10  # of the single-user rate, per added user: less is no gain
 SIGNIFICANT = 2.33  # standard errors: 99 %
@@ -29,15 +29,20 @@ def single_user_rate(levels: Sequence[Point]) -> float:
     return max((per_s / users for users, per_s in levels if users > 0), default=0.0)
 
 
+def least_gain(levels: Sequence[Point]) -> float:
+    """What an added user must bring, a second, or it is no gain."""
+    return GAIN * single_user_rate(levels)
+
+
 def plateau_start(levels: Sequence[Point], errors_per_s: Sequence[float] = ()) -> int | None:
     """Index of the level that the plateau begins with; None: throughput grew to the end, or nothing was served.
 
     errors_per_s: standard errors of the throughputs; (): not known.
     """
-    single_per_s = single_user_rate(levels)
-    if single_per_s <= 0:
+    gain_per_s = least_gain(levels)
+    if gain_per_s <= 0:
         return None
-    adjusted = [per_s - GAIN * single_per_s * users for users, per_s in levels]
+    adjusted = [per_s - gain_per_s * users for users, per_s in levels]
     # The first of equals: a tie is no gain.
     start = max(range(len(levels)), key=lambda i: (adjusted[i], -levels[i][0]))
     if errors_per_s:
