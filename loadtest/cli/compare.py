@@ -80,11 +80,11 @@ def compared_sides(
 ) -> tuple[list[Compared], dict[str, RunResult]]:
     """One comparison for each side after the first, and every run by the name of its folder.
 
-    A side is a folder or several, joined by commas. waiting: shows what takes long.
+    A side is a folder or several, joined by commas; the one folder of `run --repeat --against` is both. waiting: shows what takes long.
 
     Raises SpecError with every folder that cannot be read or is given twice, and for different plans without `force`.
     """
-    folders = [_folders(side) for side in sides]
+    folders = _sides(sides)
     if len(folders) < 2 or not all(folders):
         raise SpecError([Problem("compare", " ".join(sides), "needs two sides", "give a baseline and a candidate")])
     runs = _read([folder for side in folders for folder in side], waiting)
@@ -102,6 +102,16 @@ def compared_sides(
         doubts = [*(f"different plans: {each}" for each in differences), *doubts_of(results[0], candidate)]
         found.append(Compared(folders[0], folder, comparison, tuple(doubts)))
     return found, runs
+
+
+def _sides(sides: Sequence[str]) -> list[tuple[str, ...]]:
+    if len(sides) == 1:
+        runs = [
+            sorted(Path(sides[0]).glob(f"{side}[0-9]*"), key=lambda run: (len(run.name), run.name)) for side in "ab"
+        ]
+        if all(runs):
+            return [tuple(str(run) for run in side) for side in runs]
+    return [_folders(side) for side in sides]
 
 
 def _folders(side: str) -> tuple[str, ...]:

@@ -66,6 +66,15 @@ def test_fail_on_worse(compare) -> None:
     assert compare("a1", "b1", "--fail-on", "worse", "--margin", "40%").exit_code == 0
 
 
+def test_the_folder_of_repeats_is_both_sides(compare, folders: Path, tmp_path: Path) -> None:
+    for name in ("a1", "a2", "a3", "b1"):
+        (tmp_path / name).symlink_to(folders / name)
+    (told,) = json.loads(compare(str(tmp_path), "--json").stdout)["comparisons"]
+    assert [Path(name).name for name in told["baseline"]] == ["a1", "a2", "a3"]
+    assert [Path(name).name for name in told["candidate"]] == ["b1"]
+    assert "needs two sides" in compare("a1").stderr
+
+
 def test_json_of_several_candidates_and_repeats(compare) -> None:
     found = json.loads(compare("a1,a2", "b1", "a3", "--json").stdout)
     assert found["schema_version"] == 1
