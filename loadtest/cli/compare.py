@@ -80,7 +80,8 @@ def compared_sides(
 ) -> tuple[list[Compared], dict[str, RunResult]]:
     """One comparison for each side after the first, and every run by the name of its folder.
 
-    A side is a folder or several, joined by commas; the one folder of `run --repeat --against` is both. waiting: shows what takes long.
+    A side is a folder or several, joined by commas; one folder alone, of `run --repeat --against`, is both sides.
+    waiting: shows what takes long.
 
     Raises SpecError with every folder that cannot be read or is given twice, and for different plans without `force`.
     """
@@ -106,11 +107,10 @@ def compared_sides(
 
 def _sides(sides: Sequence[str]) -> list[tuple[str, ...]]:
     if len(sides) == 1:
-        runs = [
-            sorted(Path(sides[0]).glob(f"{side}[0-9]*"), key=lambda run: (len(run.name), run.name)) for side in "ab"
-        ]
-        if all(runs):
-            return [tuple(str(run) for run in side) for side in runs]
+        runs = [Path(sides[0]).glob(f"{side}[0-9]*") for side in "ab"]
+        numbered = [tuple(map(str, sorted(side, key=lambda run: (len(run.name), run.name)))) for side in runs]
+        if all(numbered):
+            return numbered
     return [_folders(side) for side in sides]
 
 
