@@ -25,7 +25,7 @@ from loadtest.core.compare.looks import alpha_at
 from loadtest.core.judge.decision import REASONS
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan, TargetRef
-from loadtest.errors import Problem, SpecError
+from loadtest.errors import Problem, SpecError, masked
 from loadtest.report.comparison import Compared, comparison_json, comparison_markdown, comparison_text
 from loadtest.report.place import run_name
 from loadtest.report.recovery import read_run
@@ -106,6 +106,9 @@ def run_repeats(plan: Plan, repeats: Repeats, given: Mapping[str, Any], name: st
     for number in range(1, repeats.count + 1):
         for place, (side, target) in enumerate(sides):
             path = str(folder / f"{side}{number}")
+            if repeats.against and not given["quiet"]:
+                # Each run is headed by the job's name, whichever side it is of.
+                _say(f"{side}{number}, {'the baseline' if side == 'a' else 'the candidate'}: {masked(target.ref)}")
             code = once(
                 _reseeded(plan, target or plan.target, len(paths) * number + place), {**given, "output_dir": path}
             )

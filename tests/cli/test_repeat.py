@@ -48,8 +48,9 @@ def test_the_gate_of_the_file_counts_too(execute, job: Path, tmp_path: Path) -> 
     request = json.loads(job.read_text())
     request["Loadtest"]["gate"] = True
     job.write_text(json.dumps(request))
-    done = execute("run", job, "--repeat", 1, "--against", FAST, "--output-dir", tmp_path / "out", "--quiet")
+    done = execute("run", job, "--repeat", 1, "--against", FAST, "--output-dir", tmp_path / "out", "--plain")
     assert done.returncode == 4, done.stderr
+    assert done.stderr.index(f"a1, the baseline: {FAST}\n") < done.stderr.index(f"b1, the candidate: {SLOW}\n")
 
 
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:
