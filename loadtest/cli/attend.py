@@ -31,6 +31,7 @@ class Ends(Protocol[_Result]):
 def attended(run: Ends[_Result], say: Callable[[str], None]) -> _Result:
     """The result of `run`, however long it takes. The first signal ends it in order, the second at once.
 
+    After a run that a signal ended, one more is forgiven: two in a row often find the run over at the second.
     say: tells the user what a signal did. Raises what `Run.result` does.
     """
     with _signals(run, say):
@@ -43,20 +44,29 @@ def attended(run: Ends[_Result], say: Callable[[str], None]) -> _Result:
 
 @contextmanager
 def _signals(run: Ends[object], say: Callable[[str], None]) -> Iterator[None]:
-    seen = 0
+    seen, over = 0, False
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal seen
         seen += 1
-        if seen == 1:
+        if over:
+            # It meant the run, which has just ended: what was found is being written, and is not to be lost by it.
+            restore()
+            say("it has ended: what was found is being written; once more to leave that")
+        elif seen == 1:
             say("stopping: requests in flight are finished first; once more to end at once")
             run.stop()
         else:
             run.kill()
 
+    def restore() -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
     before = {number: signal.signal(number, handle) for number in heeded("SIGINT", "SIGTERM", "SIGHUP")}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        over = True
+        if not seen:
+            restore()

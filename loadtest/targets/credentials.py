@@ -1,7 +1,7 @@
 """Signing credentials from botocore's chain, refreshed before they expire while requests go on being signed.
 
 The old credentials stay valid for minutes after botocore thinks of new ones, so the refresh runs beside the users; only
-if they have really expired does a request wait for it. In the generator's patched process threads are greenlets.
+in their last second does a request wait for it. In the generator's patched process threads are greenlets.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ NO_REGION = "no AWS region: give --region (the option region), set AWS_DEFAULT_R
 _NO_CREDENTIALS = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a profile"
 _RETRIES_S = (10, 3, 1)  # between two tries beside the requests: the first of which three fit into what is left
 _EXPIRED_RETRY_S = 1
+# A head is signed for a whole second, and its last request is on its way for a while: with less left, new ones are
+# waited for.
+_LAST_S = 1.5
 _log = logging.getLogger(__name__)
 
 
@@ -71,9 +74,11 @@ class CredentialSource:
     def __init__(self, source: Any) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._refreshing = False
+        self._idle = threading.Event()  # nobody refreshes beside the requests
+        self._idle.set()
         self._next_early_s = 0
         self._next_late_s = 0
+        self._renewed_s = -1
         self.current = self._read()
 
     def check(self, now_s: int) -> Credentials:
@@ -84,29 +89,36 @@ class CredentialSource:
         needed = getattr(self._source, "refresh_needed", None)
         if needed is None:
             return self.current
-        if needed(refresh_in=0):
-            self._refresh_expired(now_s)
-        elif needed() and now_s >= self._next_early_s and not self._refreshing:
-            self._refreshing = True
+        if needed(refresh_in=_LAST_S):
+            self._refresh_now(now_s)
+        elif needed() and now_s >= self._next_early_s and self._idle.is_set():
             fitting = (wait_s for wait_s in _RETRIES_S if not needed(refresh_in=3 * wait_s))
             self._next_early_s = now_s + next(fitting, _RETRIES_S[-1])
+            self._idle.clear()
             threading.Thread(target=self._refresh_beside, name="loadtest-credentials", daemon=True).start()
         return self.current
 
-    def _refresh_expired(self, now_s: int) -> None:
+    def _refresh_now(self, now_s: int) -> None:
+        """Waits for new ones. If there are none, the old ones serve for as long as they last."""
+        self._idle.wait()  # else botocore asks once more after that answer
         with self._lock:
-            if not self._source.refresh_needed(refresh_in=0):
+            if not self._source.refresh_needed(refresh_in=_LAST_S):
                 self._take()
                 return
-            if now_s < self._next_late_s:
+            expired = self._source.refresh_needed(refresh_in=0)
+            if now_s == self._renewed_s and not expired:
+                return  # all that are given last no longer
+            if now_s >= self._next_late_s:
+                try:
+                    self._take()
+                    self._renewed_s = now_s
+                    return
+                except Exception as problem:
+                    # Else every request of every user would ask a service that is down.
+                    self._next_late_s = now_s + _EXPIRED_RETRY_S
+                    _log.warning("credentials cannot be refreshed: %s", masked(str(problem)))
+            if self._source.refresh_needed(refresh_in=0):
                 raise NoCredentials
-            try:
-                self._take()
-            except Exception as problem:
-                # Else every request of every user would ask a service that is down.
-                self._next_late_s = now_s + _EXPIRED_RETRY_S
-                _log.warning("credentials have expired and cannot be refreshed: %s", masked(str(problem)))
-                raise NoCredentials from problem
 
     def _refresh_beside(self) -> None:
         try:
@@ -114,7 +126,7 @@ class CredentialSource:
         except Exception as problem:
             _log.warning("credentials cannot be refreshed yet: %s", masked(str(problem)))
         finally:
-            self._refreshing = False
+            self._idle.set()
 
     def _take(self) -> None:
         found = self._read()

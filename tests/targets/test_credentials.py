@@ -18,8 +18,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Issuer:
     """Issues credentials for an hour, numbered; fails or waits when told to."""
 
-    def __init__(self) -> None:
-        self.now_s = 0
+    def __init__(self, life_s: float = 3600) -> None:
+        self.now_s = 0.0
+        self.life_s = life_s
         self.issued = 0
         self.fails = False
         self.go_on = threading.Event()
@@ -42,7 +43,7 @@ class Issuer:
             if self.fails:
                 raise OSError("the issuer is down")
             self.issued += 1
-            expiry = (START + timedelta(seconds=self.now_s + 3600)).isoformat()
+            expiry = (START + timedelta(seconds=self.now_s + self.life_s)).isoformat()
             return {"access_key": f"AK{self.issued}", "secret_key": "s", "token": "t", "expiry_time": expiry}
         finally:
             self.finished.set()
@@ -124,6 +125,38 @@ def test_expired_ones_are_waited_for_and_the_failure_is_told(issuer: Issuer) -> 
     assert not issuer.finished.is_set()  # the issuer is asked once a second, not once a request
     issuer.fails = False
     assert check(found, issuer, 3602) == "AK2"
+
+
+def test_none_is_signed_with_that_ends_before_the_request_can_be_there(issuer: Issuer) -> None:
+    found = CredentialSource(issuer.source)
+    # The head of second 3599 is sent until 3599.999: with credentials that end at 3600 its last would come too late.
+    assert check(found, issuer, 3599) == "AK2"
+
+
+def test_the_last_second_is_used_if_there_are_no_new_ones(issuer: Issuer) -> None:
+    found = CredentialSource(issuer.source)
+    issuer.fails = True
+    assert check(found, issuer, 3599) == "AK1"
+    with pytest.raises(NoCredentials):
+        check(found, issuer, 3601)
+
+
+def test_ones_that_last_no_longer_than_that_are_asked_for_once_a_second_whoever_asks() -> None:
+    issuer = Issuer(1.2)
+    found = CredentialSource(issuer.source)  # asks a second time, as botocore does so near the end
+    for now_s in range(1, 6):
+        assert [check(found, issuer, now_s) for _ in range(8)] == [f"AK{now_s + 2}"] * 8
+    assert issuer.issued == 7
+
+
+def test_a_refresh_that_is_under_way_is_waited_for_and_not_made_twice(issuer: Issuer) -> None:
+    found = CredentialSource(issuer.source)
+    issuer.go_on.clear()
+    assert check(found, issuer, 3590) == "AK1"
+    issuer.now_s = 3599
+    threading.Timer(0.2, issuer.go_on.set).start()
+    assert found.check(3599).access_key == "AK2"
+    assert issuer.issued == 2
 
 
 def test_many_users_wait_for_one_refresh(issuer: Issuer) -> None:
