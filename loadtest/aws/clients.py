@@ -59,6 +59,15 @@ class Clients:
     def region(self) -> str:
         return str(self._session.region_name)
 
+    def account(self) -> str | None:
+        """Whose credentials these are: the number of an AWS account (STS GetCallerIdentity, which needs no permission);
+        None: nobody says.
+        """
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (*UNANSWERED, TargetError, LookupError):
+            return None
+
     def client(self, service: str = "sagemaker") -> Any:
         """The client of a service. Raises TargetError for an address that is none."""
         with self._lock:

@@ -83,7 +83,7 @@ def deployed(
     number = f"{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**6}"
     path = own["journal"] or journal_dir() / f"{spec.name}-{number}.jsonl"
     check_journals({journal_dir(), path.parent}, own["despite_journal"])
-    journal = Journal(path)
+    journal = Journal(path, clients.account())
     say(f"journal: {path}")
     try:
         budget = Budget(own["budget"])
