@@ -120,7 +120,7 @@ class Journal:
             return not self._left
 
     def _write(self, event: str, thing: Made) -> None:
-        told = {"event": event, "kind": thing.kind, "name": thing.name}
+        told: dict[str, Any] = {"event": event, "kind": thing.kind, "name": thing.name}
         if event == "create":
             told |= {"job": thing.job, "region": thing.region, "endpoint_url": thing.endpoint_url}
         self._append(told)

@@ -89,9 +89,8 @@ def deployed(
         budget = Budget(own["budget"])
         with budget.watched():
             provider = Deployment(clients, journal, budget, prices, role=own["role"], options=options)
-            deploying = Deploying(
-                {"provider": provider, "directory": AccountEndpoints(clients), "model_reader": models}
-            )
+            asked = {"directory": AccountEndpoints(clients), "model_reader": models, "region": clients.region}
+            deploying = Deploying({"provider": provider, **asked})
             yield deploying
             deploying.cut_short = budget.cut_short
             if budget.cut_short:

@@ -127,10 +127,11 @@ class Seams(TypedDict, total=False):
     """Who is asked besides the files, as for `open_service`.
 
     provider: makes the endpoints, in place of a fleet and of mocks. model_reader: with one, a model, or package, that
-    it does not know is refused before anything is made.
+    it does not know is refused before anything is made. region: of the account, for ARNs and list prices.
     """
 
     provider: Provider
+    region: str
     directory: EndpointDirectory
     model_reader: ModelReader
 
@@ -175,12 +176,15 @@ def start(
     named = fleet is not None and not mock and "provider" not in seams
     if "provider" in seams:
         seams["provider"] = wrap(seams["provider"])
+    # A model of instances is made of the figures of us-east-1; a real endpoint costs what it costs where it is.
+    price_region = seams.get("region") or (str(options.get("region") or "") if named else "") or "us-east-1"
     try:
         service = open_service(
             engine=engine,
             profile=profile,
             fleet_file=None if fleet is None else Path(fleet),
             prices_file=None if prices is None else Path(prices),
+            price_region=price_region,
             payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
             events=_Heard(say, folder),
             watcher=folder,
