@@ -58,6 +58,9 @@ CREDENTIALS_CODES = frozenset(
     }
 )
 
+# The credentials were good once: with newer ones the same request is.
+EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
+
 _OK = (Kind.OK, "")
 # A code becomes a key of a counter that lives as long as the run: a hostile server must not make it grow at will.
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,128}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.aws.budget import no_price, RESERVE_S, Budget, hourly_usd
+from loadtest.aws.budget import RESERVE_S, Budget, hourly_usd, no_price
 from loadtest.aws.cost import known_prices
 from loadtest.core.request.spec import EndpointConfiguration, Serverless
 from loadtest.errors import TargetError
