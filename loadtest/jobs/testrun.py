@@ -292,9 +292,7 @@ def _ending(step: StepRow, result: RunResult | None, gone: bool) -> str:
     if result is None:
         return f"Benchmark {step.status.value}: {step.failure_reason}"
     figures = step.metrics or step.endpoint_metrics
-    found = (
-        f"; MaxInvocations {figures['MaxInvocations']}, ModelLatency {figures['ModelLatency']} ms" if figures else ""
-    )
+    found = "; MaxInvocations {MaxInvocations}, ModelLatency {ModelLatency} ms".format(**figures) if figures else ""
     notes = f". Note: {'; '.join(step.notes)}" if step.notes else ""
     deleted = ". Endpoint deleted" if gone else ""
     text = f"Load test stopped, {result.reason.value}: {REASONS[result.reason].sentence}{found}{deleted}{notes}"

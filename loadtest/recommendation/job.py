@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from loadtest.jobs.service import EngineName, JobService, open_service
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import EndpointDirectory
 from loadtest.payload.remote import PayloadCache
-from loadtest.recommendation.endpoints import NamedTargets, check_plugins
+from loadtest.recommendation.endpoints import FileChoice, NamedTargets
 from loadtest.recommendation.folder import JobFolder
 from loadtest.report.place import run_name
 
@@ -35,6 +35,8 @@ __all__ = ["NOT_ITS_OWN", "Recommendation", "Recommending", "job_folder", "recom
 
 LOOK_S = 0.05
 DEFAULT_DIR = "runs"
+PRICE_REGION = "us-east-1"
+"""Where a model of instances has its figures from; a real endpoint costs what it costs where it is."""
 NOT_ITS_OWN = ("target", "profile", "endpoint_url", "ca_file")
 """What a scenario file says of these is not used: the tests say what is loaded."""
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -147,7 +149,7 @@ def start(
     payload: str | os.PathLike[str] | None = None,
     profile: Profile = "relaxed",
     options: Mapping[str, Any] = _NO_OPTIONS,
-    allow_plugins: Collection[str] = (),
+    allowed: FileChoice = FileChoice(),
     payload_root: str = "",
     say: Callable[[str], object] = lambda line: None,
     wrap: Callable[[Provider], Provider] = lambda provider: provider,
@@ -161,8 +163,8 @@ def start(
     payload: request bodies in place of the job's SamplePayloadUrl.
     options: region, profile, endpoint_url, ca_file (TargetRef.options) for the payload, and for the targets of a fleet
         file that gives them none.
-    allow_plugins: plug-in targets (references, or the names before their colon) that the fleet file may name.
-    payload_root: a folder besides the job file's own that its files may lie in.
+    allowed: what targets of the fleet file may be and have besides what `options` has.
+    payload_root: a folder besides the job file's own, and the fleet file's, that their files may lie in.
     say: told a line at a time what goes on, from the job's threads.
     wrap: gives another provider in place of the one that is given, or of the fleet file's targets.
     Raises SpecError with every problem of the job and the files.
@@ -176,15 +178,13 @@ def start(
     named = fleet is not None and not mock and "provider" not in seams
     if "provider" in seams:
         seams["provider"] = wrap(seams["provider"])
-    # A model of instances is made of the figures of us-east-1; a real endpoint costs what it costs where it is.
-    price_region = seams.get("region") or (str(options.get("region") or "") if named else "") or "us-east-1"
     try:
         service = open_service(
             engine=engine,
             profile=profile,
             fleet_file=None if fleet is None else Path(fleet),
             prices_file=None if prices is None else Path(prices),
-            price_region=price_region,
+            price_region=seams.get("region") or (options.get("region") if named else None) or PRICE_REGION,
             payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
             events=_Heard(say, folder),
             watcher=folder,
@@ -193,7 +193,7 @@ def start(
             payload_reader=PayloadCache(options).path,
             **seams,
         )
-        _submit(service, request, folder, lambda own: check_plugins(own, str(fleet), allow_plugins))
+        _submit(service, request, folder, lambda own: allowed.besides(options, payload_root).check(own, str(fleet)))
     except LoadtestError:
         if folder is not None:
             folder.discard()
