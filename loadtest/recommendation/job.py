@@ -162,22 +162,21 @@ def start(
     prices: a file in place of the built-in (or last updated) ones. output_dir: new or empty; None: nothing is written.
     payload: request bodies in place of the job's SamplePayloadUrl.
     options: region, profile, endpoint_url, ca_file (TargetRef.options) for the payload, and for the targets of a fleet
-        file that gives them none.
-    allowed: what targets of the fleet file may be and have besides what `options` has.
+        file that gives them none. allowed: what the file may choose for them besides.
     payload_root: a folder besides the job file's own, and the fleet file's, that their files may lie in.
     say: told a line at a time what goes on, from the job's threads.
-    wrap: gives another provider in place of the one that is given, or of the fleet file's targets.
+    wrap: gives another provider in place of that one, or of the fleet file's targets.
     Raises SpecError with every problem of the job and the files.
     """
-    own = [*NOT_ITS_OWN, *(["payload"] if payload is not None else [])]
+    own = NOT_ITS_OWN if payload is None else (*NOT_ITS_OWN, "payload")
     read = read_job(job, profile=profile, payload_root=payload_root, own=own)
     request = plain(dict(read.spec.request))
     _check(fleet, mock, engine, "provider" in seams)
     checked_job(request, profile)
     folder = None if output_dir is None else _folder(Path(output_dir), request)
     named = fleet is not None and not mock and "provider" not in seams
-    if "provider" in seams:
-        seams["provider"] = wrap(seams["provider"])
+    seams |= {"provider": wrap(seams["provider"])} if "provider" in seams else {}
+    allowed = allowed.besides(options, payload_root)
     try:
         service = open_service(
             engine=engine,
@@ -193,7 +192,7 @@ def start(
             payload_reader=PayloadCache(options).path,
             **seams,
         )
-        _submit(service, request, folder, lambda own: allowed.besides(options, payload_root).check(own, str(fleet)))
+        _submit(service, request, folder, lambda own: allowed.check(own, str(fleet)))
     except LoadtestError:
         if folder is not None:
             folder.discard()
