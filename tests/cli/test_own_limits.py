@@ -23,7 +23,7 @@ from loadtest.core.measure.outcome import Kind
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
 from loadtest.targets.boto_errors import classify_exception
-from loadtest.targets.http.failure import lookup_failure, socket_failure
+from loadtest.targets.failures import lookup_failure, socket_failure
 
 pytestmark = pytest.mark.live
 
