@@ -10,6 +10,7 @@ import pytest
 from aws_front import Door, Refusal
 from click.testing import CliRunner
 from emulator_client import connect, create_model
+from siblings import siblings
 
 from loadtest.aws.journal import Journal, Made, read_journal
 from loadtest.aws.removal import JOB_TAG
@@ -73,7 +74,7 @@ def test_with_expired_credentials_it_says_what_is_left_and_later_removes_it(door
     sagemaker.close()
 
 
-@pytest.mark.parametrize("operation", ["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"])
+@pytest.mark.parametrize("operation", siblings(["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"]))
 def test_a_delete_that_is_refused_keeps_none_of_the_others(operation: str, door: Door, tmp_path: Path) -> None:
     journal, sagemaker = _left(door, tmp_path)
     door.refuse[operation] = Refusal("AccessDeniedException", "may not")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from emulator_client import connect
 from issuer import Issuer
+from siblings import siblings
 
 from loadtest.testing import recommender
 
@@ -61,9 +62,9 @@ PROGRAM = (
 # Profile, or what the environment has in its place -> what was asked for credentials.
 PROVIDERS = {
     "role": "AssumeRole",
+    "process": "/process",
     "sso": "/federation/credentials",
     "web": "AssumeRoleWithWebIdentity",
-    "process": "/process",
     "container": "/container",
     "instance": "/latest/meta-data/iam/security-credentials/instance-role",
 }
@@ -139,7 +140,7 @@ def check(provider: str, issuer: Issuer, folder: Path, seconds: int) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", siblings(PROVIDERS, 2))
 def test_no_request_is_lost_when_credentials_live_three_seconds(provider: str, issuer: Issuer, tmp_path: Path) -> None:
     check(provider, issuer, tmp_path, 7)
 

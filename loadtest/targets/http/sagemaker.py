@@ -16,7 +16,7 @@ from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.credentials import CredentialSource, NoCredentials
-from loadtest.targets.http.failure import Failed
+from loadtest.targets.failures import Failed
 from loadtest.targets.http.route import Route, route_to
 from loadtest.targets.http.system import SYSTEM, System
 from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming

@@ -12,9 +12,9 @@ import gevent
 from loadtest.core.measure.outcome import Kind, Outcome
 from loadtest.targets.base import Listener, Payload
 from loadtest.targets.classify import EXPIRED_CODES, classify, error_of
+from loadtest.targets.failures import Failed
 from loadtest.targets.http import timestamps
 from loadtest.targets.http.connection import Connection
-from loadtest.targets.http.failure import Failed
 from loadtest.targets.http.parts import EventParts, Parts, ReadParts
 from loadtest.targets.http.relay import Relay
 from loadtest.targets.http.route import Route
