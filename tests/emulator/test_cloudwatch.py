@@ -271,6 +271,7 @@ def test_every_metric_is_listed_once(filled: EmulatorServer, monkeypatch: pytest
         for name in names:
             sink.metric(MetricPoint("listed", "m", "None", {"JobName": name}, minute_s, (1.0,), (1.0,)))
     cloudwatch.put_metric_data(Namespace="listed", MetricData=[{"MetricName": "bare", "Value": 1.0}] * 2)
+    assert sink.settle(120)  # who lists waits for it, but not for as long as a loaded machine may take
     pages = list(cloudwatch.get_paginator("list_metrics").paginate(Namespace="listed"))
     assert [len(page["Metrics"]) for page in pages] == [500, 500, 101]
     found = [metric for page in pages for metric in page["Metrics"]]
