@@ -27,7 +27,7 @@ test: install
 
 # Whole runs in several processes, pages in a browser (chromium and chromedriver), terminals: minutes.
 test-live: install
-	$(BIN)/python -m pytest -m "live and not slow" -n 4 --dist worksteal
+	$(BIN)/python -m pytest -m "live and not slow" -n 6 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

@@ -11,6 +11,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
+from loadtest.aws.regions import misspelt
 from loadtest.errors import TargetError, masked
 from loadtest.targets.aws_session import aws_session
 from loadtest.targets.classify import CREDENTIALS_CODES
@@ -24,12 +25,19 @@ __all__ = [
     "is_absent",
     "is_forbidden",
     "is_unknown_sender",
+    "is_unreachable",
     "status_of",
 ]
 
 # What a call may raise besides TargetError.
 UNANSWERED = REFUSED
 
+_UNREACHABLE = (
+    botocore.exceptions.EndpointConnectionError,
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.SSLError,
+)
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
 
@@ -58,6 +66,15 @@ class Clients:
     @property
     def region(self) -> str:
         return str(self._session.region_name)
+
+    def account(self) -> str | None:
+        """Whose credentials these are: the number of an AWS account (STS GetCallerIdentity, which needs no permission);
+        None: nobody says.
+        """
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (*UNANSWERED, TargetError, LookupError):
+            return None
 
     def client(self, service: str = "sagemaker") -> Any:
         """The client of a service. Raises TargetError for an address that is none."""
@@ -105,9 +122,15 @@ def _answer(problem: Exception) -> Mapping[str, Any]:
 def aws_words(problem: Exception) -> str:
     """AWS's own words, with code and operation: `ResourceLimitExceeded when calling CreateEndpoint: ...`."""
     if not isinstance(problem, botocore.exceptions.ClientError):
-        return masked(f"{type(problem).__name__}: {problem}")
+        doubt = misspelt(str(problem)) if is_unreachable(problem) else ""
+        return masked("; ".join(filter(None, [f"{type(problem).__name__}: {problem}", doubt])))
     message = problem.response.get("Error", {}).get("Message") or "without a reason"
     return masked(f"{code_of(problem)} when calling {problem.operation_name}: {message}")
+
+
+def is_unreachable(problem: Exception) -> bool:
+    """Nobody takes the connection: no such name, no way there, a refusal, a certificate that is not trusted."""
+    return isinstance(problem, _UNREACHABLE)
 
 
 def is_absent(problem: Exception) -> bool:

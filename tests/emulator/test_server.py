@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from emulator_client import PACKAGE, connect, post, small_job
 from service_model import needs_newer_model
+from siblings import siblings
 
 from loadtest.cli import main
 from loadtest.emulator.fallback import NoBackend
@@ -247,7 +248,7 @@ def test_loopback(host: str, expected: bool) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", siblings([signal.SIGTERM, signal.SIGINT]))
 def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> None:
     command = [sys.executable, "-c", "from loadtest.cli import main; main()", "serve", "--port", "0", "--engine", "sim"]
     command.append("--strict-resources")

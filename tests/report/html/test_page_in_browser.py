@@ -10,6 +10,7 @@ import pytest
 from browser import Browser
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from siblings import siblings
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.verdict import Trust
@@ -131,7 +132,7 @@ def test_light_dark_and_paper(shown: Shown, chromium: Browser, result: RunResult
     assert len(chromium.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 100_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", siblings(["dark", "light"]))
 def test_axe_finds_nothing_serious(
     shown: Shown, chromium: Browser, finish: Callable[..., RunResult], limited: Trust, scheme: str
 ) -> None:
@@ -148,6 +149,7 @@ def _line_count(chromium: Browser, figure: str) -> int:
     return chromium.js(f"return document.querySelectorAll('#{figure} .plot svg .mark-line path[d]').length")
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_legend_zoom_and_table(shown: Shown, chromium: Browser, result: RunResult) -> None:
     shown(result)
     figure = "t0-chart-latency"
@@ -211,6 +213,7 @@ def test_a_pointer_shows_the_figures_under_it(shown: Shown, chromium: Browser, r
     assert "level" in chromium.js(tip)
 
 
+@pytest.mark.slow
 def test_several_tests_of_a_job(shown: Shown, chromium: Browser, finish: Callable[..., RunResult]) -> None:
     one = finish()
     other = finish(
