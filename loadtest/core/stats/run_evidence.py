@@ -19,7 +19,7 @@ Rules, in this order:
                 is a breach after 10 s, later in later levels, where a spell is likelier to lie at some start.
     lasting     >= half over in every window of 10 to 30 s, anywhere; in a run longer than 120 s, of 5 s ln(run / 120 s)
                 more, since one of its many spells may last so long. So it is with midway.
-    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, together >= 6.4 q,
+    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, together >= 6.2 q,
                 beyond chance (1e-5), and no beginning or end of it is e^5.5 times likelier at q than at the share of
                 the whole (a change-point test, after Page, 1954): a shorter spell begins or ends within it.
     level       evidence since a level's start; "pooled" if that was an earlier level's.
@@ -55,7 +55,7 @@ COLD, LASTING, GROSS = "cold start that does not end", "lasting breach", "gross 
 LEVEL, POOLED, MIDWAY = "evidence of the level", "evidence of several levels", "evidence since midway"
 RUN = "evidence of the run"
 
-GROSS_EACH, GROSS_MEAN = 3.0, 6.4  # times q
+GROSS_EACH, GROSS_MEAN = 3.0, 6.2  # times q
 GROSS_TAIL = 1e-5
 GROSS_REQUESTS = 50
 ENDS_NATS = 5.5  # evidence that a gross breach has begun later, or ended before
