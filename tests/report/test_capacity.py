@@ -110,6 +110,14 @@ def test_short_levels_beside_a_verdict_say_what_would_tell() -> None:
     assert found == "at least 3 users; more takes longer levels than these to show; `loadtest capacity` searches for it"
 
 
+def test_a_run_without_a_success_says_nothing_of_a_capacity(result: RunResult) -> None:
+    totals = replace(result.totals, counts=replace(result.totals.counts, ok=0))
+    silent = replace(result, totals=totals)
+    assert "Capacity" in shown(result)
+    assert "Capacity" not in shown(silent)
+    assert "Capacity" not in run_markdown(silent)
+
+
 def test_what_would_narrow_it_and_what_binds_is_said(result: RunResult) -> None:
     margins = (Margin("P95 <= 60 ms"), Margin("errors <= 1 %"))
     found = Capacity(
