@@ -80,8 +80,12 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
         return found, result.overall
     if blocked and not any(verdict.answer == "not met" for verdict in found):
         return found, replace(result.overall, rule=blocked)
-    whole = overall(plan, most, found)
-    return found, result.overall if whole is None else replace(whole, clock="model")
+    whole, least_of_all = overall(plan, most, found), overall(plan, least, found)
+    if whole is None or least_of_all is None:
+        return found, result.overall
+    if whole.answer == "undecided" and whole.over != least_of_all.over:
+        whole = replace(whole, rule=_spread(least_of_all, whole))
+    return found, replace(whole, clock="model")
 
 
 def _why_not(result: RunResult, side: ServiceSide, level: int | None) -> str:
@@ -112,8 +116,11 @@ def _of_level(side: ServiceSide, under: LatencyVerdict, over: LatencyVerdict) ->
         return _told(over, "not met", f"{over.rule}, {held}")
     if over.over == under.over:
         return _told(under, "undecided", f"{under.rule}, {held}")
-    spread = f"{over.over:,} to {under.over:,} of {under.n:,} requests over the limit"
-    return _told(under, "undecided", f"{held} CloudWatch's percentiles allow {spread}")
+    return _told(under, "undecided", f"{held} {_spread(over, under)}")
+
+
+def _spread(least: LatencyVerdict, most: LatencyVerdict) -> str:
+    return f"CloudWatch's percentiles allow {least.over:,} to {most.over:,} of {most.n:,} requests over the limit"
 
 
 def _told(verdict: LatencyVerdict, answer: Answer, rule: str) -> LatencyVerdict:
