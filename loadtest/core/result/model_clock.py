@@ -29,7 +29,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import ServiceSide, service_side
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["judged_by_model"]
+__all__ = ["judged_by_model", "period_windows"]
 
 
 def judged_by_model(result: RunResult) -> RunResult:
@@ -62,7 +62,7 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
     # Whatever their clock is called here, the counts of these windows are on the one that is asked for.
     plan = replace(result.plan, options=replace(result.plan.options, latency_clock="client"))
     periods = [each for each in side.periods if each.level is not None and each.model.n]
-    most, least = _windows(plan, periods, most=True), _windows(plan, periods, most=False)
+    most, least = period_windows(plan, periods, most=True), period_windows(plan, periods, most=False)
     under = {verdict.level: verdict for verdict in verdicts(plan, most)}
     over = {verdict.level: verdict for verdict in verdicts(plan, least)}
     found, blocked = [], ""
@@ -147,7 +147,7 @@ def _held(side: ServiceSide, by_level: Sequence[LatencyVerdict], allowed: float)
     }
 
 
-def _windows(plan: Plan, periods: Sequence[Period], *, most: bool) -> list[Window]:
+def period_windows(plan: Plan, periods: Sequence[Period], *, most: bool) -> list[Window]:
     """A window for a period. What failed for this client counts as over (S5), and may be a sample or not."""
     users = {level.index: max(level.users, 1) for level in plan_levels(plan)}
     found = []
