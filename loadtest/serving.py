@@ -83,6 +83,8 @@ def end_serving(server: Any, thread: threading.Thread | None, *, requests_s: flo
         drain(server, until_s - time.monotonic())
 
     def close_sockets() -> None:
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()  # with the files that its answers wait in
         # waitress's loop ends when nothing is left in its map of sockets.
         server.asyncore.close_all(server._map, ignore_all=True)
 

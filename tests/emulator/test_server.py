@@ -19,6 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from emulator_client import PACKAGE, connect, post, small_job
+from service_model import needs_newer_model
 from siblings import siblings
 
 from loadtest.cli import main
@@ -130,6 +131,7 @@ def test_an_unforeseen_error_is_an_internal_failure_and_the_server_lives_on(
         assert _post(server.url, b'{"JobName": "x"}')[1]["__type"] == "ResourceNotFound"
 
 
+@needs_newer_model
 def test_an_unknown_operation_is_not_retried_html(sagemaker: Any) -> None:
     with pytest.raises(ClientError) as caught:
         sagemaker.create_ai_benchmark_job(
