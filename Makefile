@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml
 # What the demo needs, charts included: half of the packages that the tests want, and none of them large.
 $(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[report]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[report]'
 	touch $@
 
 demo: $(VENV)/.demo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
 # What a call may raise besides TargetError.
 UNANSWERED = REFUSED
 
+_AS_XML = re.compile(r"<Code>([A-Za-z0-9.]{1,128})</Code>(?:\s*<Message>([^<]*)</Message>)?")
 _UNREACHABLE = (
     botocore.exceptions.EndpointConnectionError,
     botocore.exceptions.ConnectTimeoutError,
@@ -107,7 +109,15 @@ def _check_port(url: str) -> None:
 
 def code_of(problem: Exception) -> str:
     """AWS's error code; "" if it is no answer of AWS."""
-    return str(_answer(problem).get("Error", {}).get("Code", ""))
+    return _error(problem)[0]
+
+
+def _error(problem: Exception) -> tuple[str, str]:
+    """(code, message), also of a refusal as XML where the protocol is JSON (moto's own, a gateway's)."""
+    error = _answer(problem).get("Error", {})
+    code, message = str(error.get("Code", "")), str(error.get("Message") or "")
+    told = _AS_XML.search(message) if code.isdigit() else None
+    return (code, message) if told is None else (told[1], told[2] or "")
 
 
 def status_of(problem: Exception) -> int:
@@ -124,8 +134,8 @@ def aws_words(problem: Exception) -> str:
     if not isinstance(problem, botocore.exceptions.ClientError):
         doubt = misspelt(str(problem)) if is_unreachable(problem) else ""
         return masked("; ".join(filter(None, [f"{type(problem).__name__}: {problem}", doubt])))
-    message = problem.response.get("Error", {}).get("Message") or "without a reason"
-    return masked(f"{code_of(problem)} when calling {problem.operation_name}: {message}")
+    code, message = _error(problem)
+    return masked(f"{code} when calling {problem.operation_name}: {message or 'without a reason'}")
 
 
 def is_unreachable(problem: Exception) -> bool:
@@ -135,7 +145,7 @@ def is_unreachable(problem: Exception) -> bool:
 
 def is_absent(problem: Exception) -> bool:
     """The thing that was asked for is not there; SageMaker says so by ValidationException and its words."""
-    text = str(_answer(problem).get("Error", {}).get("Message", ""))
+    text = _error(problem)[1]
     return code_of(problem) in _ABSENT or (
         code_of(problem) in ("ValidationException", "ValidationError")
         and any(words in text.lower() for words in ("could not find", "does not exist", "not found", "no such"))

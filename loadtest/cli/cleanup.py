@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +33,6 @@ def command(journal: Path | None, tag: str | None, yes: bool, **given: Any) -> N
     if journal is not None and tag is not None:
         raise SpecError([Problem("--tag", tag, "cannot be with --journal", "give one of them")])
     options = account_options(given)
-    if tag is None:
-        # Asked elsewhere, AWS would say that there is no such thing, which is as good as removed.
-        rule = "means nothing without --tag: a journal says where its things are"
-        asked = {"region": "--region", "endpoint_url": "--endpoint-url"}
-        wrong = [Problem(flag, options[name], rule, "leave it out") for name, flag in asked.items() if name in options]
-        if wrong:
-            raise SpecError(wrong)
     left = _by_journals(journal, options, yes) if tag is None else _by_tag(tag, options, yes)
     raise SystemExit(1 if left else 0)
 
@@ -56,10 +49,23 @@ def _by_journals(journal: Path | None, options: Mapping[str, Any], yes: bool) ->
     from loadtest.aws.journal import journal_dir, open_journals, read_journal
 
     found = [read_journal(journal)] if journal is not None else list(open_journals(journal_dir()))
+    if problems := list(_elsewhere(found, options)):
+        raise SpecError(problems)
     left = sum(_of_journal(each, options, yes) for each in found)
     if not found:
         click.echo("no journal is open: nothing is known to be left")
     return left
+
+
+def _elsewhere(journals: Iterable[OpenJournal], options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Asked elsewhere than the journal says, AWS would answer that there is no such thing, which is as good as gone."""
+    for journal in journals:
+        places = {(thing.region, thing.endpoint_url) for thing in journal.left}
+        for name, flag, at in (("region", "--region", 0), ("endpoint_url", "--endpoint-url", 1)):
+            there = {str(place[at] or "AWS's own") for place in places}
+            if name in options and there - {options[name]}:
+                rule = f"is not where {journal.path} says that things are: {', '.join(sorted(there))}"
+                yield Problem(flag, str(options[name]), rule, "leave it out")
 
 
 def _of_journal(journal: OpenJournal, options: Mapping[str, Any], yes: bool) -> int:

@@ -6,7 +6,7 @@ import botocore.exceptions
 import pytest
 from aws_front import Door
 
-from loadtest.aws.clients import Clients, aws_words
+from loadtest.aws.clients import Clients, aws_words, is_unknown_sender
 from loadtest.aws.regions import misspelt
 
 
@@ -27,6 +27,21 @@ def test_what_is_said_of_an_address_that_cannot_be_reached(url: str, words: str)
     assert misspelt(url) == words
     unreachable = botocore.exceptions.EndpointConnectionError(endpoint_url=url)
     assert aws_words(unreachable).partition("; ")[2] == words
+
+
+def test_a_refusal_as_xml_is_read_like_any() -> None:
+    """As moto refuses a key that it does not know, whatever the service's protocol is."""
+    body = (
+        '<?xml version="1.0" encoding="utf-8"?>\n<ErrorResponse><Errors><Error><Code>InvalidClientTokenId</Code>'
+        "<Message>The security token included in the request is invalid.</Message></Error></Errors></ErrorResponse>"
+    )
+    found = botocore.exceptions.ClientError({"Error": {"Code": "403", "Message": body}}, "DescribeEndpoint")
+    assert is_unknown_sender(found)
+    assert aws_words(found) == (
+        "InvalidClientTokenId when calling DescribeEndpoint: The security token included in the request is invalid."
+    )
+    plain = botocore.exceptions.ClientError({"Error": {"Code": "503", "Message": "<h1>busy</h1>"}}, "DescribeEndpoint")
+    assert aws_words(plain) == "503 when calling DescribeEndpoint: <h1>busy</h1>"
 
 
 def test_whose_credentials_they_are(clients: Clients, door: Door) -> None:

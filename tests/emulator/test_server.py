@@ -267,9 +267,15 @@ def test_serve_prints_the_exports_and_ends_in_order(number: signal.Signals) -> N
         create = "SageMaker.CreateInferenceRecommendationsJob"
         refused = _post(url, json.dumps(small_job("strict")).encode(), create)[1]
         assert refused == {"__type": "ValidationException", "message": f"ModelPackage {PACKAGE} does not exist."}
+        unknown = connect(url, "pricing")
+        with pytest.raises(ClientError, match="UnknownOperationException"):
+            unknown.get_products(ServiceCode="AmazonSageMaker")
+        unknown.close()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        more, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
+        assert more == "", "a shell reads it, whatever a library prints"
+        assert "find appropriate backend for pricing" in errors
         assert "Traceback" not in errors
     finally:
         process.kill()
