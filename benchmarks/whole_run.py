@@ -107,7 +107,7 @@ ALWAYS = independent(1.1, 3)
 # Share over in them: the goal. A run that begins in a spell of which the first 5 s are like a breach of 40 % is stopped
 # by the rule that finds such a breach in 5 s: 1.7 and 2.1 % of runs with a half and with 40 % over, and the rest of
 # the run adds some. 1,000 runs cannot tell 1.9 % from 2.0.
-SPELLS = {1.0: 0.02, 0.5: 0.03, 0.4: 0.03, 0.3: 0.02}
+SPELLS = {1.0: 0.02, 0.5: 0.03, 0.4: 0.03, 0.3: 0.03}
 ROWS = {
     "independent 4 %": Row(independent(0.04, 120)),
     **{
