@@ -28,6 +28,8 @@ def close(known: Known) -> bool:
     low, high, by = known.low, known.high, known.settings.by
     if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
         return True
+    if by == "users" and known.decides():
+        return False
     below, above = known.level(low), known.level(high)
     drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))
     return high <= BRACKET[by] * low and drawn

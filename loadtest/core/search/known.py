@@ -150,6 +150,10 @@ class Known:
             gap > 0.5 * self.settings.within * self.low and not (self.settings.by == "users" and gap <= 1)
         ):
             return False
+        return self.decides()
+
+    def decides(self) -> bool:
+        """Both loads of the bracket would soon be answered by themselves."""
         for load, side in ((self.low, -1), (self.high, 1)):
             level = self.level(load)
             nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)

@@ -25,7 +25,7 @@ __all__ = ["line"]
 
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
-STRETCH = 1.1  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
+STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
 
 
 def line(
