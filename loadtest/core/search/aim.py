@@ -10,6 +10,7 @@ from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
 
 __all__ = ["QUICK", "aim", "close"]
 
+QUICKLY = 8.0  # windows
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
@@ -28,7 +29,7 @@ def close(known: Known) -> bool:
     low, high, by = known.low, known.high, known.settings.by
     if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
         return True
-    if by == "users" and known.decides():
+    if by == "users" and known.decides(QUICKLY):
         return False
     below, above = known.level(low), known.level(high)
     drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))

@@ -152,12 +152,12 @@ class Known:
             return False
         return self.decides()
 
-    def decides(self) -> bool:
+    def decides(self, soon: float = SOON) -> bool:
         """Both loads of the bracket would soon be answered by themselves."""
         for load, side in ((self.low, -1), (self.high, 1)):
             level = self.level(load)
             nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
-            if side * nats * SOON < level.needed(self._alpha()) * len(level.readings):
+            if side * nats * soon < level.needed(self._alpha()) * len(level.readings):
                 return False
         return True
 
