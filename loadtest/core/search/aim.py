@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
+from loadtest.core.search.saturation import Saturation
 
 __all__ = ["QUICK", "aim", "close"]
 
 QUICKLY = 8.0  # windows
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
+UNSEEN, HIGHEST, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES = 0.93, 0.97, 0.7, 1.06, 0.2, 60.0, 6.0
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -53,6 +55,8 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
         return float(max(math.floor(middle), known.low + 1)), LEAST_SHOWN
     if lineless or known.steep():
         return known.high if load == known.low else known.low, LEAST_SHOWN
+    if known.top is not None:
+        return _queue(known, known.top, load, number)
     below, above = _around(known, middle)
     share = ABOVE_SHARE[by]
     cycle = max(CYCLE[by], _near_windows(known) / CYCLES) * (0.5 + (number * GOLDEN) % 1)
@@ -61,6 +65,29 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     windows = max(2, round(cycle * (share if up else 1 - share)))
     sure = by == "rate" and not up and known.shown()[0] is None
     return float(wanted), max(windows, LEAST_OPEN) if sure else windows
+
+
+def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[float, int]:
+    """By rate, where saturation is known: a load a little below the crossing, long, and one that saturates."""
+    settings, slope = known.settings, max((x.slope for x in known.crossings if x), default=FIRST_SLOPE)
+    middle = known.crosses()
+    if middle is None:
+        part = UNSEEN
+        while _clean(known, below := _grid(known, part * top.per_s, math.floor)):
+            part = (1 + part) / 2
+    else:
+        below = _grid(known, min(middle - DEEP / slope * top.per_s, HIGHEST * top.per_s), math.floor)
+    up = load < top.per_s
+    cycle = max(QUEUE_CYCLE, _near_windows(known) / QUEUE_CYCLES) * (0.5 + (number * GOLDEN) % 1)
+    wanted = _grid(known, SATURATING * top.per_s, math.ceil) if up else below
+    share = SATURATED if up else 1 - SATURATED
+    return float(min(max(wanted, settings.start), settings.max_load)), max(4, round(cycle * share))
+
+
+def _clean(known: Known, load: float) -> bool:
+    """It was held for long, and nothing was over a limit."""
+    level = known.level(load)
+    return len(level.readings) >= LEAST_OPEN and not any(any(r.over) for r in level.readings)
 
 
 def _around(known: Known, middle: float) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
 from loadtest.core.search.reading import Criterion, criteria_of
+from loadtest.core.search.saturation import Saturation, saturation
 
 __all__ = ["NEAR", "Known"]
 
@@ -24,6 +25,7 @@ DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes a
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
+FAR = 1.06
 FINE = 0.6
 LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
 SOON = 12  # windows of a load that decide
@@ -134,6 +136,8 @@ class Known:
     def _most_per_s(self) -> float:
         """No rate above the throughput of an overload stays: the largest that was seen there, and its error."""
         most = math.inf
+        if self.settings.by == "users":
+            return most
         for level in self.levels.values():
             ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
             if len(ok) < LEAST_SERVED:
@@ -168,6 +172,10 @@ class Known:
             load = min(max(min(known), low), high if high is not None else math.inf)
             return float(math.floor(load)) if self.settings.by == "users" and self.finished else load
         return None if not low or high is None else math.floor((low + high) / 2) if self.finished else None
+
+    @property
+    def top(self) -> Saturation | None:
+        return saturation(self.levels.values()) if self.settings.by == "rate" else None
 
     def crosses(self) -> float | None:
         """The lines' own estimate, of which users are not yet whole."""
@@ -264,8 +272,9 @@ class Known:
             return False
         wanted = self.settings.within * (low + high) / 2
         met, broken = self.shown()
-        apart = math.inf if met is None or broken is None else broken - met
-        if apart <= (1 if self.settings.by == "users" else wanted):
+        broken = min(math.inf if broken is None else broken, self._most_per_s())
+        apart = math.inf if met is None else broken - met
+        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and apart <= self.settings.within * (met or 0.0):
             return True
         middle = self.crosses()
         if middle is None or not any(
@@ -284,9 +293,9 @@ class Known:
     def look(self) -> None:
         """Draw the lines anew, if there is more to draw them from."""
         near = self.near()
-        if self.settings.by == "rate":
+        if self.settings.by == "rate" and self.top is None:
             middle = self.crosses() or math.sqrt(self.low * self.high)
-            near = [x for x in near if middle / 1.035 <= x.load <= middle * 1.035]
+            near = [x for x in near if middle / FAR <= x.load <= middle * FAR]
         n = float(sum(level.n for level in near))
         if n < LOOK_GROWTH * self.looked:
             return
@@ -296,9 +305,11 @@ class Known:
     def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
         """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
+        top = None
         if self.settings.by == "rate":
+            top = self.top
             alpha -= self._alpha()  # both are the interval there
         return tuple(
-            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
+            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top)
             for i, each in enumerate(self.criteria)
         )

@@ -16,27 +16,30 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from loadtest.core.request.search import By
+from loadtest.core.search.decay import decay
 from loadtest.core.search.fit import Crossing, crossing, reach
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Criterion
+from loadtest.core.search.saturation import Saturation
 from loadtest.core.stats.clusters import Floats
 
 __all__ = ["line"]
 
+TAIL = 0.0
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
 STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
 
 
 def line(
-    i: int, criterion: Criterion, near: Sequence[Level], since: int, by: By, alpha: float, before: Crossing | None
+    i: int, criterion: Criterion, near: Sequence[Level], since: int, by: By, alpha: float, before: Crossing | None, top: Saturation | None = None
 ) -> Crossing | None:
     """Where the i-th criterion is crossed, with an error of alpha. since: the first visit that counts.
 
     before: the last answer; None: there is none. None: fewer than ten blocks, or no line goes through them.
     """
     load, n, over, per_s, length_s = _blocks(i, near, since, by)
-    if len(load) < LEAST_BLOCKS:
+    if len(load) < (LEAST_BLOCKS if top is None else 2):
         return None
     z = STRETCH * (_quantile(1 - alpha / 2) if by == "rate" or before is None else _whole(before, alpha))
     if criterion.per_s is not None:
@@ -44,7 +47,12 @@ def line(
     event = np.ones(len(load))
     if by == "rate":
         windows = [len(x.readings) for x in near]
-        event = n / length_s * float(np.average([x.memory_s for x in near], weights=windows))
+        lasts_s = float(np.average([x.memory_s for x in near], weights=windows))
+        if top is not None:
+            lasts_s = np.array([next(x.memory_s for x in near if x.load == each) for each in load])
+        event = n / length_s * lasts_s * (1.0 if top is None else TAIL)
+    if top is not None and criterion.limit_ms is not None:
+        return decay(load, n, over, np.maximum(event, 1.0), top, criterion.allowed, z)
     return crossing(load, n, over, np.maximum(event, 1.0), criterion.allowed, z)
 
 
