@@ -30,7 +30,7 @@ BENT = 0.1  # nats that the line may be off at saturation
 
 
 def decay(
-    load: Floats, n: Floats, over: Floats, event: Floats, top: Saturation, allowed: float, z: float
+    load: Floats, n: Floats, over: Floats, event: Floats, top: Saturation, base: float, allowed: float, z: float
 ) -> Crossing | None:
     """As `crossing`, of blocks; None: too few below saturation, or no rise."""
     below = load < NEARLY * top.per_s
@@ -43,14 +43,16 @@ def decay(
     left = 1 - loads / top.per_s
     shares = over_ / n_
     own = ((over - n * (over_ / n_)[at]) ** 2 * (left**2)[at]).sum() / max(freedom, 1) * len(load)
-    factor = own / (n_ * shares * (1 - shares)).sum()
+    factor = own / max((n_ * shares * (1 - shares)).sum(), 1e-9)
     effects = np.maximum(np.maximum(factor / left**2, np.bincount(at, event) / np.bincount(at)), 1.0)
-    n_, over_ = n_ / effects, over_ / effects
+    n_, over_ = n_ * (1 - base) / effects, np.maximum(over_ - base * n_, 0.0) / effects
+    if not over_.sum():
+        return None
     line = _line(loads / top.per_s, n_, over_, top.error / top.per_s)
     if line is None:
         return None
     beta, covariance = line
-    target = math.log(allowed)
+    target = math.log((allowed - base) / (1 - base))
     low, high = fieller(beta - np.array([target, 0.0]), covariance, student(z, max(freedom, 3)))
     if freedom < LEAST_FREEDOM:
         low, high = -math.inf, math.inf

@@ -15,7 +15,7 @@ from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
 from loadtest.core.search.reading import Criterion, criteria_of
-from loadtest.core.search.saturation import Saturation, saturation
+from loadtest.core.search.saturation import Saturation, floor, saturation
 
 __all__ = ["NEAR", "Known"]
 
@@ -119,15 +119,13 @@ class Known:
         by_users = self.settings.by == "users"
         low, high = met or 0.0, broken if broken is not None else math.inf
         known = [each for each in self.crossings if each is not None and each.high < 1e12]
-        if not by_users and met and min(broken or math.inf, self._most_per_s()) - met < self.settings.within * met:
-            known = []
         if known and not self.steep():
             low, high = min(each.low for each in known), min(each.high for each in known)
         elif by_users and high < math.inf:
             high -= 1  # whole users: below a load that breaks it
         if not by_users:
-            high = min(high, self._most_per_s(), broken or math.inf)
-            low = min(max(low, met or 0.0), high)
+            high = min(high, self._most_per_s())
+            low = min(low, high)
         if by_users:
             low, high = float(math.floor(low)), float(math.floor(high)) if high < math.inf else high
         high = min(high, self.settings.max_load) if high < math.inf else high
@@ -202,6 +200,8 @@ class Known:
     def steady(self) -> bool:
         """It is known, too, that it did not become slower or faster; or that cannot be had in useful time."""
         self.narrow_s = self.narrow_s or self.time_s
+        if self.settings.by == "rate":
+            return True  # a backlog that comes and goes hides it
         found = trend(self._settled_levels())
         return found is None or found.error <= STEADY or self.time_s >= PATIENCE * self.narrow_s
 
@@ -274,7 +274,7 @@ class Known:
         met, broken = self.shown()
         broken = min(math.inf if broken is None else broken, self._most_per_s())
         apart = math.inf if met is None else broken - met
-        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and apart <= self.settings.within * (met or 0.0):
+        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and self.crosses() is None and apart <= self.settings.within * (met or 0.0):
             return True
         middle = self.crosses()
         if middle is None or not any(
@@ -308,8 +308,7 @@ class Known:
         top = None
         if self.settings.by == "rate":
             top = self.top
-            alpha -= self._alpha()  # both are the interval there
         return tuple(
-            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top)
+            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top, floor(i, self.levels.values(), top))
             for i, each in enumerate(self.criteria)
         )

@@ -25,14 +25,14 @@ from loadtest.core.stats.clusters import Floats
 
 __all__ = ["line"]
 
-TAIL = 0.0
+HIDDEN, TAIL = 0.8, 0.4
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
 STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
 
 
 def line(
-    i: int, criterion: Criterion, near: Sequence[Level], since: int, by: By, alpha: float, before: Crossing | None, top: Saturation | None = None
+    i: int, criterion: Criterion, near: Sequence[Level], since: int, by: By, alpha: float, before: Crossing | None, top: Saturation | None = None, base: float = 0.0
 ) -> Crossing | None:
     """Where the i-th criterion is crossed, with an error of alpha. since: the first visit that counts.
 
@@ -51,8 +51,8 @@ def line(
         if top is not None:
             lasts_s = np.array([next(x.memory_s for x in near if x.load == each) for each in load])
         event = n / length_s * lasts_s * (1.0 if top is None else TAIL)
-    if top is not None and criterion.limit_ms is not None:
-        return decay(load, n, over, np.maximum(event, 1.0), top, criterion.allowed, z)
+    if top is not None and criterion.limit_ms is not None and base < HIDDEN * criterion.allowed:
+        return decay(load, n, over, np.maximum(event, 1.0), top, base, criterion.allowed, z)
     return crossing(load, n, over, np.maximum(event, 1.0), criterion.allowed, z)
 
 

@@ -7,16 +7,18 @@ endpoint that is never idle. Their throughput is the load from which on a backlo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from loadtest.core.search.level import Level
 
-__all__ = ["Saturation", "saturation"]
+__all__ = ["UNLOADED", "Saturation", "floor", "saturation"]
 
 LEAST_WINDOWS = 4
+UNLOADED = 0.6  # of saturation: who waits there, waits for nobody
+STANDS = 1.05
 CLEARLY, LATE = 1.03, 0.9  # times the throughput; of the requests over some limit
 
 
@@ -29,15 +31,26 @@ class Saturation:
     windows: int
 
 
-def saturation(levels: Iterable[Level]) -> Saturation | None:
+def saturation(levels: Collection[Level]) -> Saturation | None:
     """Of all loads that are too high, from the highest down. None: too few windows of any."""
     rates: list[float] = []
     for level in sorted(levels, key=lambda x: -x.load):
-        late = sum(max(r.over, default=0) for r in level.readings) >= LATE * level.n
-        own = [r.ok / (r.end_s - r.start_s) for r in level.readings]
-        if not level.n or not late or level.load < CLEARLY * float(np.mean(rates + own)):
-            continue
-        rates += own
-    if len(rates) < LEAST_WINDOWS:
+        own = [r.ok / (r.end_s - r.start_s) for r in level.readings if r.n and max(r.over, default=0) >= LATE * r.n]
+        if own and level.load >= CLEARLY * float(np.mean(rates + own)):
+            rates += own
+    if len(rates) < LEAST_WINDOWS or any(_serves_more(level, float(np.mean(rates))) for level in levels):
         return None
     return Saturation(float(np.mean(rates)), float(np.std(rates, ddof=1)) / math.sqrt(len(rates)), len(rates))
+
+
+def _serves_more(level: Level, per_s: float) -> bool:
+    """It breaks down under a load that is too high: that says nothing of what it can serve."""
+    late = sum(max(r.over, default=0) for r in level.readings)
+    return level.load > STANDS * per_s and len(level.readings) >= LEAST_WINDOWS and late < 0.5 * LATE * level.n
+
+
+def floor(i: int, levels: Iterable[Level], top: Saturation | None) -> float:
+    """The share over the i-th limit where there is hardly a queue; 0.0: nothing was seen, or saturation is not known."""
+    quiet = [] if top is None else [x for x in levels if x.load <= UNLOADED * top.per_s]
+    n = sum(x.n for x in quiet)
+    return sum(x.over(i) for x in quiet) / n if n else 0.0

@@ -133,11 +133,10 @@ class Search:
             wanted, self._after_rest = self._after_rest, None
             return wanted
         following = self._next()
-        rest = max(self._known.settings.start, self._known.low / 2)
-        if following is None or self._known.settings.by == "users" or not rest < following[0] < self._visit.load:
+        if following is None or self._known.settings.by == "users" or not following[0] < self._visit.load:
             return following
         self._after_rest = following
-        return rest, 1
+        return min(max(self._known.settings.start, self._known.low / 2), following[0]), 1
 
     def _rested(self) -> bool:
         """The latency is what it was at loads that meet the objective, and no request of the load before is in it."""
