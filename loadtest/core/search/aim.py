@@ -14,8 +14,8 @@ __all__ = ["QUICK", "aim", "close"]
 QUICKLY = 8.0  # windows
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
-UNSEEN, HIGHEST, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES, QUIET_WINDOWS, UNSEEN_CYCLE, UNSEEN_WINDOWS = 0.93, 0.975, 0.7, 1.08, 0.2, 60.0, 6.0, 8, 20.0, 12
-SOME = 12
+UNSEEN, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES, QUIET_WINDOWS, UNSEEN_CYCLE, UNSEEN_WINDOWS = (0.93, 0.96, 0.98), 0.7, 1.08, 0.2, 60.0, 6.0, 8, 20.0, 12
+SOME, FINE, HIGHEST = 12, 1.005, 0.98
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -72,21 +72,24 @@ def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[flo
     """By rate, where saturation is known: a load a little below the crossing, long, and one that saturates."""
     settings, slope = known.settings, max((x.slope for x in known.crossings if x), default=FIRST_SLOPE)
     middle = known.crosses()
-    if load > top.per_s and not known.level(idle := _grid(known, 0.5 * top.per_s, math.floor)).n:
+    if load > top.per_s and not known.level(idle := _fine(known, 0.5 * top.per_s)).n:
         return idle, QUIET_WINDOWS
     if middle is None:
-        below = _grid(known, UNSEEN * top.per_s, math.floor)
-        if _clean(known, below):
-            below = _grid(known, HIGHEST * top.per_s, math.floor)
+        parts = [each for each in UNSEEN if not _clean(known, _fine(known, each * top.per_s))]
+        below = _fine(known, (parts or UNSEEN[-1:])[0] * top.per_s)
     else:
-        below = _grid(known, min(middle - DEEP / slope * top.per_s, HIGHEST * top.per_s), math.floor)
+        below = _fine(known, min(middle - DEEP / slope * top.per_s, HIGHEST * top.per_s))
     up = load < top.per_s and (middle is not None or top.windows < SOME)
     cycle = max(QUEUE_CYCLE, _near_windows(known) / QUEUE_CYCLES) * (0.5 + (number * GOLDEN) % 1)
-    wanted = _grid(known, SATURATING * top.per_s, math.ceil) if up else below
+    wanted = _fine(known, SATURATING * top.per_s) if up else below
     share = SATURATED if up else 1 - SATURATED
     if middle is None:
         cycle = UNSEEN_CYCLE
     return float(min(max(wanted, settings.start), settings.max_load)), max(4, round(cycle * share))
+
+
+def _fine(known: Known, load: float) -> float:
+    return known.settings.start * FINE ** round(math.log(load / known.settings.start) / math.log(FINE))
 
 
 def _clean(known: Known, load: float) -> bool:

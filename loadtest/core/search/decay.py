@@ -16,16 +16,18 @@ import math
 
 import numpy as np
 
-from loadtest.core.search.fit import MOST, Crossing, fieller
+from loadtest.core.search.fit import MOST, Crossing
 from loadtest.core.search.saturation import Saturation
 from loadtest.core.stats.clusters import Floats
 from loadtest.core.stats.student import student
 
 __all__ = ["decay"]
 
-STEPS = 40
+ROOTS = np.arange(-0.4, 0.03, 0.0005)
+SLOPES = np.geomspace(4, 500, 70)
+EFFECT, EFFECT_FREEDOM = 2.0, 4.0
 LEAST_FREEDOM = 6
-NEARLY = 0.985  # of saturation: a load above it does not settle in a visit
+NEARLY = 0.99  # of saturation: a load above it does not settle in a visit
 BENT = 0.1  # nats that the line may be off at saturation
 
 
@@ -37,44 +39,34 @@ def decay(
     load, n, over, event = load[below], n[below], over[below], event[below]
     loads, at = np.unique(load, return_inverse=True)
     freedom = len(load) - len(loads)
-    if not over.sum():
+    if not over.sum() or not len(loads):
         return None
     n_, over_ = np.bincount(at, n), np.bincount(at, over)
     left = 1 - loads / top.per_s
     shares = over_ / n_
     own = ((over - n * (over_ / n_)[at]) ** 2 * (left**2)[at]).sum() / max(freedom, 1) * len(load)
     factor = own / max((n_ * shares * (1 - shares)).sum(), 1e-9)
+    factor = (factor * freedom + EFFECT * EFFECT_FREEDOM) / (freedom + EFFECT_FREEDOM)
     effects = np.maximum(np.maximum(factor / left**2, np.bincount(at, event) / np.bincount(at)), 1.0)
     n_, over_ = n_ * (1 - base) / effects, np.maximum(over_ - base * n_, 0.0) / effects
-    if not over_.sum():
-        return None
-    line = _line(loads / top.per_s, n_, over_, top.error / top.per_s)
-    if line is None:
-        return None
-    beta, covariance = line
-    target = math.log((allowed - base) / (1 - base))
-    low, high = fieller(beta - np.array([target, 0.0]), covariance, student(z, max(freedom, 3)))
-    if freedom < LEAST_FREEDOM:
-        low, high = -math.inf, math.inf
-    root = (target - beta[0]) / beta[1]
-    ends = [top.per_s * each if math.isfinite(each) else each for each in (1 + root, 1 + low, 1 + high)]
-    return Crossing(ends[0], max(ends[1], 0.0), min(ends[2], 10 * MOST), float(beta[1]), freedom)
+    low, root, high, slope = _profile(
+        loads / top.per_s - 1, n_, over_, top.error / top.per_s, math.log((allowed - base) / (1 - base)), student(z, max(freedom, 3))
+    )
+    if freedom < LEAST_FREEDOM or low <= ROOTS[0]:
+        low, high = -1.0, math.inf
+    return Crossing(top.per_s * (1 + root), top.per_s * (1 + low), min(top.per_s * (1 + high), 10 * MOST), slope, freedom)
 
 
-def _line(share_of_top: Floats, n: Floats, over: Floats, error: float) -> tuple[Floats, Floats] | None:
-    """(log share at saturation, its rise with the load as a part of it), covariance; None: it does not rise."""
-    x = np.stack([np.ones(len(n)), share_of_top - 1], axis=1)
-    beta = np.array([0.0, 30.0])
-    for _ in range(STEPS):
-        mean = n * np.exp(np.clip(x @ beta, -30, 0.5))
-        anchor = 1 / ((beta[1] * error) ** 2 + BENT**2)
-        information = (x * mean[:, None]).T @ x + np.diag([anchor, 1e-9])
-        step = np.linalg.solve(information, x.T @ (over - mean) - np.array([anchor * beta[0], 0.0]))
-        beta = beta + np.clip(step, [-1, -10], [1, 10])
-        beta[1] = max(beta[1], 1.0)
-        if np.abs(step).max() < 1e-6:
-            break
-    if beta[1] <= 1.0:
-        return None
-    misfit = ((over - mean) ** 2 / (mean + 1e-9)).sum() + anchor * beta[0] ** 2
-    return beta, np.linalg.inv(information) * max(1.0, float(misfit) / max(len(n) - 1, 1))
+def _profile(x: Floats, n: Floats, over: Floats, error: float, target: float, t: float) -> tuple[float, ...]:
+    """(low, likeliest, high) of where the line crosses `target`, its slope: the profile of the likelihood."""
+    lines = np.minimum(target + SLOPES[None, :, None] * (x[None, None, :] - ROOTS[:, None, None]), 0.0)
+    at_top = target - SLOPES[None, :] * ROOTS[:, None]
+    off = at_top**2 / ((SLOPES * error) ** 2 + BENT**2)[None, :]
+    logs = (over * lines - n * np.exp(lines)).sum(axis=2) - off / 2
+    profile = logs.max(axis=1)
+    best = int(np.argmax(profile))
+    at = int(np.argmax(logs[best]))
+    mean = n * np.exp(lines[best, at])
+    misfit = float(((over - mean) ** 2 / (mean + 1e-9)).sum() + off[best, at]) / max(len(n) - 1, 1)
+    inside = ROOTS[2 * (profile[best] - profile) <= t * t * max(1.0, misfit)]
+    return float(inside[0]), float(ROOTS[best]), float(inside[-1]), float(SLOPES[at])

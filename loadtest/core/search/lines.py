@@ -25,7 +25,7 @@ from loadtest.core.stats.clusters import Floats
 
 __all__ = ["line"]
 
-HIDDEN, TAIL = 0.8, 0.4
+HIDDEN, TAIL = 0.8, 0.0
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
 STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, which it is by luck, too

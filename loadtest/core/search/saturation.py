@@ -18,7 +18,7 @@ __all__ = ["UNLOADED", "Saturation", "floor", "saturation"]
 
 LEAST_WINDOWS = 4
 UNLOADED = 0.6  # of saturation: who waits there, waits for nobody
-STANDS = 1.05
+STANDS, STOOD = 1.1, 12
 CLEARLY, LATE = 1.03, 0.9  # times the throughput; of the requests over some limit
 
 
@@ -46,7 +46,7 @@ def saturation(levels: Collection[Level]) -> Saturation | None:
 def _serves_more(level: Level, per_s: float) -> bool:
     """It breaks down under a load that is too high: that says nothing of what it can serve."""
     late = sum(max(r.over, default=0) for r in level.readings)
-    return level.load > STANDS * per_s and len(level.readings) >= LEAST_WINDOWS and late < 0.5 * LATE * level.n
+    return level.load > STANDS * per_s and len(level.readings) >= STOOD and late < 0.5 * LATE * level.n
 
 
 def floor(i: int, levels: Iterable[Level], top: Saturation | None) -> float:
