@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
-from loadtest.core.search.saturation import Saturation
+from loadtest.core.search.saturation import UNLOADED, Saturation
 
 __all__ = ["QUICK", "aim", "close"]
 
@@ -72,8 +72,9 @@ def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[flo
     """By rate, where saturation is known: a load a little below the crossing, long, and one that saturates."""
     settings, slope = known.settings, max((x.slope for x in known.crossings if x), default=FIRST_SLOPE)
     middle = known.crosses()
-    if load > top.per_s and not known.level(idle := _fine(known, 0.5 * top.per_s)).n:
-        return idle, QUIET_WINDOWS
+    idle = any(len(x.readings) >= QUIET_WINDOWS and x.load <= UNLOADED * top.per_s for x in known.levels.values())
+    if load > top.per_s and not idle:
+        return _fine(known, 0.5 * top.per_s), QUIET_WINDOWS
     if middle is None:
         parts = [each for each in UNSEEN if not _clean(known, _fine(known, each * top.per_s))]
         below = _fine(known, (parts or UNSEEN[-1:])[0] * top.per_s)

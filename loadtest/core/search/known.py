@@ -274,7 +274,7 @@ class Known:
         met, broken = self.shown()
         broken = min(math.inf if broken is None else broken, self._most_per_s())
         apart = math.inf if met is None else broken - met
-        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and self.crosses() is None and apart <= self.settings.within * (met or 0.0):
+        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and met and not self.level(met).varies() and apart <= self.settings.within * (met or 0.0):
             return True
         middle = self.crosses()
         if middle is None or not any(

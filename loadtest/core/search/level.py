@@ -81,7 +81,7 @@ class Level:
 
     def answer(self, i: int, criterion: Criterion, alpha: float) -> int:
         """1: it meets the limit, -1: it breaks it, 0: not shown, with an error of this level's part of alpha."""
-        if len(self.readings) < (LEAST_OPEN if self.open and self._varies() else LEAST_SHOWN):
+        if len(self.readings) < (LEAST_OPEN if self.open and self.varies() else LEAST_SHOWN):
             return 0
         found = self.evidence(i, criterion)
         return 0 if abs(found) < self.needed(alpha) else -1 if found > 0 else 1
@@ -118,12 +118,13 @@ class Level:
             self._lasts = len(self.readings), self._memory()
         return self._lasts[1]
 
-    def _varies(self) -> bool:
+    def varies(self) -> bool:
+        """The windows' mean latencies differ."""
         latency = [latency_s(reading) for reading in self.readings]
         return max(latency) > 1.01 * min(latency)
 
     def _memory(self) -> float:
-        if not self._varies():
+        if not self.varies():
             return 1.0
         latency = np.array([latency_s(reading) for reading in self.readings])
         latency -= latency.mean()

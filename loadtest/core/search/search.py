@@ -50,7 +50,7 @@ __all__ = ["Search"]
 FEW = 5  # requests of a level that may be left, if all of them are fine
 QUIET = 0.25  # of what is allowed, in the first window of a load: the capacity is far
 CLEAR = 8.0  # times what is allowed
-UNSURE_NATS, UNSURE_WINDOWS = 3.0, 8  # a level that may be on either side is stayed at
+UNSURE_NATS, UNSURE_WINDOWS, UNSURE = 3.0, 8, 60  # a level that may be on either side is stayed at
 OVERLOADED, OVERLOAD = 1.25, 12  # by rate, once: of the load that meets the objective; windows
 RATE_SKIP = 0.5  # by rate: windows left out for each that counts
 CHANGED_Z, CHANGED = 6.0, 0.2  # standard errors, and of the latency
@@ -256,7 +256,7 @@ class Search:
         if 1 < bad < CLEAR and len(level.readings) < 2:
             return None  # it may have been a pause
         unsure = max(nats, default=0.0) < UNSURE_NATS if bad > 1 else bad > 0.5 and min(nats, default=0.0) > -1
-        if unsure and len(level.readings) < UNSURE_WINDOWS:
+        if unsure and (len(level.readings) < UNSURE_WINDOWS or level.n < UNSURE):
             return None
         return -1 if bad > 1 else 1
 
