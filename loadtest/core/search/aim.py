@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from loadtest.core.search.known import NEAR, Known
-from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
+from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN, Level
+from loadtest.core.search.reading import Criterion
 from loadtest.core.search.saturation import UNLOADED, Saturation
 
 __all__ = ["QUICK", "aim", "close"]
@@ -14,8 +15,8 @@ __all__ = ["QUICK", "aim", "close"]
 QUICKLY = 8.0  # windows
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
-UNSEEN, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES, QUIET_WINDOWS, UNSEEN_CYCLE, UNSEEN_WINDOWS = (0.93, 0.96, 0.98), 0.7, 1.08, 0.2, 60.0, 6.0, 8, 20.0, 12
-SOME, FINE, HIGHEST = 12, 1.005, 0.98
+UNSEEN, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES, QUIET_WINDOWS, UNSEEN_CYCLE, UNSEEN_WINDOWS = (0.93, 0.96, 0.98), 0.7, 1.08, 0.15, 60.0, 6.0, 8, 20.0, 12
+MANY, UNSURE, SOME, FINE, HIGHEST = 200, 0.8, 12, 1.005, 0.98
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -79,7 +80,8 @@ def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[flo
         parts = [each for each in UNSEEN if not _clean(known, _fine(known, each * top.per_s))]
         below = _fine(known, (parts or UNSEEN[-1:])[0] * top.per_s)
     else:
-        below = _fine(known, min(middle - DEEP / slope * top.per_s, HIGHEST * top.per_s))
+        least = 0.0 if all(x is None or x.low > 0 for x in known.crossings) else UNSURE * top.per_s
+        below = _fine(known, min(max(middle - DEEP / slope * top.per_s, least), HIGHEST * top.per_s))
     up = load < top.per_s and (middle is not None or top.windows < SOME)
     cycle = max(QUEUE_CYCLE, _near_windows(known) / QUEUE_CYCLES) * (0.5 + (number * GOLDEN) % 1)
     wanted = _fine(known, SATURATING * top.per_s) if up else below
@@ -87,6 +89,11 @@ def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[flo
     if middle is None:
         cycle = UNSEEN_CYCLE
     return float(min(max(wanted, settings.start), settings.max_load)), max(4, round(cycle * share))
+
+
+def _breaks(level: Level, i: int, criterion: Criterion) -> bool:
+    """It seems to; of few requests a few are over by chance."""
+    return level.excess(i, criterion) > 1 and (level.n >= MANY or level.evidence(i, criterion) >= 1)
 
 
 def _fine(known: Known, load: float) -> float:
@@ -117,7 +124,7 @@ def _around(known: Known, middle: float) -> tuple[float, float]:
 def _bracket(known: Known) -> None:
     """What seems to meet and to break it, by all that was seen of each load."""
     held = sorted((x for x in known.levels.values() if x.n >= QUICK), key=lambda x: x.load)
-    broken = [x.load for x in held if any(x.excess(i, c) > 1 for i, c in enumerate(known.criteria))]
+    broken = [x.load for x in held if any(_breaks(x, i, c) for i, c in enumerate(known.criteria))]
     low = max([x.load for x in held if not broken or x.load < broken[0]], default=0.0)
     if broken and low:
         known.low, known.high = low, broken[0]

@@ -23,8 +23,9 @@ from loadtest.core.stats.student import student
 
 __all__ = ["decay"]
 
-ROOTS = np.arange(-0.4, 0.03, 0.0005)
+ROOTS = np.arange(-0.5, 0.03, 0.0005)
 SLOPES = np.geomspace(4, 500, 70)
+USUAL, SPREAD = 50.0, 1.2  # slopes that were met, and their logarithm's spread
 EFFECT, EFFECT_FREEDOM = 2.0, 4.0
 LEAST_FREEDOM = 6
 NEARLY = 0.99  # of saturation: a load above it does not settle in a visit
@@ -62,7 +63,7 @@ def _profile(x: Floats, n: Floats, over: Floats, error: float, target: float, t:
     lines = np.minimum(target + SLOPES[None, :, None] * (x[None, None, :] - ROOTS[:, None, None]), 0.0)
     at_top = target - SLOPES[None, :] * ROOTS[:, None]
     off = at_top**2 / ((SLOPES * error) ** 2 + BENT**2)[None, :]
-    logs = (over * lines - n * np.exp(lines)).sum(axis=2) - off / 2
+    logs = (over * lines - n * np.exp(lines)).sum(axis=2) - off / 2 - (np.log(SLOPES / USUAL) / SPREAD) ** 2 / 2
     profile = logs.max(axis=1)
     best = int(np.argmax(profile))
     at = int(np.argmax(logs[best]))
