@@ -26,18 +26,18 @@ __all__ = ["decay"]
 ROOTS = np.arange(-0.5, 0.03, 0.0005)
 SLOPES = np.geomspace(4, 500, 70)
 USUAL, SPREAD = 50.0, 1.2  # slopes that were met, and their logarithm's spread
-EFFECT, EFFECT_FREEDOM = 2.0, 4.0
+EFFECT, EFFECT_FREEDOM = 3.0, 4.0
 LEAST_FREEDOM = 6
 NEARLY = 0.99  # of saturation: a load above it does not settle in a visit
 BENT = 0.1  # nats that the line may be off at saturation
 
 
 def decay(
-    load: Floats, n: Floats, over: Floats, event: Floats, top: Saturation, base: float, allowed: float, z: float
+    load: Floats, n: Floats, over: Floats, top: Saturation, base: float, allowed: float, z: float
 ) -> Crossing | None:
     """As `crossing`, of blocks; None: too few below saturation, or no rise."""
     below = load < NEARLY * top.per_s
-    load, n, over, event = load[below], n[below], over[below], event[below]
+    load, n, over = load[below], n[below], over[below]
     loads, at = np.unique(load, return_inverse=True)
     freedom = len(load) - len(loads)
     if not over.sum() or not len(loads):
@@ -48,7 +48,7 @@ def decay(
     own = ((over - n * (over_ / n_)[at]) ** 2 * (left**2)[at]).sum() / max(freedom, 1) * len(load)
     factor = own / max((n_ * shares * (1 - shares)).sum(), 1e-9)
     factor = (factor * freedom + EFFECT * EFFECT_FREEDOM) / (freedom + EFFECT_FREEDOM)
-    effects = np.maximum(np.maximum(factor / left**2, np.bincount(at, event) / np.bincount(at)), 1.0)
+    effects = np.maximum(factor / left**2, 1.0)
     n_, over_ = n_ * (1 - base) / effects, np.maximum(over_ - base * n_, 0.0) / effects
     low, root, high, slope = _profile(
         loads / top.per_s - 1, n_, over_, top.error / top.per_s, math.log((allowed - base) / (1 - base)), student(z, max(freedom, 3))

@@ -22,10 +22,12 @@ __all__ = ["NEAR", "Known"]
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
 DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
+SERVED_Z = 4.0  # of throughput in an overload
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
-FAR = 1.06
+FAR = 1.035
+HIDDEN = 0.25  # of what is allowed is over the limit without a queue
 FINE = 0.6
 LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
 SOON = 12  # windows of a load that decide
@@ -136,6 +138,8 @@ class Known:
         most = math.inf
         if self.settings.by == "users":
             return most
+        if self.top is not None:
+            return self.top.per_s + SIGMAS * self.top.error
         for level in self.levels.values():
             ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
             if len(ok) < LEAST_SERVED:
@@ -173,7 +177,10 @@ class Known:
 
     @property
     def top(self) -> Saturation | None:
-        return saturation(self.levels.values()) if self.settings.by == "rate" else None
+        """By rate: from which load on a backlog has no end; None: it is not known, or not what limits."""
+        top = saturation(self.levels.values()) if self.settings.by == "rate" else None
+        shares = [(floor(i, self.levels.values(), top), each) for i, each in enumerate(self.criteria) if each.limit_ms]
+        return None if any(share > HIDDEN * each.allowed for share, each in shares) else top
 
     def crosses(self) -> float | None:
         """The lines' own estimate, of which users are not yet whole."""
@@ -188,6 +195,9 @@ class Known:
 
     def drift(self) -> Finding | None:
         """It became slower or faster by more than half of what the interval may be wide."""
+        served = None if self.top is None else self.top.change
+        if served and abs(served.sigmas) > SERVED_Z and abs(served.moved) > self.settings.within:
+            return "drifting" if served.moved < 0 else "scaling out"
         found = trend(self._settled_levels())
         if (
             found is None

@@ -25,9 +25,9 @@ from loadtest.core.stats.clusters import Floats
 
 __all__ = ["line"]
 
-HIDDEN, TAIL = 0.8, 0.0
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
+BENT = 1.15  # of it where a decay is a line to an approximation
 STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
 
 
@@ -47,12 +47,9 @@ def line(
     event = np.ones(len(load))
     if by == "rate":
         windows = [len(x.readings) for x in near]
-        lasts_s = float(np.average([x.memory_s for x in near], weights=windows))
-        if top is not None:
-            lasts_s = np.array([next(x.memory_s for x in near if x.load == each) for each in load])
-        event = n / length_s * lasts_s * (1.0 if top is None else TAIL)
-    if top is not None and criterion.limit_ms is not None and base < HIDDEN * criterion.allowed:
-        return decay(load, n, over, np.maximum(event, 1.0), top, base, criterion.allowed, z)
+        event = n / length_s * float(np.average([x.memory_s for x in near], weights=windows))
+    if top is not None and criterion.limit_ms is not None:
+        return decay(load, n, over, top, base, criterion.allowed, BENT * z)
     return crossing(load, n, over, np.maximum(event, 1.0), criterion.allowed, z)
 
 

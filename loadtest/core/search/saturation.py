@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loadtest.core.search.change import Change
 from loadtest.core.search.level import Level
+from loadtest.core.search.reading import Reading
 
 __all__ = ["UNLOADED", "Saturation", "floor", "saturation"]
 
@@ -24,23 +26,38 @@ CLEARLY, LATE = 1.03, 0.9  # times the throughput; of the requests over some lim
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """Successes a second, their standard error, and of how many windows."""
+    """Successes a second, their standard error, of how many windows, and how it moved between them, of its mean."""
 
     per_s: float
     error: float
     windows: int
+    change: Change
 
 
 def saturation(levels: Collection[Level]) -> Saturation | None:
     """Of all loads that are too high, from the highest down. None: too few windows of any."""
-    rates: list[float] = []
+    rows: list[tuple[float, float]] = []
     for level in sorted(levels, key=lambda x: -x.load):
-        own = [r.ok / (r.end_s - r.start_s) for r in level.readings if r.n and max(r.over, default=0) >= LATE * r.n]
-        if own and level.load >= CLEARLY * float(np.mean(rates + own)):
-            rates += own
-    if len(rates) < LEAST_WINDOWS or any(_serves_more(level, float(np.mean(rates))) for level in levels):
+        own = [(r.start_s, r.ok / (r.end_s - r.start_s)) for r in level.readings if _late(r)]
+        if own and level.load >= CLEARLY * float(np.mean([rate for _, rate in rows + own])):
+            rows += own
+    if len(rows) < LEAST_WINDOWS:
         return None
-    return Saturation(float(np.mean(rates)), float(np.std(rates, ddof=1)) / math.sqrt(len(rates)), len(rates))
+    times_s, rates = np.array(sorted(rows)).T
+    per_s, error = float(rates.mean()), float(rates.std(ddof=1)) / math.sqrt(len(rows))
+    if any(_serves_more(level, per_s) for level in levels):
+        return None
+    times_s = times_s - times_s.mean()
+    square = float(times_s @ times_s)
+    slope = float(times_s @ rates) / square
+    left = rates - per_s - slope * times_s
+    sigma = math.sqrt(max(float(left @ left) / (len(rows) - 2) / square, 1e-18))
+    return Saturation(per_s, error, len(rows), Change(slope / sigma, slope * float(np.ptp(times_s)) / per_s))
+
+
+def _late(r: Reading) -> bool:
+    """Its requests are answered, too late for some limit: no idle moment. Those that fail say nothing of what is served."""
+    return r.n > 0 and r.ok >= LATE * r.n and max(r.over, default=0) >= LATE * r.n
 
 
 def _serves_more(level: Level, per_s: float) -> bool:
