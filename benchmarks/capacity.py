@@ -181,8 +181,6 @@ def run(name: str, chosen: argparse.Namespace, kept: Kept, until: float) -> None
     for seed in range(chosen.first, chosen.first + chosen.runs):
         if seed not in done and time.monotonic() < until:
             kept.add(searched(name, seed, true))
-    if not FAMILIES[name].has:
-        return
     known = {(row["peer"], row["probe_s"], row["seed"]) for row in kept.of("peer", name)}
     for peer in PEERS:
         for probe_s in PROBES_S:
@@ -192,7 +190,7 @@ def run(name: str, chosen: argparse.Namespace, kept: Kept, until: float) -> None
                 row = peered(name, peer, probe_s, seed, true)
                 kept.add(row)
                 if row["time_s"] > MOST_PEER_S:
-                    break
+                    break  # of one search; the others of it would not be compared
 
 
 def main() -> int:

@@ -58,7 +58,6 @@ FIRST, FIRST_WINDOWS = 100, 4  # requests of the first load, or windows: what a 
 WARMER, ASKED, MOST_COLDS = 0.65, 6, 2  # of the first load's latency; windows; how often
 MOST_START_S = 30.0  # the first load may be slow for so long: a cold start
 THROTTLED = 0.5
-DROWNED, LATE = 4, 0.9  # windows, of the requests
 MOST_REST, RESTED = 30, 1.3  # windows of a rest; times the latency of loads that meet the objective
 
 
@@ -212,7 +211,7 @@ class Search:
             last = self._visit.seen[-1]
             self._known.passed[load] = last.ok / (last.end_s - last.start_s)
         else:
-            side = -1 if self._drowns() else self._side(self._known.level(load))
+            side = self._side(self._known.level(load))
             if side is None:
                 return None
             if side < 0:
@@ -247,14 +246,6 @@ class Search:
         if last.n < QUICK:
             return sum(x.n for x in seen) >= FEW and not any(any(x.over) for x in seen)
         return all(o <= QUIET * c.allowed * last.n for o, c in zip(last.over, self._known.criteria, strict=True))
-
-    def _drowns(self) -> bool:
-        """By rate: it answers late, and later: what it has of this load's own never comes."""
-        seen = self._visit.seen
-        if self._known.settings.by == "users" or len(seen) < DROWNED or self._visit.used:
-            return False
-        late = all(r.n and max(r.over, default=0) >= LATE * r.n for r in seen[-2:])
-        return late and mean_s(seen[-1:]) > mean_s(seen[-2:-1])
 
     def _side(self, level: Level) -> int | None:
         """1: seems to meet the objective, -1: to break it; None: stay."""
@@ -295,7 +286,7 @@ class Search:
         at_s = self._window_s * whole + self._lead_s
         self._before = self._visit.load
         skipped = round(RATE_SKIP * wanted) if self._known.settings.by == "rate" and self._narrowing else 1
-        self._visit = Visit(self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1))
+        self._visit = Visit(self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1), self._known.settings.by == "rate")
         return Move(at_s, float(load))
 
     def _evidence(self) -> dict[str, Any]:
