@@ -7,16 +7,15 @@ from collections.abc import Callable
 
 from loadtest.core.search.known import NEAR, Known
 from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN, Level
+from loadtest.core.search.queue_aim import queue_aim
 from loadtest.core.search.reading import Criterion
-from loadtest.core.search.saturation import UNLOADED, Saturation
 
 __all__ = ["QUICK", "aim", "close"]
 
-QUICKLY = 8.0  # windows
+QUICKLY = 8.0  # windows of a load that decide: then the next is the middle, not a line's
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
-UNSEEN, DEEP, SATURATING, SATURATED, QUEUE_CYCLE, QUEUE_CYCLES, QUIET_WINDOWS, UNSEEN_CYCLE, UNSEEN_WINDOWS = (0.93, 0.96, 0.98), 0.7, 1.08, 0.15, 60.0, 6.0, 8, 20.0, 12
-MANY, UNSURE, SOME, FINE, HIGHEST = 200, 0.8, 12, 1.005, 0.98
+MANY = 200  # requests of which it is no chance that too many are over
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -58,7 +57,7 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     if lineless or known.steep():
         return known.high if load == known.low else known.low, LEAST_SHOWN
     if known.top is not None:
-        return _queue(known, known.top, load, number)
+        return queue_aim(known, known.top, load, _near_windows(known), (number * GOLDEN) % 1)
     below, above = _around(known, middle)
     share = ABOVE_SHARE[by]
     cycle = max(CYCLE[by], _near_windows(known) / CYCLES) * (0.5 + (number * GOLDEN) % 1)
@@ -69,41 +68,9 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     return float(wanted), max(windows, LEAST_OPEN) if sure else windows
 
 
-def _queue(known: Known, top: Saturation, load: float, number: int) -> tuple[float, int]:
-    """By rate, where saturation is known: a load a little below the crossing, long, and one that saturates."""
-    settings, slope = known.settings, max((x.slope for x in known.crossings if x), default=FIRST_SLOPE)
-    middle = known.crosses()
-    idle = any(len(x.readings) >= QUIET_WINDOWS and x.load <= UNLOADED * top.per_s for x in known.levels.values())
-    if load > top.per_s and not idle:
-        return _fine(known, 0.5 * top.per_s), QUIET_WINDOWS
-    if middle is None:
-        parts = [each for each in UNSEEN if not _clean(known, _fine(known, each * top.per_s))]
-        below = _fine(known, (parts or UNSEEN[-1:])[0] * top.per_s)
-    else:
-        least = 0.0 if all(x is None or x.low > 0 for x in known.crossings) else UNSURE * top.per_s
-        below = _fine(known, min(max(middle - DEEP / slope * top.per_s, least), HIGHEST * top.per_s))
-    up = load < top.per_s and (middle is not None or top.windows < SOME)
-    cycle = max(QUEUE_CYCLE, _near_windows(known) / QUEUE_CYCLES) * (0.5 + (number * GOLDEN) % 1)
-    wanted = _fine(known, SATURATING * top.per_s) if up else below
-    share = SATURATED if up else 1 - SATURATED
-    if middle is None:
-        cycle = UNSEEN_CYCLE
-    return float(min(max(wanted, settings.start), settings.max_load)), max(4, round(cycle * share))
-
-
 def _breaks(level: Level, i: int, criterion: Criterion) -> bool:
     """It seems to; of few requests a few are over by chance."""
     return level.excess(i, criterion) > 1 and (level.n >= MANY or level.evidence(i, criterion) >= 1)
-
-
-def _fine(known: Known, load: float) -> float:
-    return known.settings.start * FINE ** round(math.log(load / known.settings.start) / math.log(FINE))
-
-
-def _clean(known: Known, load: float) -> bool:
-    """It was held for long, and nothing was over a limit."""
-    level = known.level(load)
-    return len(level.readings) >= UNSEEN_WINDOWS and not any(any(r.over) for r in level.readings)
 
 
 def _around(known: Known, middle: float) -> tuple[float, float]:

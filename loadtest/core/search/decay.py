@@ -7,7 +7,11 @@ the line through the logarithms of the shares, far to one side, and leaves the l
 
 Requests over a limit come in spells. How long one lasts grows with the square of 1 / (1 - load / s) (relaxation time in
 heavy traffic); by how much counts of blocks differ more than independent requests would tells the factor. A spell is
-one event, and counts of events are Poisson. No clock, no I/O.
+one event, and counts of events are Poisson. The interval is that of the profile of their likelihood, since few events
+lie on both sides of their mean unevenly; a slope that nothing tells is one of those that were met.
+
+What is over the limit where nobody waits (service times alone) is taken off, and what is allowed is that much less.
+Sources: Kingman, JRSS B 24 (1962); Wilks (1938), profiles. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -23,10 +27,10 @@ from loadtest.core.stats.student import student
 
 __all__ = ["decay"]
 
-ROOTS = np.arange(-0.5, 0.03, 0.0005)
+ROOTS = np.arange(-0.5, 0.03, 0.0005)  # of the crossing, from saturation, as a part of it
 SLOPES = np.geomspace(4, 500, 70)
 USUAL, SPREAD = 50.0, 1.2  # slopes that were met, and their logarithm's spread
-EFFECT, EFFECT_FREEDOM = 3.0, 4.0
+EFFECT, EFFECT_FREEDOM = 3.0, 4.0  # of that factor before it is seen, and how many degrees that weighs
 LEAST_FREEDOM = 6
 NEARLY = 0.99  # of saturation: a load above it does not settle in a visit
 BENT = 0.1  # nats that the line may be off at saturation
@@ -35,7 +39,10 @@ BENT = 0.1  # nats that the line may be off at saturation
 def decay(
     load: Floats, n: Floats, over: Floats, top: Saturation, base: float, allowed: float, z: float
 ) -> Crossing | None:
-    """As `crossing`, of blocks; None: too few below saturation, or no rise."""
+    """All by block, shape (blocks,); loads are requests a second. top: where the share is 1. base: without a queue.
+
+    z: the interval's quantile of the normal distribution. None: nothing below saturation, or nothing over the limit.
+    """
     below = load < NEARLY * top.per_s
     load, n, over = load[below], n[below], over[below]
     loads, at = np.unique(load, return_inverse=True)
@@ -50,12 +57,12 @@ def decay(
     factor = (factor * freedom + EFFECT * EFFECT_FREEDOM) / (freedom + EFFECT_FREEDOM)
     effects = np.maximum(factor / left**2, 1.0)
     n_, over_ = n_ * (1 - base) / effects, np.maximum(over_ - base * n_, 0.0) / effects
-    low, root, high, slope = _profile(
-        loads / top.per_s - 1, n_, over_, top.error / top.per_s, math.log((allowed - base) / (1 - base)), student(z, max(freedom, 3))
-    )
+    target, t = math.log((allowed - base) / (1 - base)), student(z, max(freedom, 3))
+    low, root, high, slope = _profile(-left, n_, over_, top.error / top.per_s, target, t)
     if freedom < LEAST_FREEDOM or low <= ROOTS[0]:
         low, high = -1.0, math.inf
-    return Crossing(top.per_s * (1 + root), top.per_s * (1 + low), min(top.per_s * (1 + high), 10 * MOST), slope, freedom)
+    ends = [top.per_s * (1 + each) for each in (root, low, high)]
+    return Crossing(ends[0], ends[1], min(ends[2], 10 * MOST), slope, freedom)
 
 
 def _profile(x: Floats, n: Floats, over: Floats, error: float, target: float, t: float) -> tuple[float, ...]:

@@ -14,8 +14,9 @@ from loadtest.core.search.change import trend
 from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
+from loadtest.core.search.rates import knee, per_min, rates_of
 from loadtest.core.search.reading import Criterion, criteria_of
-from loadtest.core.search.saturation import Saturation, floor, saturation
+from loadtest.core.search.saturation import Saturation, floor, most_per_s, saturation
 
 __all__ = ["NEAR", "Known"]
 
@@ -26,10 +27,9 @@ SERVED_Z = 4.0  # of throughput in an overload
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
-FAR = 1.035
+FAR = 1.035  # by rate, without saturation
 HIDDEN = 0.25  # of what is allowed is over the limit without a queue
 FINE = 0.6
-LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
 SOON = 12  # windows of a load that decide
 
 
@@ -75,6 +75,7 @@ class Known:
         if load is not None and high is not None:
             load = min(max(load, low), high)
         met, broken = self.shown()
+        rates = rates_of(self.levels.values(), self.passed)
         at = load if load is not None else low or None
         above = high if high is not None else math.inf
         return Capacity(
@@ -84,12 +85,12 @@ class Known:
             load=load,
             low=low or None,
             high=high,
-            per_min=self._per_min(load),
-            per_min_low=self._per_min(low or None),
-            per_min_high=self._per_min(high),
+            per_min=per_min(load, rates),
+            per_min_low=per_min(low or None, rates),
+            per_min_high=per_min(high, rates),
             shown_met=met,
             shown_broken=broken,
-            knee_users=self._knee(),
+            knee_users=knee(rates) if self.settings.by == "users" else None,
             binding=self._binding(),
             margins=tuple(self._margin(i, at) for i in range(len(self.criteria))),
             requests=self.requests,
@@ -125,29 +126,13 @@ class Known:
             low, high = min(each.low for each in known), min(each.high for each in known)
         elif by_users and high < math.inf:
             high -= 1  # whole users: below a load that breaks it
-        if not by_users:
-            high = min(high, self._most_per_s())
-            low = min(low, high)
         if by_users:
             low, high = float(math.floor(low)), float(math.floor(high)) if high < math.inf else high
+        else:
+            high = min(high, most_per_s(self.levels.values(), self.top))
+            low = min(low, high)
         high = min(high, self.settings.max_load) if high < math.inf else high
         return low, None if high == math.inf else float(max(high, low))
-
-    def _most_per_s(self) -> float:
-        """No rate above the throughput of an overload stays: the largest that was seen there, and its error."""
-        most = math.inf
-        if self.settings.by == "users":
-            return most
-        if self.top is not None:
-            return self.top.per_s + SIGMAS * self.top.error
-        for level in self.levels.values():
-            ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
-            if len(ok) < LEAST_SERVED:
-                continue
-            rate, error = float(ok.mean()), float(ok.std(ddof=1)) / math.sqrt(len(ok))
-            if rate + SIGMAS * error + 1 < level.load:
-                most = min(most, rate + SIGMAS * error)
-        return most
 
     def steep(self) -> bool:
         """The neighbouring loads decide by themselves, and soon: a line has nothing to say of them."""
@@ -179,7 +164,7 @@ class Known:
     def top(self) -> Saturation | None:
         """By rate: from which load on a backlog has no end; None: it is not known, or not what limits."""
         top = saturation(self.levels.values()) if self.settings.by == "rate" else None
-        shares = [(floor(i, self.levels.values(), top), each) for i, each in enumerate(self.criteria) if each.limit_ms]
+        shares = [(self._floor(i, top), each) for i, each in enumerate(self.criteria) if each.limit_ms]
         return None if any(share > HIDDEN * each.allowed for share, each in shares) else top
 
     def crosses(self) -> float | None:
@@ -218,24 +203,6 @@ class Known:
     def evidence(self) -> dict[str, Any]:
         """The figures that a finding rests on."""
         return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
-
-    def _rates(self) -> list[tuple[float, float]]:
-        """(load, successes a second) of those that were held, in their order."""
-        held = {x: rate for x, level in self.levels.items() if (rate := level.rate_per_s) is not None}
-        return sorted({**self.passed, **held}.items())
-
-    def _per_min(self, load: float | None) -> float | None:
-        """Successes a minute at a load, between the neighbours that were held."""
-        held = self._rates()
-        if load is None or not held:
-            return None
-        return 60 * float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
-
-    def _knee(self) -> float | None:
-        held = self._rates()
-        top = max((rate for _, rate in held), default=0.0)
-        first = next((x for x, rate in held if rate >= 0.97 * top), None)
-        return first if self.settings.by == "users" and held and first != held[-1][0] else None
 
     def _binding(self) -> str | None:
         known = [(each.load, i) for i, each in enumerate(self.crossings) if each is not None]
@@ -281,10 +248,7 @@ class Known:
         if not low or high is None:
             return False
         wanted = self.settings.within * (low + high) / 2
-        met, broken = self.shown()
-        broken = min(math.inf if broken is None else broken, self._most_per_s())
-        apart = math.inf if met is None else broken - met
-        if self.settings.by == "users" and apart <= 1 or self.settings.by == "rate" and met and not self.level(met).varies() and apart <= self.settings.within * (met or 0.0):
+        if self._apart(wanted):
             return True
         middle = self.crosses()
         if middle is None or not any(
@@ -299,6 +263,16 @@ class Known:
             if real <= FINE * wanted:
                 wanted = 1.0
         return high - low <= wanted
+
+    def _apart(self, wanted: float) -> bool:
+        """Of the loads that are shown, no other is between; by rate only where every request takes as long."""
+        met, broken = self.shown()
+        if met is None:
+            return False
+        if self.settings.by == "users":
+            return broken is not None and broken - met <= 1
+        most = min(math.inf if broken is None else broken, most_per_s(self.levels.values(), self.top))
+        return not self.level(met).varies() and most - met <= wanted
 
     def look(self) -> None:
         """Draw the lines anew, if there is more to draw them from."""
@@ -315,10 +289,11 @@ class Known:
     def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
         """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
-        top = None
-        if self.settings.by == "rate":
-            top = self.top
+        top = self.top
         return tuple(
-            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top, floor(i, self.levels.values(), top))
+            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top, self._floor(i, top))
             for i, each in enumerate(self.criteria)
         )
+
+    def _floor(self, i: int, top: Saturation | None) -> float:
+        return floor(i, self.levels.values(), top)

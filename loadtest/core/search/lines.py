@@ -32,7 +32,15 @@ STRETCH = 1.0  # of the quantile: a search ends when its interval is narrow, whi
 
 
 def line(
-    i: int, criterion: Criterion, near: Sequence[Level], since: int, by: By, alpha: float, before: Crossing | None, top: Saturation | None = None, base: float = 0.0
+    i: int,
+    criterion: Criterion,
+    near: Sequence[Level],
+    since: int,
+    by: By,
+    alpha: float,
+    before: Crossing | None,
+    top: Saturation | None = None,
+    base: float = 0.0,
 ) -> Crossing | None:
     """Where the i-th criterion is crossed, with an error of alpha. since: the first visit that counts.
 

@@ -15,12 +15,14 @@ import numpy as np
 from loadtest.core.search.change import Change
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Reading
+from loadtest.core.stats.clusters import Floats
 
-__all__ = ["UNLOADED", "Saturation", "floor", "saturation"]
+__all__ = ["UNLOADED", "Saturation", "floor", "most_per_s", "saturation"]
 
 LEAST_WINDOWS = 4
 UNLOADED = 0.6  # of saturation: who waits there, waits for nobody
-STANDS, STOOD = 1.1, 12
+STANDS, STOOD = 1.1, 12  # times the throughput, windows
+LEAST_SERVED, SIGMAS = 6, 3.0  # windows of one load that is too high; standard errors of what is served at most
 CLEARLY, LATE = 1.03, 0.9  # times the throughput; of the requests over some limit
 
 
@@ -47,16 +49,19 @@ def saturation(levels: Collection[Level]) -> Saturation | None:
     per_s, error = float(rates.mean()), float(rates.std(ddof=1)) / math.sqrt(len(rows))
     if any(_serves_more(level, per_s) for level in levels):
         return None
-    times_s = times_s - times_s.mean()
+    return Saturation(per_s, error, len(rows), _change(times_s - times_s.mean(), rates))
+
+
+def _change(times_s: Floats, rates: Floats) -> Change:
     square = float(times_s @ times_s)
     slope = float(times_s @ rates) / square
-    left = rates - per_s - slope * times_s
-    sigma = math.sqrt(max(float(left @ left) / (len(rows) - 2) / square, 1e-18))
-    return Saturation(per_s, error, len(rows), Change(slope / sigma, slope * float(np.ptp(times_s)) / per_s))
+    left = rates - rates.mean() - slope * times_s
+    sigma = math.sqrt(max(float(left @ left) / (len(rates) - 2) / square, 1e-18))
+    return Change(slope / sigma, slope * float(np.ptp(times_s) / rates.mean()))
 
 
 def _late(r: Reading) -> bool:
-    """Its requests are answered, too late for some limit: no idle moment. Those that fail say nothing of what is served."""
+    """Its requests are answered, too late for some limit: it is never idle. Failures say nothing of what is served."""
     return r.n > 0 and r.ok >= LATE * r.n and max(r.over, default=0) >= LATE * r.n
 
 
@@ -67,7 +72,22 @@ def _serves_more(level: Level, per_s: float) -> bool:
 
 
 def floor(i: int, levels: Iterable[Level], top: Saturation | None) -> float:
-    """The share over the i-th limit where there is hardly a queue; 0.0: nothing was seen, or saturation is not known."""
+    """The share over the i-th limit where there is hardly a queue; 0.0: none was seen, or saturation is not known."""
     quiet = [] if top is None else [x for x in levels if x.load <= UNLOADED * top.per_s]
     n = sum(x.n for x in quiet)
     return sum(x.over(i) for x in quiet) / n if n else 0.0
+
+
+def most_per_s(levels: Iterable[Level], top: Saturation | None) -> float:
+    """No rate above the throughput of an overload stays: that, and its error; infinity: there was none."""
+    if top is not None:
+        return top.per_s + SIGMAS * top.error
+    most = math.inf
+    for level in levels:
+        ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
+        if len(ok) < LEAST_SERVED:
+            continue
+        rate, error = float(ok.mean()), float(ok.std(ddof=1)) / math.sqrt(len(ok))
+        if rate + SIGMAS * error + 1 < level.load:
+            most = min(most, rate + SIGMAS * error)
+    return most

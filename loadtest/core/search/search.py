@@ -286,7 +286,9 @@ class Search:
         at_s = self._window_s * whole + self._lead_s
         self._before = self._visit.load
         skipped = round(RATE_SKIP * wanted) if self._known.settings.by == "rate" and self._narrowing else 1
-        self._visit = Visit(self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1), self._known.settings.by == "rate")
+        self._visit = Visit(
+            self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1), self._known.settings.by == "rate"
+        )
         return Move(at_s, float(load))
 
     def _evidence(self) -> dict[str, Any]:

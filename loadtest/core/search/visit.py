@@ -17,8 +17,9 @@ LATENCIES = 2.0  # of the load before, after which its requests are gone
 class Visit:
     """A stay at one load. number: 0 is the first of the run. since_s: from then on the load is `load`.
 
-    open: an open workload's: it comes after a rest, and a backlog is its own, however late. wanted: windows that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all
-    of its windows; used: that counted.
+    open: of an open workload, whose backlog is its own, however late; before it goes down, it rests. wanted: windows
+    that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all of its windows;
+    used: that counted.
     """
 
     number: int
