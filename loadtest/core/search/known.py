@@ -16,7 +16,7 @@ from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
 from loadtest.core.search.rates import knee, per_min, rates_of
 from loadtest.core.search.reading import Criterion, criteria_of
-from loadtest.core.search.saturation import Saturation, floor, most_per_s, saturation
+from loadtest.core.search.saturation import Saturation, most_per_s, saturation
 
 __all__ = ["NEAR", "Known"]
 
@@ -164,8 +164,8 @@ class Known:
     def top(self) -> Saturation | None:
         """By rate: from which load on a backlog has no end; None: it is not known, or not what limits."""
         top = saturation(self.levels.values()) if self.settings.by == "rate" else None
-        shares = [(self._floor(i, top), each) for i, each in enumerate(self.criteria) if each.limit_ms]
-        return None if any(share > HIDDEN * each.allowed for share, each in shares) else top
+        limits = [(i, each) for i, each in enumerate(self.criteria) if each.limit_ms]
+        return None if top and any(top.floor(i) > HIDDEN * each.allowed for i, each in limits) else top
 
     def crosses(self) -> float | None:
         """The lines' own estimate, of which users are not yet whole."""
@@ -286,14 +286,11 @@ class Known:
         self.looked = n
         self.crossings = self.lines(near)
 
-    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
-        """Where each criterion's line through `near` crosses what is allowed."""
+    def lines(self, near: list[Level], stretch: float = 1.0) -> tuple[Crossing | None, ...]:
+        """Where each criterion's line through `near` crosses what is allowed. stretch: of the quantile."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
-        top = self.top
+        by, since, top = self.settings.by, self.first_visit, self.top
         return tuple(
-            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i], top, self._floor(i, top))
-            for i, each in enumerate(self.criteria)
+            line(i, each, near, since, by, alpha, before, top, stretch)
+            for i, (each, before) in enumerate(zip(self.criteria, self.crossings, strict=True))
         )
-
-    def _floor(self, i: int, top: Saturation | None) -> float:
-        return floor(i, self.levels.values(), top)

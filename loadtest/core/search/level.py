@@ -2,7 +2,8 @@
 
 A level's test is the mixture martingale of `core/stats/evidence.py` on the effective number of requests: it may be
 looked at after every window. Requests over a limit that come together count once (the design effect of windows, and of
-2, 4, ... of them joined). The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No
+2, 4, ... of them joined); where windows are more even than independent requests, as with fixed service times, each
+counts for more. The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No
 clock, no I/O.
 """
 

@@ -17,7 +17,7 @@ from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Reading
 from loadtest.core.stats.clusters import Floats
 
-__all__ = ["UNLOADED", "Saturation", "floor", "most_per_s", "saturation"]
+__all__ = ["UNLOADED", "Saturation", "most_per_s", "saturation"]
 
 LEAST_WINDOWS = 4
 UNLOADED = 0.6  # of saturation: who waits there, waits for nobody
@@ -28,12 +28,20 @@ CLEARLY, LATE = 1.03, 0.9  # times the throughput; of the requests over some lim
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """Successes a second, their standard error, of how many windows, and how it moved between them, of its mean."""
+    """Successes a second, their standard error, of how many windows, and how it moved between them, of its mean.
+
+    floors: shares over each limit where there is hardly a queue; 0.0 where nothing was seen.
+    """
 
     per_s: float
     error: float
     windows: int
     change: Change
+    floors: tuple[float, ...] = ()
+
+    def floor(self, i: int) -> float:
+        """Of the i-th limit."""
+        return self.floors[i] if self.floors else 0.0
 
 
 def saturation(levels: Collection[Level]) -> Saturation | None:
@@ -49,7 +57,10 @@ def saturation(levels: Collection[Level]) -> Saturation | None:
     per_s, error = float(rates.mean()), float(rates.std(ddof=1)) / math.sqrt(len(rows))
     if any(_serves_more(level, per_s) for level in levels):
         return None
-    return Saturation(per_s, error, len(rows), _change(times_s - times_s.mean(), rates))
+    quiet = [x for x in levels if x.load <= UNLOADED * per_s and x.n]
+    limits = range(len(quiet[0].readings[0].over) if quiet else 0)
+    floors = tuple(sum(x.over(i) for x in quiet) / sum(x.n for x in quiet) for i in limits)
+    return Saturation(per_s, error, len(rows), _change(times_s - times_s.mean(), rates), floors)
 
 
 def _change(times_s: Floats, rates: Floats) -> Change:
@@ -69,13 +80,6 @@ def _serves_more(level: Level, per_s: float) -> bool:
     """It breaks down under a load that is too high: that says nothing of what it can serve."""
     late = sum(max(r.over, default=0) for r in level.readings)
     return level.load > STANDS * per_s and len(level.readings) >= STOOD and late < 0.5 * LATE * level.n
-
-
-def floor(i: int, levels: Iterable[Level], top: Saturation | None) -> float:
-    """The share over the i-th limit where there is hardly a queue; 0.0: none was seen, or saturation is not known."""
-    quiet = [] if top is None else [x for x in levels if x.load <= UNLOADED * top.per_s]
-    n = sum(x.n for x in quiet)
-    return sum(x.over(i) for x in quiet) / n if n else 0.0
 
 
 def most_per_s(levels: Iterable[Level], top: Saturation | None) -> float:

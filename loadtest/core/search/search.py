@@ -9,7 +9,8 @@
     narrow    visits a little below the crossing of that line (`lines.py`, `fit.py`) and a fifth of the time well above
               it: the capacity is known best from loads that meet the objective, and its slope from few that do not. The
               visits' lengths follow the golden ratio: of equal ones, pauses of ten seconds would always meet the same
-              load. Neighbouring loads that decide by themselves (fixed service times) are held in turn instead.
+              load. Neighbouring loads that decide by themselves (fixed service times) are held in turn instead. By
+              rate a load a little below by turns with one that saturates the endpoint (`queue_aim.py`, `decay.py`).
     end       when the interval is as narrow as was asked for and the latency at the same load is known not to have
               moved (`change.py`), or the time is over: then the interval is as wide as it is.
 

@@ -9,7 +9,7 @@ from loadtest.core.search.change import Change
 from loadtest.core.search.decay import decay
 from loadtest.core.search.level import Level
 from loadtest.core.search.reading import Reading
-from loadtest.core.search.saturation import Saturation, floor, most_per_s, saturation
+from loadtest.core.search.saturation import Saturation, most_per_s, saturation
 
 TOP = Saturation(200.0, 1.0, 60, Change(0.0, 0.0))
 SLOPE, ALLOWED = 40.0, 0.05
@@ -84,6 +84,10 @@ def test_what_is_served_in_overloads_tells_a_drift():
 
 
 def test_the_floor_is_that_of_loads_without_a_queue():
-    levels = [level(100.0, [100] * 8, 0.02), level(190.0, [190] * 8, 0.5)]
-    assert floor(0, levels, TOP) == pytest.approx(0.02)
-    assert floor(0, levels, None) == 0.0
+    quiet, busy = level(100.0, [100] * 8, 0.02), level(190.0, [190] * 8, 0.5)
+    top = saturation([quiet, busy, level(250.0, [200] * 6, 1.0)])
+    assert top is not None
+    assert top.floor(0) == pytest.approx(0.02)
+    top = saturation([busy, level(250.0, [200] * 6, 1.0)])
+    assert top is not None
+    assert top.floor(0) == 0.0
