@@ -1,4 +1,4 @@
-# Everything runs in .venv, which `make install` creates. PYTHON picks the interpreter that makes it.
+# Everything runs in .venv, which `make install` fills and `make demo` fills with the package alone. PYTHON makes it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,9 +11,15 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(VENV)/.demo $@
+
+# What the demo needs, charts included: half of the packages that the tests want, and none of them large.
+$(VENV)/.demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[report]'
 	touch $@
 
-demo: install
+demo: $(VENV)/.demo
 	$(BIN)/loadtest run $(SCENARIO)
 
 test: install
@@ -21,7 +27,7 @@ test: install
 
 # Whole runs in several processes, pages in a browser (chromium and chromedriver), terminals: minutes.
 test-live: install
-	$(BIN)/python -m pytest -m "live and not slow" -n 4 --dist worksteal
+	$(BIN)/python -m pytest -m "live and not slow" -n 6 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

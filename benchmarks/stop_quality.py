@@ -1,6 +1,6 @@
 """How good are the stops: how often is a healthy endpoint stopped, how soon a sick one, how near is the knee?
 
-python -m benchmarks.stop_quality [--quick] [--runs N] [--only latency,knee,flat,whole]
+python -m benchmarks.stop_quality [--quick] [--runs N] [--only latency,knee,flat,whole] [--ours]
 
 Simulated runs, the same streams for every rule: P95 limits, 50 requests a second, one look a second. A false stop is
 one at a share of at most 5 % over the limit; the delay is that of the runs that were stopped. The knee is that of
@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1000, help="of each latency case and of the flat phase")
     parser.add_argument("--only", default="latency,knee,flat,whole", help="which of latency, knee, flat, whole")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ours", action="store_true", help='of part "whole", this package\'s rule alone')
     chosen = parser.parse_args()
     runs = 20 if chosen.quick else chosen.runs
     parts = chosen.only.split(",")
@@ -72,7 +73,7 @@ def main() -> int:
         kept &= _constant(runs, chosen.seed)
     if "whole" in parts:
         for name, row in ROWS.items():
-            kept &= measure(name, row, runs, chosen.seed)
+            kept &= measure(name, row, runs, chosen.seed, ours=chosen.ours)
     return 0 if kept or chosen.quick else 1
 
 

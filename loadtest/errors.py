@@ -65,6 +65,8 @@ def words(problem: BaseException) -> str:
     if isinstance(problem, OSError):
         reason = getattr(problem, "reason", None)  # of a URLError, often another OSError
         return words(reason) if isinstance(reason, BaseException) else problem.strerror or str(reason or problem)
+    if isinstance(problem, ValueError) and "embedded null" in str(problem):  # each Python says it in other words
+        return "the name has a null character in it"
     if isinstance(problem, RecursionError):
         return "it is nested too deep"
     mark = getattr(problem, "problem_mark", None)  # of a YAMLError, whose own text has several lines

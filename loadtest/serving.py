@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -12,8 +13,9 @@ from waitress.parser import HTTPRequestParser, ParsingError
 
 from loadtest.errors import EngineError
 
-__all__ = ["PAGE_HEADERS", "StrictChannel", "end_serving", "listening"]
+__all__ = ["PAGE_HEADERS", "StrictChannel", "drain", "end_serving", "listening"]
 
+_LOOK_S = 0.02
 _TRANSFER = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
@@ -60,15 +62,29 @@ def listening(host: str, port: int) -> socket.socket:
     return sock
 
 
+def drain(server: Any, limit_s: float) -> None:
+    """Returns once every answer has left this process, as far as its readers read, or after `limit_s`."""
+    until_s = time.monotonic() + limit_s
+    while time.monotonic() < until_s and any(
+        channel.total_outbufs_len for channel in list(server.active_channels.values())
+    ):
+        time.sleep(_LOOK_S)
+
+
 def end_serving(server: Any, thread: threading.Thread | None, *, requests_s: float, loop_s: float) -> None:
-    """Take no more requests, cancel those that wait, close every connection. May be called twice.
+    """Take no more requests, cancel those that wait, let answers leave, close every connection. May be called twice.
 
     server: waitress's. thread: what its loop runs in; None: the caller's own. requests_s: how long those that run may
-    take to their end. loop_s: how long the loop may.
+    take to their end, and their answers to leave. loop_s: how long the loop may.
     """
+    until_s = time.monotonic() + requests_s
     server.task_dispatcher.shutdown(cancel_pending=True, timeout=requests_s)
+    if thread is not None and thread.is_alive():
+        drain(server, until_s - time.monotonic())
 
     def close_sockets() -> None:
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()  # with the files that its answers wait in
         # waitress's loop ends when nothing is left in its map of sockets.
         server.asyncore.close_all(server._map, ignore_all=True)
 

@@ -83,6 +83,7 @@ def test_the_action(job: Path, tmp_path: Path) -> None:
     assert (tmp_path / "summary.md").read_text().count("### Load test") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_the_gitlab_template(job: Path, tmp_path: Path) -> None:
     variables = {**GITLAB["variables"], "LOADTEST_INSTALL": "", "LOADTEST_TARGET": TARGET}

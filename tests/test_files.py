@@ -48,7 +48,7 @@ def test_what_is_no_text_ends_in_words(tmp_path: Path, monkeypatch: pytest.Monke
         tmp_path / "loop": "Too many levels of symbolic links",
         tmp_path / "none": "No such file or directory",
         tmp_path / ("n" * 300): "File name too long",
-        tmp_path / "a\0b": "embedded null byte",
+        tmp_path / "a\0b": "the name has a null character in it",
         tmp_path: "Is a directory",
         Path("/dev/zero"): "it is a device, no file",
     }
@@ -65,4 +65,4 @@ def test_where_no_file_can_be_written(tmp_path: Path) -> None:
     assert unwritable(tmp_path / "none" / "new") == "No such file or directory"
     assert unwritable(tmp_path / "file" / "new") == "Not a directory"
     assert unwritable(tmp_path / ("n" * 300)) == "File name too long"
-    assert unwritable(tmp_path / "a\0b") == "embedded null byte"
+    assert unwritable(tmp_path / "a\0b") == "the name has a null character in it"

@@ -78,7 +78,10 @@ ROOMS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "report": ({"errors", "cache", "folders", "version", *CORE, *COMPARED}, {"rich", "jinja2", "vl_convert", *NUMBERS}),
     "web": ({"errors", "report", "serving", "wire", *CORE}, {"waitress"}),
-    "recommendation": ({"errors", "api", "jobs", "payload", "report", "engine.parent", *CORE}, set()),
+    "recommendation": (
+        {"errors", "folders", "loopback", "api", "jobs", "payload", "report", "engine.parent", *CORE},
+        set(),
+    ),
     "aws": ({"errors", "files", "folders", "jobs", "payload", "targets", *CORE}, AWS),
     "api": ({"errors", "jobfile", "engine", "engine.parent", "report", "targets", *CORE}, set()),
     "capacity_api": ({"errors", "api", "jobfile", "engine", "engine.parent", "targets", *CORE}, set()),

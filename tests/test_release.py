@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import subprocess
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -58,3 +59,25 @@ def test_every_requirement_has_a_lower_bound_and_no_upper_one() -> None:
     requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     named = [each for each in requirements if not each.startswith("loadtest[")]
     assert [each for each in named if not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?>=[\w.]+(; .+)?", each)] == []
+
+
+def _would_run(target: str, venv: Path) -> str:
+    """What make says that it would do where nothing is installed."""
+    words = ["make", "--dry-run", "--no-print-directory", f"VENV={venv}", target]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_demo_waits_for_no_more_than_it_needs(tmp_path: Path) -> None:
+    said = _would_run("demo", tmp_path)
+    assert "--editable '.[report]'" in said
+    assert "[dev]" not in said
+    assert "--editable '.[dev]'" in _would_run("test", tmp_path)
+
+
+def test_who_has_everything_has_what_the_demo_needs(tmp_path: Path) -> None:
+    recipe = _would_run("install", tmp_path).splitlines()
+    (touched,) = (line.split()[1:] for line in recipe if line.startswith("touch "))
+    for stamp in touched:
+        Path(stamp).touch()
+    assert "pip" not in _would_run("demo", tmp_path)
+    assert "pip" not in _would_run("test", tmp_path)

@@ -93,3 +93,28 @@ def test_a_body_that_ends_in_two_places_is_refused_and_its_connection_closed(hea
     finally:
         end_serving(server, thread, requests_s=1, loop_s=60)
     assert served == []
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_answer_that_is_on_its_way_is_let_go_out(reads: bool) -> None:
+    def application(environ: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", "20000000")])  # more than sockets hold
+        return [b"a" * 20_000_000]
+
+    sock = listening("127.0.0.1", 0)
+    server = create_server(application, sockets=[sock])
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    with socket.create_connection(sock.getsockname()[:2], timeout=60) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert client.recv(1) == b"H"
+        ending = threading.Thread(target=end_serving, args=(server, thread), kwargs={"requests_s": 60, "loop_s": 60})
+        if not reads:
+            end_serving(server, thread, requests_s=0.5, loop_s=60)  # no longer than that
+            assert not thread.is_alive()
+            return
+        ending.start()
+        with client.makefile("rb") as answer:
+            assert answer.read().count(b"a" * 1000) == 20_000
+        ending.join(60)
+    assert not thread.is_alive()

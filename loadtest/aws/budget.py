@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from loadtest.aws.regular import Regular
@@ -12,7 +12,7 @@ from loadtest.core.request.spec import EndpointConfiguration
 from loadtest.errors import TargetError
 from loadtest.jobs.prices import Prices
 
-__all__ = ["Budget", "hourly_usd"]
+__all__ = ["Budget", "hourly_usd", "no_price"]
 
 LOOK_S = 0.5
 RESERVE_S = 180.0  # what runs needs to drain and to be deleted
@@ -26,6 +26,13 @@ def hourly_usd(configuration: EndpointConfiguration, prices: Prices) -> float | 
     if prices.serverless_gb_second_usd is None:
         return None
     return prices.serverless_gb_second_usd * serverless.memory_mb / 1024 * serverless.max_concurrency * 3600
+
+
+def no_price(configurations: Iterable[EndpointConfiguration], region: str) -> str:
+    """Why nothing is made of what has no price."""
+    what = ", ".join(dict.fromkeys(each.instance_type or "serverless endpoints" for each in configurations))
+    advice = f"give --prices FILE, or run `loadtest prices --update --region {region}`"
+    return f"no price of {what} in {region} is known, so no budget can hold: {advice}"
 
 
 class Budget:
@@ -61,13 +68,11 @@ class Budget:
         with self._lock:
             return self._spent()
 
-    def begin(self, name: str, usd_per_hour: float | None, stop: Callable[[], None]) -> None:
+    def begin(self, name: str, usd_per_hour: float, stop: Callable[[], None]) -> None:
         """An endpoint is to be made, and costs from `created` on. stop: called, once, when the budget is used up.
 
-        Raises TargetError if there is no price, or no money for more than its end.
+        Raises TargetError if there is no money for more than its end.
         """
-        if usd_per_hour is None:
-            raise TargetError(f"no price is known for {name}, so no budget can hold: give --prices FILE with one")
         with self._lock:
             open_usd = sum(rate for _, rate, _ in self._open.values()) + usd_per_hour
             if self._used_up or self._spent() + open_usd * RESERVE_S / 3600 >= self.usd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
+from loadtest.aws.regions import misspelt
 from loadtest.errors import TargetError, masked
 from loadtest.targets.aws_session import aws_session
 from loadtest.targets.classify import CREDENTIALS_CODES
@@ -24,12 +26,20 @@ __all__ = [
     "is_absent",
     "is_forbidden",
     "is_unknown_sender",
+    "is_unreachable",
     "status_of",
 ]
 
 # What a call may raise besides TargetError.
 UNANSWERED = REFUSED
 
+_AS_XML = re.compile(r"<Code>([A-Za-z0-9.]{1,128})</Code>(?:\s*<Message>([^<]*)</Message>)?")
+_UNREACHABLE = (
+    botocore.exceptions.EndpointConnectionError,
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.ProxyConnectionError,
+    botocore.exceptions.SSLError,
+)
 _FORBIDDEN = frozenset({"AccessDenied", "AccessDeniedException", "NotAuthorized"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException"})
 
@@ -58,6 +68,15 @@ class Clients:
     @property
     def region(self) -> str:
         return str(self._session.region_name)
+
+    def account(self) -> str | None:
+        """Whose credentials these are: the number of an AWS account (STS GetCallerIdentity, which needs no permission);
+        None: nobody says.
+        """
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (*UNANSWERED, TargetError, LookupError):
+            return None
 
     def client(self, service: str = "sagemaker") -> Any:
         """The client of a service. Raises TargetError for an address that is none."""
@@ -90,7 +109,15 @@ def _check_port(url: str) -> None:
 
 def code_of(problem: Exception) -> str:
     """AWS's error code; "" if it is no answer of AWS."""
-    return str(_answer(problem).get("Error", {}).get("Code", ""))
+    return _error(problem)[0]
+
+
+def _error(problem: Exception) -> tuple[str, str]:
+    """(code, message), also of a refusal as XML where the protocol is JSON (moto's own, a gateway's)."""
+    error = _answer(problem).get("Error", {})
+    code, message = str(error.get("Code", "")), str(error.get("Message") or "")
+    told = _AS_XML.search(message) if code.isdigit() else None
+    return (code, message) if told is None else (told[1], told[2] or "")
 
 
 def status_of(problem: Exception) -> int:
@@ -105,14 +132,20 @@ def _answer(problem: Exception) -> Mapping[str, Any]:
 def aws_words(problem: Exception) -> str:
     """AWS's own words, with code and operation: `ResourceLimitExceeded when calling CreateEndpoint: ...`."""
     if not isinstance(problem, botocore.exceptions.ClientError):
-        return masked(f"{type(problem).__name__}: {problem}")
-    message = problem.response.get("Error", {}).get("Message") or "without a reason"
-    return masked(f"{code_of(problem)} when calling {problem.operation_name}: {message}")
+        doubt = misspelt(str(problem)) if is_unreachable(problem) else ""
+        return masked("; ".join(filter(None, [f"{type(problem).__name__}: {problem}", doubt])))
+    code, message = _error(problem)
+    return masked(f"{code} when calling {problem.operation_name}: {message or 'without a reason'}")
+
+
+def is_unreachable(problem: Exception) -> bool:
+    """Nobody takes the connection: no such name, no way there, a refusal, a certificate that is not trusted."""
+    return isinstance(problem, _UNREACHABLE)
 
 
 def is_absent(problem: Exception) -> bool:
     """The thing that was asked for is not there; SageMaker says so by ValidationException and its words."""
-    text = str(_answer(problem).get("Error", {}).get("Message", ""))
+    text = _error(problem)[1]
     return code_of(problem) in _ABSENT or (
         code_of(problem) in ("ValidationException", "ValidationError")
         and any(words in text.lower() for words in ("could not find", "does not exist", "not found", "no such"))

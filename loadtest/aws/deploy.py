@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from loadtest.aws.budget import Budget, hourly_usd
+from loadtest.aws.budget import Budget, hourly_usd, no_price
 from loadtest.aws.clients import UNANSWERED, Clients, aws_words, status_of
 from loadtest.aws.journal import Journal, Made
 from loadtest.aws.removal import remove
@@ -61,6 +61,8 @@ class Deployment:
             yield OpenEndpoint(wanted.subject, target, instances=wanted.subject.instance_count)
             return
         usd = hourly_usd(wanted.test.configuration, self._prices)
+        if usd is None:
+            raise TargetError(no_price([wanted.test.configuration], self._clients.region))
         self._budget.begin(name, usd, lambda: self._used_up(wanted))
         made: list[Made] = []
         failure: BaseException | None = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadtest.aws.clients import UNANSWERED, Clients, aws_words, is_absent, is_unknown_sender
+from loadtest.aws.clients import UNANSWERED, Clients, aws_words, is_absent, is_unknown_sender, is_unreachable
+from loadtest.aws.regions import misspelt
 from loadtest.errors import TargetError
 
 __all__ = ["counts_of", "inspect_endpoint", "scales"]
@@ -78,7 +79,10 @@ def _asked(
             raise TargetError(f"AWS does not take the credentials: {aws_words(problem)}") from problem
         if first is not None and is_absent(problem):
             raise TargetError(f"there is no endpoint {name} in {first.region}: {aws_words(problem)}") from problem
-        found["unknown"].append(aws_words(problem))
+        words = aws_words(problem)
+        if first is not None and is_unreachable(problem) and first.endpoint_url is None and misspelt(str(problem)):
+            raise TargetError(f"AWS cannot be reached in {first.region}: {words}") from problem
+        found["unknown"].append(words)
         return None
 
 

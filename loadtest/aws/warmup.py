@@ -8,7 +8,16 @@ from typing import Any
 
 import botocore.exceptions
 
-from loadtest.aws.clients import UNANSWERED, Clients, aws_words, code_of, is_forbidden, is_unknown_sender, status_of
+from loadtest.aws.clients import (
+    UNANSWERED,
+    Clients,
+    aws_words,
+    code_of,
+    is_forbidden,
+    is_unknown_sender,
+    is_unreachable,
+    status_of,
+)
 from loadtest.errors import TargetError
 from loadtest.jobs.arn import partition_of
 from loadtest.targets.resolve import PARAMETERS
@@ -27,7 +36,7 @@ def warm_up(clients: Clients, name: str, body: bytes, content_type: str, options
     "dependency" (530) or "failed"; status, ms as this client saw it, words: AWS's, "" of a success.
 
     Raises TargetError if no request of a run could succeed: not permitted, unknown endpoint or variant, refused
-    credentials.
+    credentials, nobody who takes the connection.
     """
     parameters = {PARAMETERS[option]: options[option] for option in PARAMETERS if options.get(option) is not None}
     runtime = clients.client("sagemaker-runtime")
@@ -64,6 +73,8 @@ def warm_up(clients: Clients, name: str, body: bytes, content_type: str, options
 
 
 def _end_if_hopeless(clients: Clients, name: str, problem: Exception, words: str) -> None:
+    if is_unreachable(problem):
+        raise TargetError(f"the endpoint {name} cannot be reached: {words}") from problem
     if is_forbidden(problem):
         action = "sagemaker:InvokeEndpoint"
         where = f"arn:{partition_of(clients.region)}:sagemaker:{clients.region}:*:endpoint/{name}"

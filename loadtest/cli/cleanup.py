@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loadtest.cli.account_flags import account_flags, account_options
 from loadtest.errors import LoadtestError, Problem, SpecError
+
+if TYPE_CHECKING:
+    from loadtest.aws.journal import Made, OpenJournal
 
 __all__ = ["command"]
 
@@ -46,24 +49,58 @@ def _by_journals(journal: Path | None, options: Mapping[str, Any], yes: bool) ->
     from loadtest.aws.journal import journal_dir, open_journals, read_journal
 
     found = [read_journal(journal)] if journal is not None else list(open_journals(journal_dir()))
-    left = 0
-    for each in found:
-        if each.running:
-            click.echo(f"{each.path}: a run still uses it; end that first", err=True)
-            left += 1
-            continue
-        click.echo(f"{each.path}:")
-        if not _listed(each.left, yes):
-            if yes:
-                each.path.unlink(missing_ok=True)
-            continue
-        remain = list(_removed(each.left, options, yes))
-        left += len(remain)
-        if yes and not remain:
-            each.path.unlink(missing_ok=True)
+    if problems := list(_elsewhere(found, options)):
+        raise SpecError(problems)
+    left = sum(_of_journal(each, options, yes) for each in found)
     if not found:
         click.echo("no journal is open: nothing is known to be left")
     return left
+
+
+def _elsewhere(journals: Iterable[OpenJournal], options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Asked elsewhere than the journal says, AWS would answer that there is no such thing, which is as good as gone."""
+    for journal in journals:
+        places = {(thing.region, thing.endpoint_url) for thing in journal.left}
+        for name, flag, at in (("region", "--region", 0), ("endpoint_url", "--endpoint-url", 1)):
+            there = {str(place[at] or "AWS's own") for place in places}
+            if name in options and there - {options[name]}:
+                rule = f"is not where {journal.path} says that things are: {', '.join(sorted(there))}"
+                yield Problem(flag, str(options[name]), rule, "leave it out")
+
+
+def _of_journal(journal: OpenJournal, options: Mapping[str, Any], yes: bool) -> int:
+    """How many things could not be removed. With `yes` a journal of which all is gone is deleted."""
+    if journal.running:
+        click.echo(f"{journal.path}: a run still uses it; end that first", err=True)
+        return 1
+    click.echo(f"{journal.path}:")
+    remain: list[Any] = []
+    if _listed(journal.left, yes) and yes:
+        if wrong := _wrong_account(journal, options):
+            click.echo(f"  nothing was removed: {wrong}", err=True)
+            return len(journal.left)
+        remain = list(_removed(journal.left, options, yes))
+    if yes and not remain and journal.path.stat().st_size:
+        journal.path.unlink(missing_ok=True)
+    return len(remain)
+
+
+def _wrong_account(journal: OpenJournal, options: Mapping[str, Any]) -> str:
+    """Why nothing can be removed with these credentials: there, nothing of it would be found. "": no reason."""
+    from loadtest.aws.clients import Clients
+
+    if journal.account is None:
+        return ""
+    account = Clients(_asked_at(journal.left[0], options)).account()
+    if account in (None, journal.account):
+        return ""
+    return f"it was made in the account {journal.account}, and these are credentials of {account}; give --aws-profile"
+
+
+def _asked_at(thing: Made, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the account, where the thing is."""
+    told = {"region": thing.region, "endpoint_url": thing.endpoint_url}
+    return {**{name: value for name, value in told.items() if value}, **options}
 
 
 def _listed(things: Any, yes: bool) -> bool:
@@ -95,8 +132,7 @@ def _removed(things: Any, options: Mapping[str, Any], yes: bool) -> Iterator[Any
         place = (thing.region, thing.endpoint_url)
         try:
             if place not in clients:
-                told = {"region": thing.region, "endpoint_url": thing.endpoint_url}
-                clients[place] = Clients({**{n: v for n, v in told.items() if v}, **options})
+                clients[place] = Clients(_asked_at(thing, options))
             remove(clients[place], thing, wait)
             click.echo(f"  removed {thing.kind} {thing.name}")
         except LoadtestError as problem:

@@ -15,6 +15,7 @@ JOB = "quickstart.json"
 NEXT = """
 This was a mock endpoint. Yours:
   loadtest run --target http://127.0.0.1:8080/invocations --stairs 2x5/10m --p95 200ms
+  loadtest capacity http://127.0.0.1:8080/invocations --threshold 'p95<200ms'    the most it takes
   loadtest init    asks for target, traffic and limit, and writes a job file
   loadtest doctor  looks at this machine"""
 

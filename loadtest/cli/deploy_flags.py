@@ -83,15 +83,14 @@ def deployed(
     number = f"{time.strftime('%Y%m%dT%H%M%S')}-{time.time_ns() % 10**6}"
     path = own["journal"] or journal_dir() / f"{spec.name}-{number}.jsonl"
     check_journals({journal_dir(), path.parent}, own["despite_journal"])
-    journal = Journal(path)
+    journal = Journal(path, clients.account())
     say(f"journal: {path}")
     try:
         budget = Budget(own["budget"])
         with budget.watched():
             provider = Deployment(clients, journal, budget, prices, role=own["role"], options=options)
-            deploying = Deploying(
-                {"provider": provider, "directory": AccountEndpoints(clients), "model_reader": models}
-            )
+            asked = {"directory": AccountEndpoints(clients), "model_reader": models, "region": clients.region}
+            deploying = Deploying({"provider": provider, **asked})
             yield deploying
             deploying.cut_short = budget.cut_short
             if budget.cut_short:

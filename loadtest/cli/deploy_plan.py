@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import loadtest.api as api
-from loadtest.aws.budget import hourly_usd
+from loadtest.aws.budget import hourly_usd, no_price
 from loadtest.aws.journal import open_journals
 from loadtest.core.request.placeholder import placeholders
 from loadtest.core.request.spec import JobSpec, LoadTest
@@ -44,6 +44,9 @@ def planned(
         rule = f"does not exist in {region}, in the account of these credentials"
         raise SpecError([Problem(f"InputConfig.{member}", named, rule, "create it first")])
     tests = _tests(spec, facts, given)
+    made = [test.configuration for test in tests if test.configuration is not None]
+    if made and not spec.endpoints and all(hourly_usd(each, prices) is None for each in made):
+        raise SpecError([Problem("--budget", f"{own['budget']:g}", no_price(made, region))])
     return spec, list(_lines(spec, tests, prices, own["budget"], region))
 
 
@@ -81,7 +84,7 @@ def _lines(spec: JobSpec, tests: Sequence[LoadTest], prices: Prices, budget: flo
         assert test.configuration is not None
         usd = hourly_usd(test.configuration, prices)
         total = None if usd is None or total is None else total + usd * (curve.end_s + CREATION_S) / 3600
-        yield f"  {test.label}: {'no price is known' if usd is None else f'{usd:.4g} USD an hour'}"
+        yield f"  {test.label}: {'no price is known, so it is not made' if usd is None else f'{usd:.4g} USD an hour'}"
     if total is not None:
         each_min = (curve.end_s + CREATION_S) / 60
         yield f"about {total:.2f} USD, if each takes {each_min:.0f} min; all ends before {budget:g} USD"

@@ -137,8 +137,9 @@ def looked_at(plan: Plan, given: Mapping[str, Any], *, warm: bool = True) -> Exi
         with local_payload(plan.payload, options) as source:
             first = load_payloads(source).items[0]
         found["warm_up"] = warm_up(clients, plan.target.rest, first.body, first.content_type, options)
-    limit = plan.threshold
-    place = place_of(found, options, () if limit is None else [limit.limit_ms])
+    limits_ms = [] if plan.threshold is None else [float(plan.threshold.limit_ms)]
+    limits_ms += [each.limit for each in given["thresholds"] if each.metric == "latency"]
+    place = place_of(found, options, list(dict.fromkeys(limits_ms)))
     say: Callable[[str], None] = lambda text: click.echo(f"cloudwatch: {text}", err=True)  # noqa: E731
     return Existing(
         found,

@@ -21,6 +21,7 @@ from loadtest.core.request.spec import Profile
 from loadtest.jobs.provision import Provider
 from loadtest.jobs.service import EngineName
 from loadtest.jobs.status import Status
+from loadtest.recommendation.endpoints import FileChoice
 from loadtest.recommendation.job import Recommendation, job_folder, start
 from loadtest.report.recommended import recommended
 
@@ -51,6 +52,8 @@ EXIT_BUDGET = 1
 @click.option("--quiet", is_flag=True, help="Print nothing while it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print describe.json instead of text.")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
+@click.option("--allow-profile", multiple=True, help="A profile of the AWS configuration that the fleet file may name.")
+@click.option("--allow-endpoint-url", multiple=True, help="Where targets of the fleet file may send signed requests.")
 @file_flags
 @account_flags
 @deploy_flags
@@ -73,7 +76,8 @@ def command(
     options = account_options(given)
     with deployed(file, given, options, say) as deploying:
         folder = job_folder(output_dir, name)
-        root = {"allow_plugins": given.pop("allow_plugin"), "payload_root": given.pop("payload_root") or ""}
+        named = [given.pop(name) for name in ("allow_plugin", "allow_profile", "allow_endpoint_url")]
+        root = {"allowed": FileChoice(*named), "payload_root": given.pop("payload_root") or ""}
         choices = {**given, **root, **deploying.choices}
         found = attended(start(file, output_dir=folder, options=options, say=say, wrap=wrap, **choices), say)
     missing = dict(found.missing)

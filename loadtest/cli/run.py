@@ -39,6 +39,7 @@ from loadtest.core.measure.window import Window
 from loadtest.core.request.search import SearchSettings
 from loadtest.core.request.spec import Profile, RunOptions, SpawnReading, StairsReading
 from loadtest.core.result.exit_code import exit_code
+from loadtest.core.result.model_thresholds import thresholds_by_model
 from loadtest.core.result.result import RunResult
 from loadtest.core.traffic.plan import Plan
 from loadtest.engine.parent import spawn
@@ -130,7 +131,7 @@ def run_plan(plan: Plan, job: api.ReadJob, given: Mapping[str, Any]) -> int:
         # A confirmation is another run, after the one that the page is of.
         with existing.watched(view.say, folder.keep):
             result = _drive(driven, about, folder, view, exports, listen, env, page if driven is plan else None)
-        result = existing.completed(result).judged(given["thresholds"])
+        result = thresholds_by_model(existing.completed(result).judged(given["thresholds"]), given["thresholds"])
         exports.end(result)
         return result
 

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -145,7 +146,9 @@ def _serve(server: EmulatorServer) -> None:
         click.echo(
             f"# engine {server.options.engine}; what is not emulated is answered by {server.fallback.name}", err=True
         )
-        server.run()
+        # What a library prints (moto does) is no line of the file that a shell reads.
+        with redirect_stdout(sys.stderr):
+            server.run()
     except SystemExit:
         pass
     finally:

@@ -66,10 +66,11 @@ class Fleet:
         *,
         live: bool,
         directory: EndpointDirectory | None = None,
+        region: str = "us-east-1",
     ) -> Fleet:
-        """With the built-in files, or the given ones in their place. Raises SpecError."""
+        """With the built-in files, or the given ones in their place. region: of the list prices. Raises SpecError."""
         catalogue = Catalogue.built_in()
-        prices = Prices.known(catalogue) if prices_file is None else Prices.load(prices_file)
+        prices = Prices.known(catalogue, region) if prices_file is None else Prices.load(prices_file)
         file = FleetFile.load(fleet_file)
         own = {name: each.usd_per_hour for name, each in file.instances.items() if each.usd_per_hour is not None}
         prices = replace(prices, per_hour_usd={**prices.per_hour_usd, **own})

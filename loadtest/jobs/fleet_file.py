@@ -15,15 +15,13 @@ from typing import Any
 
 import yaml
 
-from loadtest.core.request.bounds import Bound
 from loadtest.core.request.findings import Findings, nearest, shown
 from loadtest.core.request.findings import Path as Place
 from loadtest.core.traffic.plan import TargetRef
-from loadtest.errors import SpecError
 from loadtest.jobs.fleet_model import EnvironmentNames, ModelWork
 from loadtest.jobs.models import ModelFacts
+from loadtest.jobs.reader import Reader
 from loadtest.jobs.yaml_file import text_of, yaml_mapping
-from loadtest.targets.open import check_target_ref
 
 __all__ = ["Accelerator", "FleetFile", "SearchPlan", "ServerlessModel", "StandIn"]
 
@@ -142,61 +140,8 @@ def _merged(base: Mapping[str, Any], given: Mapping[str, Any], path: Place, find
     return merged
 
 
-class _Reader:
-    """Reads members with their types and bounds, and collects what is wrong; something valid stands in for that."""
-
-    def __init__(self, where: str) -> None:
-        self.findings = Findings(where=f"{where}: ")
-
-    def wrong(self, path: Place, value: object, rule: str) -> None:
-        self.findings.error(path, shown(value), rule)
-
-    def number(self, path: Place, value: object, low: float = 0.0, high: float | None = None) -> float:
-        if not self.findings.check(path, value, Bound("number", low, high)):
-            return low
-        assert isinstance(value, (int, float))
-        return float(value)
-
-    def whole(self, path: Place, value: object, low: int = 1) -> int:
-        if not self.findings.check(path, value, Bound("whole", low)):
-            return low
-        assert isinstance(value, int)
-        return value
-
-    def texts(self, path: Place, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-            self.wrong(path, value, "must be a list of texts")
-            return ()
-        return tuple(value)
-
-    def wholes(self, path: Place, value: object) -> tuple[int, ...]:
-        if not isinstance(value, list) or not value:
-            self.wrong(path, value, "must be a list of whole numbers")
-            return (1,)
-        return tuple(self.whole((*path, i), one) for i, one in enumerate(value))
-
-    def mapping(self, path: Place, value: object) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            self.wrong(path, value, "must be a mapping")
-            return {}
-        return value
-
-    def items(self, path: Place, value: object) -> list[tuple[Place, Mapping[str, Any]]]:
-        if not isinstance(value, list):
-            self.wrong(path, value, "must be a list of mappings")
-            return []
-        return [((*path, i), self.mapping((*path, i), one)) for i, one in enumerate(value)]
-
-    def target(self, path: Place, ref: TargetRef) -> None:
-        try:
-            check_target_ref(ref)
-        except SpecError as found:
-            for problem in found.problems:
-                self.wrong(path, ref.ref, f"{problem.path}: {problem.rule}" if problem.path else problem.rule)
-
-
 def _checked(values: Mapping[str, Any], where: str) -> FleetFile:
-    read = _Reader(where)
+    read = Reader(where)
     file = FleetFile(
         model=ModelWork(**_work(read, ("model",), values["model"])),
         models=tuple(
@@ -212,18 +157,18 @@ def _checked(values: Mapping[str, Any], where: str) -> FleetFile:
         queue=read.whole(("queue",), values["queue"], 0),
         search=_search(read, values["search"]),
         candidates=tuple(
-            (_when(read, path, entry), read.texts((*path, "instances"), entry.get("instances")))
+            (_when(read, path, entry), read.instance_types((*path, "instances"), entry.get("instances")))
             for path, entry in read.items(("candidates",), values["candidates"])
         ),
         instances=_stand_ins(read, "instances", values["instances"]),
         endpoints=_stand_ins(read, "endpoints", values["endpoints"]),
-        existing_endpoint_type=str(values["existing_endpoint_type"]),
+        existing_endpoint_type=read.instance_type(("existing_endpoint_type",), values["existing_endpoint_type"]),
     )
     read.findings.raise_errors()
     return file
 
 
-def _accelerators(read: _Reader, values: Mapping[str, Any]) -> dict[str, Accelerator]:
+def _accelerators(read: Reader, values: Mapping[str, Any]) -> dict[str, Accelerator]:
     found = {}
     for name, value in values.items():
         path: Place = ("accelerators", name)
@@ -233,7 +178,7 @@ def _accelerators(read: _Reader, values: Mapping[str, Any]) -> dict[str, Acceler
     return found
 
 
-def _serverless(read: _Reader, values: Mapping[str, Any]) -> ServerlessModel:
+def _serverless(read: Reader, values: Mapping[str, Any]) -> ServerlessModel:
     least = {"mb_per_vcpu": 1.0, "speed": 0.01, "setup_ms": 0.0, "setup_ms_per_gb": 0.0}
     return ServerlessModel(
         **{name: read.number(("serverless", name), values[name], low) for name, low in least.items()},
@@ -242,7 +187,7 @@ def _serverless(read: _Reader, values: Mapping[str, Any]) -> ServerlessModel:
     )
 
 
-def _search(read: _Reader, values: Mapping[str, Any]) -> SearchPlan:
+def _search(read: Reader, values: Mapping[str, Any]) -> SearchPlan:
     users = read.wholes(("search", "users"), values["users"])
     if list(users) != sorted(set(users)):
         read.wrong(("search", "users"), list(users), "must rise")
@@ -253,7 +198,7 @@ def _without(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key != name}
 
 
-def _when(read: _Reader, path: Place, entry: Mapping[str, Any]) -> Mapping[str, str]:
+def _when(read: Reader, path: Place, entry: Mapping[str, Any]) -> Mapping[str, str]:
     when = read.mapping((*path, "when"), entry.get("when"))
     for name, value in when.items():
         if name not in _FACTS or not isinstance(value, str):
@@ -261,7 +206,7 @@ def _when(read: _Reader, path: Place, entry: Mapping[str, Any]) -> Mapping[str, 
     return when
 
 
-def _work(read: _Reader, path: Place, entry: object) -> dict[str, Any]:
+def _work(read: Reader, path: Place, entry: object) -> dict[str, Any]:
     known = {field.name for field in fields(ModelWork)}
     found: dict[str, Any] = {}
     for name, value in read.mapping(path, entry).items():
@@ -274,7 +219,7 @@ def _work(read: _Reader, path: Place, entry: object) -> dict[str, Any]:
     return found
 
 
-def _stand_ins(read: _Reader, kind: str, value: object) -> dict[str, StandIn]:
+def _stand_ins(read: Reader, kind: str, value: object) -> dict[str, StandIn]:
     known = {field.name for field in fields(StandIn)}
     found: dict[str, StandIn] = {}
     for name, entry in read.mapping((kind,), value).items():
@@ -283,9 +228,13 @@ def _stand_ins(read: _Reader, kind: str, value: object) -> dict[str, StandIn]:
         for member in sorted(map(str, set(members) - known)):
             read.wrong((*path, member), "", f"there is no such member; they are {', '.join(sorted(known))}")
         target, instance_type = members.get("target"), members.get("instance_type")
-        if not all(text is None or isinstance(text, str) for text in (target, instance_type)):
-            read.wrong(path, entry, "target and instance_type must be texts")
+        if target is not None and not isinstance(target, str):
+            read.wrong((*path, "target"), target, "must be a text")
             continue
+        if instance_type is not None:
+            instance_type = read.instance_type((*path, "instance_type"), instance_type)
+        if kind == "instances":
+            read.instance_type(path, name)
         options = read.mapping((*path, "options"), members.get("options", {}))
         if target is not None:
             read.target((*path, "target"), TargetRef(target, options))

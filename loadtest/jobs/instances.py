@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["SOURCES", "Catalogue", "Instance"]
+__all__ = ["SOURCES", "Catalogue", "Instance", "is_instance_type"]
 
 SOURCES: Mapping[str, str] = {
     "A": "AWS Price List of AmazonSageMaker, by a public file",
@@ -68,6 +68,11 @@ class Catalogue:
     def get(self, name: str) -> Instance | None:
         """The type; one that the table does not have from its name; None: the name is not of an instance type."""
         return self.known.get(name) or _from_name(name)
+
+
+def is_instance_type(name: str) -> bool:
+    """Whether it is made as SageMaker's names are: ml.c5.xlarge."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _instance(row: Mapping[str, str]) -> Instance:

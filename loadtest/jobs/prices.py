@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loadtest.core.request.findings import Findings, shown
 from loadtest.errors import Problem, SpecError
 from loadtest.jobs.instances import SOURCES, Catalogue
 from loadtest.jobs.pricing import updated_file
@@ -78,10 +79,9 @@ class Prices:
         """The prices of a file. Raises SpecError with every problem."""
         text = text_of(path)
         values = _csv(path, text) if path.suffix.lower() == ".csv" else _mapping(path, text)
-        problems: list[Problem] = []
-        prices = {name: _price(path, name, value, problems) for name, value in values.items()}
-        if problems:
-            raise SpecError(problems)
+        findings = Findings(where=f"{path}: ")
+        prices = {name: _price(name, value, findings) for name, value in values}
+        findings.raise_errors()
         serverless = prices.pop(_SERVERLESS, None)
         return cls({name: usd for name, usd in prices.items() if usd is not None}, serverless, str(path))
 
@@ -90,30 +90,33 @@ class Prices:
         return self.per_hour_usd.get(instance_type)
 
 
-def _csv(path: Path, text: str) -> dict[str, Any]:
+def _csv(path: Path, text: str) -> list[tuple[Any, Any]]:
     reader = csv.DictReader(io.StringIO(text))
     header = reader.fieldnames or ()
     column = next((name for name in _COLUMNS if name in header), None)
     if "instance_type" not in header or column is None:
         advice = "the first line names the columns instance_type,usd_per_hour"
         raise SpecError([Problem(str(path), ",".join(header), "has no such columns", advice)])
-    return {row["instance_type"]: row[column] for row in reader}
+    return [(row["instance_type"], row[column]) for row in reader]
 
 
-def _mapping(path: Path, text: str) -> dict[str, Any]:
-    values = yaml_mapping(path, text, "must be a mapping of instance types to USD per hour")
-    return {str(name): value for name, value in values.items()}
+def _mapping(path: Path, text: str) -> list[tuple[Any, Any]]:
+    return list(yaml_mapping(path, text, "must be a mapping of instance types to USD per hour").items())
 
 
-def _price(path: Path, name: str, value: object, problems: list[Problem]) -> float | None:
+def _price(name: object, value: object, findings: Findings) -> float | None:
     """None: an empty cell, the type has no price."""
+    if not isinstance(name, str) or not name:
+        advice = f"such as ml.c5.xlarge, or {_SERVERLESS}"
+        findings.error(("instance_type",), shown(name), "is no name of an instance type", advice)
+        return None
     if value is None or value == "":
         return None
     try:
         usd = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         usd = math.nan
     if not math.isfinite(usd) or usd <= 0:
-        problems.append(Problem(f"{path}: {name}", str(value), "must be a positive number of USD"))
+        findings.error((name,), shown(value), "must be a positive number of USD")
         return None
     return usd

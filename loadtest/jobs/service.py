@@ -239,6 +239,7 @@ def open_service(
     engine: EngineName | LoadEngine = "live",
     profile: Profile = "aws",
     region: str = "us-east-1",
+    price_region: str = "us-east-1",
     account: str = "123456789012",
     fleet_file: Path | None = None,
     prices_file: Path | None = None,
@@ -257,6 +258,7 @@ def open_service(
 
     state: directory of the store; None: in memory. engine: "live" sends real traffic, "sim" runs in virtual time; or
         anything else that can run a plan.
+    region, account: in ARNs. price_region: whose list prices hold, where prices_file gives none.
     fleet_file, prices_file: replace the built-in ones. quota: active jobs allowed at once; None: any number.
     payload_reader: see `PayloadReader`; None: a built-in body is sent. payload: a file of bodies in place of the
         job's; None: there is none. model_reader: what is known of a model. directory: the endpoints that exist; None:
@@ -269,7 +271,7 @@ def open_service(
     """
     if isinstance(engine, str):
         engine = SimEngine() if engine == "sim" else LiveEngine()
-    fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, directory=directory)
+    fleet = Fleet.load(fleet_file, prices_file, live=not engine.virtual, directory=directory, region=price_region)
     store = JobStore(state)
     context = JobContext(
         store=store,

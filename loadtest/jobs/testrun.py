@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from loadtest.core.judge.decision import REASONS, Reason
+from loadtest.core.judge.decision import REASONS
 from loadtest.core.measure.window import Window
 from loadtest.core.plain import plain
 from loadtest.core.request.search import SearchSettings
@@ -94,15 +94,17 @@ def run_test(
     course = _Course(bench.time, started_s)
     result: RunResult | None = None
     finished: StepRow | None = None
-    late: Callable[[RunResult], RunResult] | None = None
+    opened: OpenEndpoint | None = None
+    gone = False
     stream = endpoint_stream(bench.job_name, step.endpoint_name)
-    bench.time.log(stream, f"Benchmark {step.label}: creating endpoint {step.endpoint_name}", started_s)
+    bench.time.log(stream, f"Benchmark {step.label}: preparing endpoint {step.endpoint_name}", started_s)
     try:
         with bench.provider.provide(_wanted(bench, test, step, course)) as endpoint:
             notes = (*_unheeded(bench, endpoint), *endpoint.notes, *_unpriced(bench, test))
             opened_s = course.now_s()
-            told = "; ".join([f"Endpoint in service. {_configuration(bench.traffic)}", *notes])
-            bench.time.log(stream, told, opened_s)
+            bench.time.log(
+                stream, "; ".join([f"Endpoint in service. {_configuration(bench.traffic)}", *notes]), opened_s
+            )
             if limit_s is not None:
                 limit_s = max(limit_s - (opened_s - started_s), bench.traffic.options.window_s)
             run = _run(bench, step, endpoint, course, limit_s)
@@ -111,7 +113,8 @@ def run_test(
                 replace(run, job=plain(bench.spec.request), label=step.label, info={**info, **plain(endpoint.info)})
             )
             finished = _finished(bench, test, replace(step, notes=notes), endpoint, result, course.now_s())
-            late = endpoint.afterwards
+            opened = endpoint
+        gone = not (endpoint.stand_in or endpoint.subject.existing)  # what somebody runs anyway stays
     except LoadtestError as problem:
         # Who waits for an endpoint gives up when the job is told to stop.
         status = Status.STOPPED if bench.signal.asked else Status.FAILED
@@ -120,9 +123,9 @@ def run_test(
         _LOG.exception("benchmark %s of job %s broke", step.label, bench.job_name)
         reason = f"InternalFailure: {type(problem).__name__}: {problem}"
         finished = _broken(step, finished, Status.FAILED, reason, course.now_s())
-    bench.time.log(stream, _ending(finished, result), finished.ended_s or started_s)
-    if result is not None and late is not None:
-        result = late(result)
+    bench.time.log(stream, _ending(finished, result, gone), finished.ended_s or started_s)
+    if result is not None and opened is not None:
+        result = opened.afterwards(result)
     return replace(finished, started_s=course.origin_s or started_s), result
 
 
@@ -285,14 +288,12 @@ def _configuration(traffic: JobTraffic) -> str:
     return f"Load test: {', '.join(parts)}"
 
 
-def _ending(step: StepRow, result: RunResult | None) -> str:
+def _ending(step: StepRow, result: RunResult | None, gone: bool) -> str:
     if result is None:
         return f"Benchmark {step.status.value}: {step.failure_reason}"
-    reason: Reason = result.reason
     figures = step.metrics or step.endpoint_metrics
-    found = (
-        f"; MaxInvocations {figures['MaxInvocations']}, ModelLatency {figures['ModelLatency']} ms" if figures else ""
-    )
+    found = "; MaxInvocations {MaxInvocations}, ModelLatency {ModelLatency} ms".format(**figures) if figures else ""
     notes = f". Note: {'; '.join(step.notes)}" if step.notes else ""
-    text = f"Load test stopped, {reason.value}: {REASONS[reason].sentence}{found}. Endpoint deleted{notes}"
+    deleted = ". Endpoint deleted" if gone else ""
+    text = f"Load test stopped, {result.reason.value}: {REASONS[result.reason].sentence}{found}{deleted}{notes}"
     return text if step.failure_reason is None else f"{text}. Benchmark failed: {step.failure_reason}"

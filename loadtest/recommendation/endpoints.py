@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from loadtest.core.traffic.plan import SCHEMES, TargetRef
 from loadtest.errors import Problem, SpecError, TargetError
+from loadtest.folders import lies_in
 from loadtest.jobs.fleet import Fleet
 from loadtest.jobs.fleet_file import StandIn
 from loadtest.jobs.provision import OpenEndpoint, Wanted
+from loadtest.loopback import is_loopback_url
 
-__all__ = ["NamedTargets", "check_plugins"]
+__all__ = ["FileChoice", "NamedTargets"]
 
 # Which of the caller's options a target of that scheme takes.
 _TAKES = {
@@ -54,22 +57,51 @@ class NamedTargets:
         return endpoint
 
 
-def check_plugins(fleet: Fleet, file: str, plugins: Collection[str]) -> None:
-    """Raises SpecError with each plug-in of the fleet file that is not among `plugins`: references, or the names before
-    their colon.
+@dataclass(frozen=True, slots=True)
+class FileChoice:
+    """What a fleet file may choose besides built-in targets: it is data, wherever it came from.
+
+    plugins: references, or the names before their colon. profiles: of the AWS configuration, that may sign.
+    endpoint_urls: where requests may go that are signed, besides this machine. root: a folder besides the file's own
+    that certificates may lie in; "": none.
     """
-    kinds: dict[str, Mapping[str, StandIn]] = {"instances": fleet.file.instances, "endpoints": fleet.file.endpoints}
-    rule = "a plug-in is code, which a fleet file cannot choose"
-    problems = [
-        Problem(f"{file}: {kind}.{name}.target", each.target, rule, f"give --allow-plugin {each.target}")
-        for kind, entries in kinds.items()
-        for name, each in entries.items()
-        if each.target is not None and not _allowed(each.target, plugins)
-    ]
-    if problems:
-        raise SpecError(problems)
 
+    plugins: Collection[str] = ()
+    profiles: Collection[str] = ()
+    endpoint_urls: Collection[str] = ()
+    root: str = ""
 
-def _allowed(ref: str, plugins: Collection[str]) -> bool:
-    scheme = TargetRef(ref).scheme
-    return scheme in SCHEMES or bool({ref, scheme} & set(plugins))
+    def besides(self, options: Mapping[str, Any], root: str) -> FileChoice:
+        """With what the caller chose for all targets, and a folder that files may lie in."""
+        own = {name: [options[name]] if options.get(name) else [] for name in ("profile", "endpoint_url")}
+        profiles, urls = [*self.profiles, *own["profile"]], [*self.endpoint_urls, *own["endpoint_url"]]
+        return replace(self, profiles=profiles, endpoint_urls=urls, root=root)
+
+    def check(self, fleet: Fleet, file: str) -> None:
+        """Raises SpecError with everything that the fleet file chooses and may not. file: its name."""
+        kinds: dict[str, Mapping[str, StandIn]] = {"instances": fleet.file.instances, "endpoints": fleet.file.endpoints}
+        problems = [
+            problem
+            for kind, entries in kinds.items()
+            for name, each in entries.items()
+            if each.target is not None
+            for problem in self._problems(each.target, each.options, f"{file}: {kind}.{name}", Path(file).parent)
+        ]
+        if problems:
+            raise SpecError(problems)
+
+    def _problems(self, ref: str, options: Mapping[str, Any], where: str, folder: Path) -> Iterator[Problem]:
+        scheme = TargetRef(ref).scheme
+        if scheme not in SCHEMES and not {ref, scheme} & set(self.plugins):
+            rule = "a plug-in is code, which a fleet file cannot choose"
+            yield Problem(f"{where}.target", ref, rule, f"give --allow-plugin {ref}")
+        profile, url, ca_file = (options.get(name) for name in ("profile", "endpoint_url", "ca_file"))
+        if profile is not None and profile not in self.profiles:
+            rule = "whose credentials sign the requests is not a fleet file's to choose"
+            yield Problem(f"{where}.options.profile", str(profile), rule, f"give --allow-profile {profile}")
+        if url is not None and url not in self.endpoint_urls and not is_loopback_url(str(url)):
+            rule = "where requests go that are signed with your credentials is not a fleet file's to choose"
+            yield Problem(f"{where}.options.endpoint_url", str(url), rule, "give --allow-endpoint-url URL")
+        if ca_file is not None and not lies_in(str(ca_file), (folder, self.root)):
+            rule = "lies outside the fleet file's folder"
+            yield Problem(f"{where}.options.ca_file", str(ca_file), rule, "give --payload-root, or --ca-file for all")

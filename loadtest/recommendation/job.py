@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from loadtest.jobs.service import EngineName, JobService, open_service
 from loadtest.jobs.status import Status
 from loadtest.jobs.subject import EndpointDirectory
 from loadtest.payload.remote import PayloadCache
-from loadtest.recommendation.endpoints import NamedTargets, check_plugins
+from loadtest.recommendation.endpoints import FileChoice, NamedTargets
 from loadtest.recommendation.folder import JobFolder
 from loadtest.report.place import run_name
 
@@ -35,6 +35,8 @@ __all__ = ["NOT_ITS_OWN", "Recommendation", "Recommending", "job_folder", "recom
 
 LOOK_S = 0.05
 DEFAULT_DIR = "runs"
+PRICE_REGION = "us-east-1"
+"""Where a model of instances has its figures from; a real endpoint costs what it costs where it is."""
 NOT_ITS_OWN = ("target", "profile", "endpoint_url", "ca_file")
 """What a scenario file says of these is not used: the tests say what is loaded."""
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -127,10 +129,11 @@ class Seams(TypedDict, total=False):
     """Who is asked besides the files, as for `open_service`.
 
     provider: makes the endpoints, in place of a fleet and of mocks. model_reader: with one, a model, or package, that
-    it does not know is refused before anything is made.
+    it does not know is refused before anything is made. region: of the account, for ARNs and list prices.
     """
 
     provider: Provider
+    region: str
     directory: EndpointDirectory
     model_reader: ModelReader
 
@@ -146,7 +149,7 @@ def start(
     payload: str | os.PathLike[str] | None = None,
     profile: Profile = "relaxed",
     options: Mapping[str, Any] = _NO_OPTIONS,
-    allow_plugins: Collection[str] = (),
+    allowed: FileChoice = FileChoice(),
     payload_root: str = "",
     say: Callable[[str], object] = lambda line: None,
     wrap: Callable[[Provider], Provider] = lambda provider: provider,
@@ -159,28 +162,28 @@ def start(
     prices: a file in place of the built-in (or last updated) ones. output_dir: new or empty; None: nothing is written.
     payload: request bodies in place of the job's SamplePayloadUrl.
     options: region, profile, endpoint_url, ca_file (TargetRef.options) for the payload, and for the targets of a fleet
-        file that gives them none.
-    allow_plugins: plug-in targets (references, or the names before their colon) that the fleet file may name.
-    payload_root: a folder besides the job file's own that its files may lie in.
+        file that gives them none. allowed: what the file may choose for them besides.
+    payload_root: a folder besides the job file's own, and the fleet file's, that their files may lie in.
     say: told a line at a time what goes on, from the job's threads.
-    wrap: gives another provider in place of the one that is given, or of the fleet file's targets.
+    wrap: gives another provider in place of that one, or of the fleet file's targets.
     Raises SpecError with every problem of the job and the files.
     """
-    own = [*NOT_ITS_OWN, *(["payload"] if payload is not None else [])]
+    own = NOT_ITS_OWN if payload is None else (*NOT_ITS_OWN, "payload")
     read = read_job(job, profile=profile, payload_root=payload_root, own=own)
     request = plain(dict(read.spec.request))
     _check(fleet, mock, engine, "provider" in seams)
     checked_job(request, profile)
     folder = None if output_dir is None else _folder(Path(output_dir), request)
     named = fleet is not None and not mock and "provider" not in seams
-    if "provider" in seams:
-        seams["provider"] = wrap(seams["provider"])
+    seams |= {"provider": wrap(seams["provider"])} if "provider" in seams else {}
+    allowed = allowed.besides(options, payload_root)
     try:
         service = open_service(
             engine=engine,
             profile=profile,
             fleet_file=None if fleet is None else Path(fleet),
             prices_file=None if prices is None else Path(prices),
+            price_region=seams.get("region") or (options.get("region") if named else None) or PRICE_REGION,
             payload=os.fspath(payload) if payload is not None else read.scenario.payload_path,
             events=_Heard(say, folder),
             watcher=folder,
@@ -189,7 +192,7 @@ def start(
             payload_reader=PayloadCache(options).path,
             **seams,
         )
-        _submit(service, request, folder, lambda own: check_plugins(own, str(fleet), allow_plugins))
+        _submit(service, request, folder, lambda own: allowed.check(own, str(fleet)))
     except LoadtestError:
         if folder is not None:
             folder.discard()

@@ -45,7 +45,7 @@ def capacity_lines(result: RunResult) -> Iterator[Text | Padding]:
 def held_lines(result: RunResult) -> Iterator[Text | Padding]:
     """What the levels of an ordinary run show of the capacity, and what would show more."""
     found = result.capacity
-    if found is None or result.searched:
+    if found is None or result.searched or not result.totals.ok:
         return
     yield Text.assemble("Capacity ", (held_answer(found), "bold" if found.finding == "found" else ""))
     facts = [*_shown(found)]

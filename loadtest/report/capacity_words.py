@@ -18,6 +18,8 @@ HELD: Mapping[Finding, str] = {  # where FINDINGS speaks of a search
     "drifting": "the endpoint became slower or faster while the load rose, or a lower load broke what a higher one met",
 }
 
+LONGER = "takes longer levels than these to show; `loadtest capacity` searches for it"
+
 
 PLATEAU: Mapping[Finding, str] = {  # where FINDINGS speaks of an objective
     "budget": "the time was over before it was known where throughput levels out",
@@ -51,6 +53,9 @@ def held_answer(found: Capacity) -> str:
         return f"below {load_word(found.shown_broken, found.by)}: {sentence}"
     if low is not None and high is not None:
         return f"{interval_words_of(found, unit_of(found.by))}: {sentence}"
+    if found.finding == "undecided":  # the verdict asks for less: "not known" beside MET would seem to contradict it
+        so_far = "(the largest load within the limit)" if low is None else f"at least {load_word(low, found.by)}; more"
+        return f"{so_far} {LONGER}"
     known = f"at least {load_word(low, found.by)}" if low is not None else "not known"
     return f"{known}: {sentence}"
 

@@ -25,9 +25,9 @@ class Glyphs:
     def sparkline(self, values: Sequence[float | None]) -> str:
         """A character for each value between 0 and the highest; a space where there is none."""
         top = max((value for value in values if value is not None), default=0.0) or 1.0
-        steps = len(self.ramp)
+        steps, slack = len(self.ramp), 1e-9  # a value on a step's border is not to hang on how it was added up
         return "".join(
-            " " if value is None else self.ramp[min(steps - 1, int(steps * value / top))] for value in values
+            " " if value is None else self.ramp[min(steps - 1, int(steps * value / top + slack))] for value in values
         )
 
     def gauge(self, share: float, width: int) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def _lines(result: RunResult) -> Iterator[str]:
     if result.best is not None:
         estimate = ", an estimate from less than a full minute" if result.best.estimated else ""
         yield f"Best rate **{number(result.best.per_min)} invocations/min**{estimate}."
-    if result.capacity is not None and not result.searched:
+    if result.capacity is not None and not result.searched and result.totals.ok:
         yield f"Capacity {held_answer(result.capacity)}."
     yield ""
     yield "| | asked | answer | what it rests on |"

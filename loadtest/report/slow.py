@@ -17,9 +17,9 @@ WORTH_TELLING = 0.1  # of the requests over the limit; fewer of them in spells a
 
 
 def slow_lines(result: RunResult) -> Iterator[Text]:
-    """Nothing where slow requests came alone."""
+    """Nothing where slow requests came alone, or where none succeeded: then they failed, and the errors say how."""
     slow, threshold = result.slow, result.plan.stop.latency
-    if slow is None or threshold is None:
+    if slow is None or threshold is None or not result.totals.ok:
         return
     for cold in slow.cold_starts[:MAX_COLD]:
         where = "the run" if not cold.start_s else f"level {cold.level}"

@@ -5,7 +5,6 @@ botocore wraps urllib3's exceptions, which wrap http.client's and the kernel's: 
 
 from __future__ import annotations
 
-import errno
 import http.client
 import socket
 import ssl
@@ -18,8 +17,8 @@ from botocore.parsers import ResponseParserError
 
 from loadtest.core.measure.outcome import Kind
 from loadtest.targets.classify import classify, classify_event, error_of, original_status
+from loadtest.targets.failures import UNNAMED, local_failure, socket_failure
 from loadtest.targets.http.tls import tls_failure
-from loadtest.targets.local import local_failure
 from loadtest.targets.redirect import with_location
 
 __all__ = ["Failure", "classify_exception", "keep_error_bodies"]
@@ -37,18 +36,19 @@ class Failure(NamedTuple):
 
 
 _TOLD = "loadtest"  # what _read_error found, beside the members of an error answer
-_UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
-# From the most telling to the least; a row decides if any exception of the chain is of its type.
-_CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...] = (
+# From the most telling to the least; a row decides if any exception of the chain is of its type. What failed of the
+# socket is asked for between the two.
+_Causes = tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Kind, str], ...]
+_BEFORE: _Causes = (
     (aws.ConnectTimeoutError, Kind.CONNECTION, "connect timeout"),
     (aws.ReadTimeoutError, Kind.TIMEOUT, "read timeout"),
     (aws.ProxyConnectionError, Kind.CONNECTION, "proxy"),
     (socket.gaierror, Kind.CONNECTION, "name not resolved"),
     (ssl.SSLCertVerificationError, Kind.CONNECTION, "certificate"),
     ((ssl.SSLError, aws.SSLError), Kind.CONNECTION, "tls"),
-    (ConnectionRefusedError, Kind.CONNECTION, "refused"),
     (http.client.RemoteDisconnected, Kind.CONNECTION, "closed"),
-    ((ConnectionResetError, BrokenPipeError, ConnectionAbortedError), Kind.CONNECTION, "reset"),
+)
+_AFTER: _Causes = (
     ((http.client.IncompleteRead, aws.IncompleteReadError), Kind.MALFORMED, "truncated"),
     (botocore.eventstream.ParserError, Kind.MALFORMED, "event stream"),
     (http.client.HTTPException, Kind.MALFORMED, "http"),
@@ -70,18 +70,23 @@ def classify_exception(problem: Exception) -> Failure:
     if isinstance(problem, aws.ClientError):
         return _answered(problem)
     chain = list(_chain(problem))
-    own = next(filter(None, (local_failure(cause) for cause in chain if isinstance(cause, OSError))), None)
+    sockets = [cause for cause in chain if isinstance(cause, OSError)]
+    own = next(filter(None, map(local_failure, sockets)), None)
     if own is not None:
         return Failure(Kind.LOCAL, own)
-    for types, kind, detail in _CAUSES:
+    named = (told for told in map(socket_failure, sockets) if told[1] != UNNAMED)
+    found = _caused(chain, _BEFORE) or next(named, None) or _caused(chain, _AFTER)
+    if found is not None:
+        return Failure(*found)
+    return Failure(Kind.CONNECTION, UNNAMED) if sockets else Failure(Kind.MALFORMED, type(chain[-1]).__name__)
+
+
+def _caused(chain: list[BaseException], rows: _Causes) -> tuple[Kind, str] | None:
+    for types, kind, detail in rows:
         found = next((cause for cause in chain if isinstance(cause, types)), None)
         if found is not None:
-            return Failure(kind, tls_failure(found) if isinstance(found, ssl.SSLError) else detail)
-    if any(isinstance(cause, OSError) and cause.errno in _UNREACHABLE for cause in chain):
-        return Failure(Kind.CONNECTION, "unreachable")
-    if any(isinstance(cause, OSError) for cause in chain):
-        return Failure(Kind.CONNECTION, "connection")
-    return Failure(Kind.MALFORMED, type(chain[-1]).__name__)
+            return kind, tls_failure(found) if isinstance(found, ssl.SSLError) else detail
+    return None
 
 
 def _answered(problem: aws.ClientError) -> Failure:

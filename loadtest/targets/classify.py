@@ -1,7 +1,8 @@
 """What an HTTP answer of the runtime API means: the kind of outcome, and what tells it apart in a table.
 
 Sources: botocore's service model of sagemaker-runtime and its REST-JSON error parser; the API reference of
-InvokeEndpoint. Pure functions; every target that speaks HTTP uses them, so that their outcomes agree.
+InvokeEndpoint. Pure functions; every target that speaks HTTP uses them, so that their outcomes agree. What failed
+without an answer has its names in `failures`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ CREDENTIALS_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+
+# The credentials were good once: with newer ones the same request is.
+EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException"})
 
 _OK = (Kind.OK, "")
 # A code becomes a key of a counter that lives as long as the run: a hostile server must not make it grow at will.

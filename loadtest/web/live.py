@@ -86,6 +86,7 @@ class LivePage:
         if report is not None:
             for _ in range(watching):
                 self._fetched.acquire(timeout=max(0.0, until - time.monotonic()))
+            self._server.drain(until - time.monotonic())  # fetched is: given to the server, which sends as they read
 
     def application(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the server serves, by WSGI."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from waitress import create_server
 
-from loadtest.serving import StrictChannel, end_serving, listening
+from loadtest.serving import StrictChannel, drain, end_serving, listening
 
 __all__ = ["WebServer"]
 
@@ -33,6 +33,10 @@ class WebServer:
 
     def start(self) -> None:
         self._thread.start()
+
+    def drain(self, limit_s: float) -> None:
+        """Returns once every answer has left this process, or after `limit_s`."""
+        drain(self._server, limit_s)
 
     def close(self) -> None:
         """At once, whoever is still reading."""

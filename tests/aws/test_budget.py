@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.aws.budget import RESERVE_S, Budget, hourly_usd
+from loadtest.aws.budget import RESERVE_S, Budget, hourly_usd, no_price
 from loadtest.aws.cost import known_prices
 from loadtest.core.request.spec import EndpointConfiguration, Serverless
 from loadtest.errors import TargetError
@@ -36,9 +36,19 @@ def test_everything_is_stopped_while_there_is_still_money_for_its_end() -> None:
     assert budget.spent_usd == pytest.approx(1.0)
 
 
-def test_without_a_price_nothing_is_made() -> None:
-    with pytest.raises(TargetError, match="no price is known for c"):
-        Budget(1.0).begin("c", None, lambda: None)
+def test_what_has_no_price_is_named_and_where_one_is_to_be_had() -> None:
+    made = [
+        EndpointConfiguration("ml.x.large"),
+        EndpointConfiguration("ml.x.large"),
+        EndpointConfiguration(serverless=Serverless(1024, 1)),
+    ]
+    assert no_price(made, "eu-west-1") == (
+        "no price of ml.x.large, serverless endpoints in eu-west-1 is known, so no budget can hold: give --prices FILE, "
+        "or run `loadtest prices --update --region eu-west-1`"
+    )
+
+
+def test_without_money_for_its_end_nothing_is_made() -> None:
     with pytest.raises(TargetError, match="the budget is used up"):
         Budget(0.001).begin("c", 10.0, lambda: None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -142,6 +143,17 @@ def test_a_warm_up_that_no_request_could_follow_ends_it(
     door.refuse["InvokeEndpoint"] = refusal
     with pytest.raises(TargetError, match=words):
         warm_up(clients, "e", BODY, KIND, {})
+
+
+def test_an_address_where_nobody_is_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "t")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "t")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    alone = Clients({"endpoint_url": url, "region": "us-east-1"})
+    assert "EndpointConnectionError" in inspect_endpoint(alone, "e")["unknown"][0]  # the runtime may have another way
+    with pytest.raises(TargetError, match=f"the endpoint e cannot be reached: .*{url}"):
+        warm_up(alone, "e", BODY, KIND, {})
 
 
 def test_changes_of_the_instances_are_seen_with_their_time(door: Door, sagemaker: Any, clients: Clients) -> None:

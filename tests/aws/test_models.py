@@ -116,6 +116,11 @@ def test_a_model_that_is_not_there_or_names_no_instances_ends_it_before_anything
     code, text = _deploy(door, tmp_path, request, "--yes")
     assert code == 2, text
     assert "nothing says on what instances it is to run" in text
+    request["InputConfig"]["EndpointConfigurations"] = configurations  # type: ignore[index]
+    code, text = _deploy(door, tmp_path, request, "--yes", "--region", "eu-west-1")
+    assert code == 2, text
+    assert "no price of ml.c5.xlarge in eu-west-1 is known, so no budget can hold" in text
+    assert "loadtest prices --update --region eu-west-1" in text
     assert not door.made("CreateModel")
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 

@@ -15,13 +15,14 @@ import pytest
 from aws_front import Door
 from emulator_client import create_model
 from requests_made import stairs_request
+from siblings import siblings
 
 SECRETS = ("sekrit-that-nobody-may-see", "AKIDEXAMPLE", "a-token-of-the-model")
 CALLS = (
-    "CreateModel",
-    "CreateEndpointConfig",
     "CreateEndpoint",
     "DeleteEndpoint",
+    "CreateModel",
+    "CreateEndpointConfig",
     "DeleteEndpointConfig",
     "DeleteModel",
 )
@@ -160,7 +161,7 @@ def test_ctrl_c_deletes_everything(door: Door, sagemaker: Any, tmp_path: Path) -
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("operation", siblings(CALLS, 2))
 def test_sigkill_in_the_middle_of_any_call_leaves_nothing_that_cleanup_does_not_find(
     operation: str, door: Door, sagemaker: Any, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from aws_front import Door
 from emulator_client import create_endpoint, create_model
 from jobkit import ended, job_request
+from service_model import needs_newer_model
 from told import plan_of, run_of
 
 from loadtest.aws.budget import Budget
@@ -91,6 +92,7 @@ def test_the_last_points_are_waited_for_when_the_endpoint_is_gone(
     assert list((tmp_path / "out").rglob(KEPT_AS)), "it is in the test's folder"
 
 
+@needs_newer_model
 def test_an_existing_endpoint_is_asked_what_it_publishes(door: Door, sagemaker: Any, service: JobService) -> None:
     create_endpoint(sagemaker, "e")
     config = {"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 30}

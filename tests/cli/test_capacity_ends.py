@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from engine_kit import descendants, plan_of
+from siblings import siblings
 
 import loadtest
 from loadtest.core.judge.course import sailed
@@ -42,7 +43,7 @@ def until(good: Callable[[], object], limit_s: float = 90.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", siblings([signal.SIGINT, signal.SIGTERM]))
 def test_a_search_that_is_stopped_keeps_what_it_knows(tmp_path: Path, how: signal.Signals) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "loadtest", *SEARCH, "--quiet", "--output-dir", str(out)]
@@ -103,6 +104,7 @@ def test_a_lost_worker_does_not_end_a_search_and_is_told() -> None:
             assert own[-1].load.running == level.users
 
 
+@pytest.mark.slow
 def test_all_workers_lost_is_the_end() -> None:
     run, workers = watched(searching(2))
     for pid in workers:

@@ -10,6 +10,7 @@ import pytest
 from aws_front import Door, Refusal
 from click.testing import CliRunner
 from emulator_client import connect, create_model
+from siblings import siblings
 
 from loadtest.aws.journal import Journal, Made, read_journal
 from loadtest.aws.removal import JOB_TAG
@@ -33,7 +34,7 @@ def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Door]:
         yield door
 
 
-def _left(door: Door, folder: Path) -> tuple[Path, Any]:
+def _left(door: Door, folder: Path, account: str | None = None) -> tuple[Path, Any]:
     """A journal of an endpoint, its configuration and its model, which are there; and a client of the account."""
     sagemaker = connect(door.behind)
     create_model(sagemaker, "job-1")
@@ -44,7 +45,7 @@ def _left(door: Door, folder: Path) -> tuple[Path, Any]:
     variant = {"VariantName": "v", "ModelName": "job-1", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     sagemaker.create_endpoint_config(EndpointConfigName="sm-epc-1", ProductionVariants=[variant], Tags=tags)
     sagemaker.create_endpoint(EndpointName="sm-epc-1", EndpointConfigName="sm-epc-1", Tags=tags)
-    journal = Journal(folder / "left.jsonl")
+    journal = Journal(folder / "left.jsonl", account)
     for kind, name in (("model", "job-1"), ("endpoint-config", "sm-epc-1"), ("endpoint", "sm-epc-1")):
         journal.creating(Made(kind, name, "job", "us-east-1", door.url))
     assert not journal.close()
@@ -73,7 +74,7 @@ def test_with_expired_credentials_it_says_what_is_left_and_later_removes_it(door
     sagemaker.close()
 
 
-@pytest.mark.parametrize("operation", ["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"])
+@pytest.mark.parametrize("operation", siblings(["DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"]))
 def test_a_delete_that_is_refused_keeps_none_of_the_others(operation: str, door: Door, tmp_path: Path) -> None:
     journal, sagemaker = _left(door, tmp_path)
     door.refuse[operation] = Refusal("AccessDeniedException", "may not")
@@ -96,4 +97,17 @@ def test_by_the_jobs_tag_without_a_journal(door: Door, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert done.output.count("removed ") == 3
     assert "nothing is left" in _cleanup(*place, "--yes").output
+    sagemaker.close()
+
+
+def test_with_credentials_of_another_account_nothing_is_taken_for_removed(door: Door, tmp_path: Path) -> None:
+    journal, sagemaker = _left(door, tmp_path, account="210987654321")
+    done = _cleanup("--journal", str(journal), "--yes")
+    assert done.exit_code == 1
+    assert "made in the account 210987654321, and these are credentials of 123456789012" in done.output
+    assert len(read_journal(journal).left) == 3
+    assert not door.made("DeleteEndpoint")
+    journal.write_text(journal.read_text().replace("210987654321", "123456789012"))
+    assert _cleanup("--journal", str(journal), "--yes").exit_code == 0
+    assert not sagemaker.list_endpoints()["Endpoints"]
     sagemaker.close()

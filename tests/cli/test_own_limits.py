@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 from requests_made import stairs_request
+from siblings import siblings
 
 from loadtest.core.measure.outcome import Kind
 from loadtest.endpoint.settings import MockSettings
 from loadtest.mock.process import MockProcess
 from loadtest.targets.boto_errors import classify_exception
-from loadtest.targets.http.failure import lookup_failure, socket_failure
+from loadtest.targets.failures import lookup_failure, socket_failure
 
 pytestmark = pytest.mark.live
 
@@ -44,17 +45,17 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None, **pope
     return done.returncode, done.stdout, json.loads((folder / "out" / "summary.json").read_text())
 
 
-@pytest.mark.parametrize("shape", [(), ("--rate", "400/s", "--duration", "4s"), ("--workers", "2")], ids=str)
-def test_a_hard_limit_of_open_files_is_not_the_endpoint_s(shape: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", siblings(["", "--rate 400/s --duration 4s", "--workers 2"]))
+def test_a_hard_limit_of_open_files_is_not_the_endpoint_s(shape: str, tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
 
-    if shape[:1] == ("--rate",):
-        shape = (*shape, "--max-in-flight", "400")
+    if "--rate" in shape:
+        shape += " --max-in-flight 400"
     with MockProcess(MockSettings(servers=500, service_ms=1500)) as mock:
         url = f"{mock.url}/endpoints/any/invocations"
         file = job(tmp_path / "job.json", 300, 4)
-        code, said, summary = run(tmp_path, str(file), "--target", url, "--gate", *shape, preexec_fn=limit)
+        code, said, summary = run(tmp_path, str(file), "--target", url, "--gate", *shape.split(), preexec_fn=limit)
     assert summary["totals"]["error_kinds"].keys() == {"local"}
     assert "too many open files" in said
     assert "NOT MET" not in said
@@ -114,7 +115,7 @@ def expiring() -> Iterator[int]:
     server.server_close()
 
 
-@pytest.mark.parametrize("scheme", ["sagemaker", "boto3"])
+@pytest.mark.parametrize("scheme", siblings(["sagemaker", "boto3"]))
 def test_a_token_that_expires_in_the_run_ends_it_by_its_own_name(scheme: str, expiring: int, tmp_path: Path) -> None:
     keys = {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

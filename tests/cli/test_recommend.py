@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from requests_made import stairs_request
+from siblings import siblings
 
 from loadtest.cli import main
 from loadtest.cli.account_flags import account_options
@@ -132,7 +133,7 @@ def test_the_flags_of_an_account_are_those_of_targets_that_the_fleet_file_gives_
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", siblings([2, 1]))
 def test_ctrl_c_ends_it_and_keeps_what_was_found(times: int, tmp_path: Path) -> None:
     job = _job(tmp_path, "ml.c5.xlarge")
     command = [sys.executable, "-m", "loadtest", "recommend", job, "--mock", "--output-dir", str(tmp_path / "out")]

@@ -44,6 +44,7 @@ def test_two_sides_in_turn(execute, job: Path, tmp_path: Path) -> None:
     assert f"Page: {folder / 'compare.html'}\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_gate_of_the_file_counts_too(execute, job: Path, tmp_path: Path) -> None:
     request = json.loads(job.read_text())
     request["Loadtest"]["gate"] = True
@@ -53,6 +54,7 @@ def test_the_gate_of_the_file_counts_too(execute, job: Path, tmp_path: Path) -> 
     assert done.stderr.index(f"a1, the baseline: {FAST}\n") < done.stderr.index(f"b1, the candidate: {SLOW}\n")
 
 
+@pytest.mark.slow
 def test_repeats_of_one_side(execute, job: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     done = execute(

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from siblings import siblings
 
 from loadtest.cli import main
 from loadtest.core.measure.histogram import Histogram
@@ -244,7 +245,7 @@ def _await_window(out: Path) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", siblings([signal.SIGINT, signal.SIGTERM]))
 def test_one_signal_ends_in_order_with_results(tmp_path: Path, number: signal.Signals) -> None:
     with _start(_job(tmp_path / "job.json", steps=1, step_s=60), tmp_path / "out") as run:
         _await_window(tmp_path / "out")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from siblings import siblings
 
 from loadtest.core.judge.decision import Reason
 from loadtest.report.recovery import read_run
@@ -65,6 +66,7 @@ def whole(out: Path) -> bool:
     return {path.name for path in out.iterdir()} == FILES and read_run(out).reason is Reason.CURVE_END
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_ends_nothing(tmp_path: Path, job: Callable[[int], Path]) -> None:
     """`loadtest run J | head -1` hung for ever."""
     with start(job(7), tmp_path / "out", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
@@ -110,7 +112,7 @@ def test_a_terminal_that_is_gone_ends_the_run_in_order(tmp_path: Path, job: Call
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", siblings([signal.SIGHUP, signal.SIGINT, signal.SIGTERM]))
 def test_an_ignored_signal_stays_ignored(number: signal.Signals, tmp_path: Path, job: Callable[[int], Path]) -> None:
     """nohup, and background jobs of a script."""
     run = start(
@@ -122,6 +124,7 @@ def test_an_ignored_signal_stays_ignored(number: signal.Signals, tmp_path: Path,
     assert whole(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_file_size_limit_leaves_the_summary_and_says_what_is_missing(
     tmp_path: Path, job: Callable[[int], Path]
 ) -> None:
@@ -142,7 +145,7 @@ def test_a_file_size_limit_leaves_the_summary_and_says_what_is_missing(
     assert (tmp_path / "out" / "job.json").exists()
 
 
-@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("replaced", siblings([True, False]))
 def test_a_folder_that_somebody_removed_is_written_anew(
     replaced: bool, tmp_path: Path, job: Callable[[int], Path]
 ) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from siblings import siblings
 
 pytestmark = pytest.mark.live
 
@@ -168,7 +169,7 @@ def test_no_color_is_obeyed(job: Callable[[int], Path], tmp_path: Path) -> None:
         assert not COLOUR.search(terminal.raw)
 
 
-@pytest.mark.parametrize(("flags", "variables"), [(["--plain"], {}), ([], {"TERM": "dumb"})])
+@pytest.mark.parametrize(("flags", "variables"), siblings([(["--plain"], {}), ([], {"TERM": "dumb"})]))
 def test_lines_instead(job: Callable[[int], Path], tmp_path: Path, flags: list[str], variables: dict[str, str]) -> None:
     with on_terminal(job(7), tmp_path / "out", *flags, **variables) as terminal:
         terminal.end()
@@ -181,6 +182,7 @@ def test_lines_instead(job: Callable[[int], Path], tmp_path: Path, flags: list[s
         assert "\x1b" not in text
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal_gets_ascii(job: Callable[[int], Path], tmp_path: Path) -> None:
     with on_terminal(job(4), tmp_path / "out", PYTHONIOENCODING="ascii") as terminal:
         terminal.until(has("v you are here"))
@@ -202,6 +204,7 @@ def test_a_terminal_that_nobody_reads_keeps_no_result_back(job: Callable[[int], 
         assert terminal.process.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_replay_and_the_end_are_shown(job: Callable[[int], Path], tmp_path: Path) -> None:
     with on_terminal(job(2), tmp_path / "out", "--confirm", "--confirm-for", "3s") as terminal:
         terminal.until(has("/s open", "of 0:03"))

@@ -105,7 +105,8 @@ def test_a_job_leaves_its_logs_and_metrics(filled: EmulatorServer) -> None:
 
     of_job: Any = {"dimensions": {"JobName": "measured", "EndpointName": endpoint}, "start_s": start_s}
     of_variant: Any = {"dimensions": {"EndpointName": endpoint, "VariantName": endpoint}, "start_s": start_s}
-    assert set(_metrics(filled, "NumberOfUsers", "Maximum", **of_job)["Maximum"]) == {1.0}
+    # A minute that is new when the users leave has none.
+    assert max(_metrics(filled, "NumberOfUsers", "Maximum", **of_job)["Maximum"]) == 1.0
     assert sum(_metrics(filled, "ClientInvocations", "Sum", **of_job)["Sum"]) > 100
     assert sum(_metrics(filled, "ClientInvocationErrors", "Sum", **of_job)["Sum"]) == 0
     client = _metrics(filled, "ClientLatency", "p50", "p99", "Maximum", **of_job)
@@ -270,6 +271,7 @@ def test_every_metric_is_listed_once(filled: EmulatorServer, monkeypatch: pytest
         for name in names:
             sink.metric(MetricPoint("listed", "m", "None", {"JobName": name}, minute_s, (1.0,), (1.0,)))
     cloudwatch.put_metric_data(Namespace="listed", MetricData=[{"MetricName": "bare", "Value": 1.0}] * 2)
+    assert sink.settle(120)  # who lists waits for it, but not for as long as a loaded machine may take
     pages = list(cloudwatch.get_paginator("list_metrics").paginate(Namespace="listed"))
     assert [len(page["Metrics"]) for page in pages] == [500, 500, 101]
     found = [metric for page in pages for metric in page["Metrics"]]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from places import JOBS
+from service_model import OLDER
 
 from loadtest.emulator.model import JOB_OPERATIONS, TAG_OPERATIONS, operation
 from loadtest.emulator.validate import Unreadable, message, read, violations
@@ -136,6 +137,8 @@ FAILED = "failed to satisfy constraint: "
     ],
 )
 def test_violations_in_the_words_of_the_service(params: dict[str, Any], expected: list[str] | None) -> None:
+    if OLDER and any("pattern" in words for words in expected or ()):
+        pytest.skip("older copies of the model anchor their patterns and do not say a minimum of 0")
     found = _violations(params)
     if expected is None:
         assert len(found) == 1

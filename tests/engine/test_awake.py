@@ -48,6 +48,7 @@ def test_a_suspended_machine_is_said_to_have_been_one() -> None:
     assert result.totals.latencies.client.max_ms < 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_a_stopped_generator_is_not_taken_for_a_blocked_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOADTEST_BLOCKED_LIMIT_S", "2")
@@ -75,6 +76,7 @@ def test_whoever_watched_nobody_meanwhile_takes_nobody_for_lost(monkeypatch: pyt
     assert result.reason is Reason.CURVE_END
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_a_wall_clock_that_is_set_forward_sends_no_worker_home() -> None:
     plan = replace(plan_of((0.0, 2), end_s=5.0, target="plugin_targets:Hasty"), workers=2)

@@ -176,6 +176,7 @@ def test_what_cannot_be_exported_is_told_before_any_traffic(job: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_replay_has_a_name_of_its_own_and_leaves_the_runs_figures(job: Path, tmp_path: Path) -> None:
     prom = tmp_path / "loadtest.prom"
     target = ["--target", "mock:servers=4,service_ms=10"]

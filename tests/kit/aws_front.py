@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from stand import Stand
 
@@ -79,7 +79,7 @@ class Door(Stand):
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2]
+        operation = (request.headers.get("X-Amz-Target") or "").rpartition(".")[2] or _action(body)
         if "/invocations" in request.path:
             operation = "InvokeEndpoint"
             self.invoked = dict(request.headers.items()), body
@@ -102,6 +102,12 @@ class Door(Stand):
         if operation in self.answers and status == 200:
             answer = json.dumps(self.answers[operation](json.loads(answer))).encode()
         _send(request, status, headers, answer)
+
+
+def _action(body: bytes) -> str:
+    """Of a form, which older clients of CloudWatch send; "" where it is none."""
+    is_form = body.startswith(b"Action=")
+    return parse_qs(body.decode())["Action"][0] if is_form else ""
 
 
 def _pass(behind: str, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:

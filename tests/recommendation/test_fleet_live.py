@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -95,3 +96,27 @@ def test_the_faster_for_the_same_price_is_the_cheaper_and_a_dead_one_fails_alone
     assert "refused" in why[2]
     assert "names no target for ml.m5.xlarge" in why[3]
     assert "FAILED" in done.stdout
+
+
+def test_what_costs_nothing_that_is_known_there_has_no_price(serve: Callable[[float], str], tmp_path: Path) -> None:
+    fleet, job = tmp_path / "fleet.yaml", tmp_path / "job.json"
+    fleet.write_text(json.dumps({"instances": {"ml.c5.large": {"target": serve(0.02)}}}))
+    request = _request("ml.c5.large")
+    request["InputConfig"]["TrafficPattern"]["Stairs"] = {"DurationInSeconds": 2, "NumberOfSteps": 1, "UsersPerStep": 1}  # type: ignore[index]
+    job.write_text(json.dumps(request))
+    costs = {}
+    for region in ("us-east-1", "eu-west-1"):
+        command = [sys.executable, "-m", "loadtest", "recommend", str(job), "--fleet", str(fleet), "--region", region]
+        done = subprocess.run(
+            [*command, "--output-dir", str(tmp_path / region), "--no-report"],
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Endpoint deleted" not in done.stdout, "it is the caller's own"
+        (found,) = json.loads((tmp_path / region / "describe.json").read_text())["InferenceRecommendations"]
+        costs[region] = found["Metrics"].get("CostPerHour")
+    assert costs == {"us-east-1": pytest.approx(0.102), "eu-west-1": None}

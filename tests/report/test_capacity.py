@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from places import ROOT
 from rich.console import Console
 
 import loadtest
@@ -76,7 +77,10 @@ SAID: dict[Finding, tuple[Capacity, str]] = {
     "below start": (Capacity("below start", shown_broken=2), "below 2 users: the first load breaks"),
     "between levels": (Capacity("between levels", low=10, high=19), "10 .. 19 users, nominal 95 %: one load meets"),
     "too short": (Capacity("too short", low=10), "at least 10 users: a load seems to break"),
-    "undecided": (Capacity("undecided"), "not known: no load was held long enough"),
+    "undecided": (
+        Capacity("undecided"),
+        "(the largest load within the limit) takes longer levels than these to show; ",
+    ),
     "drifting": (Capacity("drifting"), "not known: the endpoint became slower or faster while the load rose"),
     "scaling out": (Capacity("scaling out"), "not known: the endpoint took much more"),
     "throttled": (Capacity("throttled"), "not known: the endpoint refuses"),
@@ -89,6 +93,29 @@ def test_each_finding_of_levels_is_a_sentence(finding: Finding) -> None:
     found, begins = SAID[finding]
     assert held_answer(found).startswith(begins)
     assert set(FINDINGS) - set(SAID) == {"searching", "budget"}, "those are of searches alone"
+
+
+def test_short_levels_beside_a_verdict_say_what_would_tell() -> None:
+    """Stairs that are all met are no contradiction: a capacity asks for more than a verdict."""
+    result = loadtest.simulate(str(ROOT / "scenarios/quickstart.json"))
+    assert result.overall is not None
+    assert result.overall.answer == "met"
+    text = shown(result)
+    assert "not known" not in text
+    assert (
+        "Capacity (the largest load within the limit) takes longer levels than these to show; `loadtest capacity`"
+        in text
+    )
+    found = held_answer(Capacity("undecided", low=3, shown_met=3))
+    assert found == "at least 3 users; more takes longer levels than these to show; `loadtest capacity` searches for it"
+
+
+def test_a_run_without_a_success_says_nothing_of_a_capacity(result: RunResult) -> None:
+    totals = replace(result.totals, counts=replace(result.totals.counts, ok=0))
+    silent = replace(result, totals=totals)
+    assert "Capacity" in shown(result)
+    assert "Capacity" not in shown(silent)
+    assert "Capacity" not in run_markdown(silent)
 
 
 def test_what_would_narrow_it_and_what_binds_is_said(result: RunResult) -> None:

@@ -130,3 +130,16 @@ def test_the_page_has_it_on_the_time_axis_and_by_level(result: RunResult) -> Non
 def test_a_page_without_cloudwatch_has_no_such_part() -> None:
     (section,) = page_of([run_of(plan_of(), lambda s: 40.0)]).sections
     assert "service" not in {part.name for part in section.parts}
+
+
+def test_a_line_is_not_drawn_through_minutes_that_nobody_told() -> None:
+    told = minutes(12, 30_000)
+    busy = series("CPUUtilization", [{"at": FIRST_AT + 60 * i, "Average": 20.0} for i in range(12)])
+    for each in (*told, busy):
+        del each["points"][5:7]
+    (section,) = page_of([run_of(plan_of(), lambda s: 60.0, document(*told, busy))]).sections
+    found = {part.name: part for part in section.parts}
+    for chart, column in zip(found["service"].charts, ("model mean", "CPU"), strict=True):
+        data = chart.data[chart.name]
+        assert [at for at, value in zip(data["t"], data[column], strict=True) if value is None] == [330.0]
+        assert len(data["t"]) == 11

@@ -55,7 +55,7 @@ bert-nightly  mock:servers=4                                  1:00 of 2:00  50 %
      1 |                                                  errors              6
        +-----------+-----------+-----------+-----------+  answered        3,200
        0:00     0:30        1:00        1:30        2:00
- req/s  ===+++++++++++++@@@@@@@@                          highest            80
+ req/s  ++++++++++++++++@@@@@@@@                          highest            80
 p95 ms  @@@@@@@@@@@@@@@@@@@@@@@@                          highest          24.0
 
     users     req/s    p50 ms    p95 ms    p99 ms    errors  verdict

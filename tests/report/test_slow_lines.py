@@ -46,3 +46,9 @@ def test_scripts_read_it_in_the_summary(finish) -> None:
     assert summary["slow"]["worst"]["over"] == 180
     assert summary["slow"]["cold_starts"][0]["length_s"] == 3.0
     assert summary_of(replace(finish(), slow=None))["slow"] is None
+
+
+def test_a_run_without_a_success_was_not_slow(finish) -> None:
+    result = finish()
+    totals = replace(result.totals, counts=replace(result.totals.counts, ok=0))
+    assert list(slow_lines(replace(result, slow=SLOW, totals=totals))) == []

@@ -114,6 +114,7 @@ def test_figures_move_a_late_browser_catches_up_stop_works_and_the_process_ends(
     chromium.driver.switch_to.window(late)
 
 
+@pytest.mark.slow
 def test_without_a_report_the_page_tells_how_it_ended(
     chromium: Browser, start: Callable[..., tuple[subprocess.Popen[str], str]]
 ) -> None:

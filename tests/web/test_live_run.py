@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,6 +130,25 @@ def test_who_may_see_and_who_may_stop(plan: Plan) -> None:
         assert "a &lt;/script&gt; title" in html
         page.finish(["done"], None)  # nobody watches: it does not wait
         assert _asked(page, "POST", "/stop", token) == "409 Conflict"
+
+
+def test_who_reads_the_report_slowly_gets_it_whole(plan: Plan, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_bytes(b"r" * 20_000_000)  # more than sockets hold
+    with LivePage(plan, "title") as page:
+        host, port = "127.0.0.1", int(page.url.split(":")[2].split("/")[0])
+        with socket.create_connection((host, port)) as watching, socket.create_connection((host, port)) as reader:
+            watching.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert watching.recv(100)
+            ending = threading.Thread(target=page.finish, args=(["done"], report))
+            ending.start()
+            reader.sendall(b"GET /report.html HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert reader.recv(100)
+            ending.join(3)
+            assert ending.is_alive(), "it has not been read"
+            got = reader.makefile("rb").read()
+            ending.join(60)
+    assert got.count(b"r" * 1000) == 20_000
 
 
 def test_an_address_that_is_taken(plan: Plan) -> None:

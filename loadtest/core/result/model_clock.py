@@ -29,7 +29,7 @@ from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import ServiceSide, service_side
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["judged_by_model"]
+__all__ = ["judged_by_model", "period_windows"]
 
 
 def judged_by_model(result: RunResult) -> RunResult:
@@ -62,7 +62,7 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
     # Whatever their clock is called here, the counts of these windows are on the one that is asked for.
     plan = replace(result.plan, options=replace(result.plan.options, latency_clock="client"))
     periods = [each for each in side.periods if each.level is not None and each.model.n]
-    most, least = _windows(plan, periods, most=True), _windows(plan, periods, most=False)
+    most, least = period_windows(plan, periods, most=True), period_windows(plan, periods, most=False)
     under = {verdict.level: verdict for verdict in verdicts(plan, most)}
     over = {verdict.level: verdict for verdict in verdicts(plan, least)}
     found, blocked = [], ""
@@ -80,8 +80,12 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
         return found, result.overall
     if blocked and not any(verdict.answer == "not met" for verdict in found):
         return found, replace(result.overall, rule=blocked)
-    whole = overall(plan, most, found)
-    return found, result.overall if whole is None else replace(whole, clock="model")
+    whole, least_of_all = overall(plan, most, found), overall(plan, least, found)
+    if whole is None or least_of_all is None:
+        return found, result.overall
+    if whole.answer == "undecided" and whole.over != least_of_all.over:
+        whole = replace(whole, rule=_spread(least_of_all, whole))
+    return found, replace(whole, clock="model")
 
 
 def _why_not(result: RunResult, side: ServiceSide, level: int | None) -> str:
@@ -112,8 +116,11 @@ def _of_level(side: ServiceSide, under: LatencyVerdict, over: LatencyVerdict) ->
         return _told(over, "not met", f"{over.rule}, {held}")
     if over.over == under.over:
         return _told(under, "undecided", f"{under.rule}, {held}")
-    spread = f"{over.over:,} to {under.over:,} of {under.n:,} requests over the limit"
-    return _told(under, "undecided", f"{held} CloudWatch's percentiles allow {spread}")
+    return _told(under, "undecided", f"{held} {_spread(over, under)}")
+
+
+def _spread(least: LatencyVerdict, most: LatencyVerdict) -> str:
+    return f"CloudWatch's percentiles allow {least.over:,} to {most.over:,} of {most.n:,} requests over the limit"
 
 
 def _told(verdict: LatencyVerdict, answer: Answer, rule: str) -> LatencyVerdict:
@@ -140,7 +147,7 @@ def _held(side: ServiceSide, by_level: Sequence[LatencyVerdict], allowed: float)
     }
 
 
-def _windows(plan: Plan, periods: Sequence[Period], *, most: bool) -> list[Window]:
+def period_windows(plan: Plan, periods: Sequence[Period], *, most: bool) -> list[Window]:
     """A window for a period. What failed for this client counts as over (S5), and may be a sample or not."""
     users = {level.index: max(level.users, 1) for level in plan_levels(plan)}
     found = []

@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from loadtest.core.judge.verdict import Answer
+from loadtest.core.judge.verdict import Answer, LatencyVerdict
 from loadtest.core.judge.verdicts import overall, verdicts
 from loadtest.core.measure.counters import counts_over
 from loadtest.core.measure.window import Window
@@ -34,7 +34,15 @@ from loadtest.core.stats.rates import level_rates
 from loadtest.core.traffic.plan import Plan
 from loadtest.errors import Problem, SpecError
 
-__all__ = ["Threshold", "ThresholdVerdict", "judge_thresholds", "parse_threshold", "parse_thresholds"]
+__all__ = [
+    "Threshold",
+    "ThresholdVerdict",
+    "asked_of",
+    "judge_thresholds",
+    "parse_threshold",
+    "parse_thresholds",
+    "verdict_of",
+]
 
 ALPHA = 0.01
 Metric = Literal["latency", "error_rate", "rate"]
@@ -120,19 +128,29 @@ def judge_thresholds(
     return tuple(judges[threshold.metric](threshold, plan, windows) for threshold in thresholds)
 
 
-def _latency(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> ThresholdVerdict:
+def asked_of(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> tuple[Plan, Sequence[Window]]:
+    """The plan and its windows as if the threshold, one on a latency, were the job's own."""
     assert threshold.percentile is not None
     asked = LatencyThreshold(threshold.percentile, threshold.limit)  # type: ignore[arg-type]  # the API's are whole ms
-    judged_plan = replace(plan, stop=replace(plan.stop, latency=asked))
     # The job's own threshold was counted on raw latencies.
     counted = windows if asked == plan.stop.latency else _counted(plan, windows, threshold.limit)
-    levels = verdicts(judged_plan, counted)
-    found = overall(judged_plan, counted, levels)
-    if found is None:
-        return _nothing(threshold)
+    return replace(plan, stop=replace(plan.stop, latency=asked)), counted
+
+
+def verdict_of(threshold: Threshold, found: LatencyVerdict) -> ThresholdVerdict:
+    """What was found of the plan of `asked_of`, as the threshold's answer."""
     at = "" if found.level is None else f" at level {found.level}"
     why = f"{found.over:,} of {found.n:,} requests over it or failed; {found.rule}{at}"
+    if found.clock == "model":
+        # Of periods only bounds of a count may be known, which the rule then says.
+        why = f"model clock: {found.rule if found.answer == 'undecided' else why}"
     return ThresholdVerdict(threshold.text, found.answer, threshold.limit, None, found.low_ms, found.high_ms, why)
+
+
+def _latency(threshold: Threshold, plan: Plan, windows: Sequence[Window]) -> ThresholdVerdict:
+    judged_plan, counted = asked_of(threshold, plan, windows)
+    found = overall(judged_plan, counted, verdicts(judged_plan, counted))
+    return _nothing(threshold) if found is None else verdict_of(threshold, found)
 
 
 def _counted(plan: Plan, windows: Sequence[Window], limit_ms: float) -> Sequence[Window]:

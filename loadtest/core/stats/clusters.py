@@ -8,8 +8,8 @@ Sums over slices are all that enters, so it does not matter how many generators 
     DEFF      the design effect of the rest: variance between groups of g requests over that of independent ones, for
               g = 10, 20, 40, ... None of them above 1 beyond chance: 1. Else the largest, extrapolated to the whole
               stretch by its growth over the scales, if that is significant. Clustering that is weak but not nil at the
-              smallest scale is presumed to grow like up to the square root, since such clustering (long-range
-              dependence, H = 0.8) has no visible end; a full one (DEFF near g) is a burst whose end is seen.
+              smallest scale is presumed to grow with up to the power 0.6 = 2 H - 1 of the scale, since such clustering
+              (long-range dependence, H = 0.8) has no visible end; a full one (DEFF near g) is a burst, whose end is.
     events    K = over^2 / (sum of squared spells + DEFF x rest): Kish's effective size.
 
 Sources: Kish, "Survey Sampling" (1965), design effect; batch means as in Law, "Simulation Modeling and Analysis";
@@ -31,7 +31,7 @@ SATURATED = 0.9  # share over in a window through which nothing gets
 GROUP = 10.0  # requests in the smallest group
 GROUPS = 8  # the fewest that give a variance
 FIRST_SIGMAS, ANY_SIGMAS, GROWTH_SIGMAS = 2.5, 2.33, 2.0  # beyond chance: at the smallest scale, at any, of the growth
-PRESUMED_GROWTH = 0.5
+PRESUMED_GROWTH = 0.6  # 2 H - 1
 FULL = 5.4  # DEFF - 1 at groups of ten that is a burst's and no long memory's
 
 

@@ -30,6 +30,7 @@ Z_975 = 1.959963984540054
 BATCHES = 20
 ENOUGH_REQUESTS = 100  # a level with fewer is joined with the next: its throughput is too uncertain
 ENOUGH_WINDOWS = 3
+REACHES = (1, 2, 3)  # levels away, of the neighbours that a level is held against
 RECENT = 120  # windows whose marks are kept
 
 
@@ -69,12 +70,21 @@ def level_spread(rates: Sequence[LevelRate]) -> tuple[float, int]:
 
     An endpoint whose speed drifts slowly gives every level a throughput of its own, which no windows of one level show.
     The rise up to the highest level does: throughput over users is concave there, so a level *below* the line through
-    its neighbours is off by noise, and half of the noise is below. (0.0, 0) if fewer than two levels can tell.
+    its neighbours is off by noise, and half of the noise is below. What drifts with a memory near a level's length
+    moves neighbours together, so those two and three levels away are asked, too, and the largest answer is taken.
+    (0.0, 0) if fewer than two levels can tell.
     """
     top = max(range(len(rates)), key=lambda i: rates[i].per_s, default=0)
+    risen = rates[: top + 1]
+    known = (found for reach in REACHES if (found := _spread(risen, reach)) is not None)
+    return max(known, default=(0.0, 0))
+
+
+def _spread(rates: Sequence[LevelRate], reach: int) -> tuple[float, int] | None:
+    """By the neighbours `reach` levels away; None: fewer than two levels can tell."""
     excess = 0.0
     count = 0
-    for before, rate, after in zip(rates, rates[1:top], rates[2 : top + 1], strict=False):
+    for before, rate, after in zip(rates, rates[reach:], rates[2 * reach :], strict=False):
         if not before.users < rate.users < after.users or not rate.per_s:
             continue
         share = (after.users - rate.users) / (after.users - before.users)
@@ -83,7 +93,7 @@ def level_spread(rates: Sequence[LevelRate]) -> tuple[float, int]:
         known = rate.error_per_s**2 + (share * before.error_per_s) ** 2 + ((1 - share) * after.error_per_s) ** 2
         count += 1
         excess += (2 * off * off * (off < 0) - known) / parts / rate.per_s**2
-    return (max(excess / count, 0.0) ** 0.5, count) if count >= 2 else (0.0, 0)
+    return (max(excess / count, 0.0) ** 0.5, count) if count >= 2 else None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ is taken over *stretches* from a start to now, across levels: one that begins wi
 is decided that no single level could decide; one that begins every 5 s finds a breach that begins midway. One alpha is
 spent over all starts: 1/2 on the run's, 1/4 on those of the later levels (the k-th gets 1 / (4 k (k - 1))), 1/4 evenly
 on the restarts. So *if requests are independent*, an endpoint at the very limit is stopped with probability alpha over
-the whole run, whatever the number of levels and looks (plus the 1e-6 tails of the gross rule).
+the whole run, whatever the number of levels and looks (plus the 1e-5 tails of the gross rule).
 
 Dependence. Nothing free of assumptions can be said about dependent requests, since a spell may be as long as it likes.
 Assumed is: spells of slow requests last 5 s on average (a 24th of a run shorter than 120 s), with an exponential tail.
@@ -19,8 +19,9 @@ Rules, in this order:
                 is a breach after 10 s, later in later levels, where a spell is likelier to lie at some start.
     lasting     >= half over in every window of 10 to 30 s, anywhere; in a run longer than 120 s, of 5 s ln(run / 120 s)
                 more, since one of its many spells may last so long. So it is with midway.
-    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, and its first and last
-                0.6 s (a shorter spell begins or ends within them), together >= 6.4 q, and beyond chance (1e-6).
+    gross       the first 5 s of the first level (a later one: up to 25 s): every window >= 3 q, together >= 6.4 q,
+                beyond chance (1e-5), and no beginning or end of it is e^5.5 times likelier at q than at the share of
+                the whole (a change-point test, after Page, 1954): a shorter spell begins or ends within it.
     level       evidence since a level's start; "pooled" if that was an earlier level's.
     midway      evidence since a restart, of 40 s or more (60 s if requests depend on each other), with 85 % of its
                 blocks of 5 s over q.
@@ -55,12 +56,10 @@ LEVEL, POOLED, MIDWAY = "evidence of the level", "evidence of several levels", "
 RUN = "evidence of the run"
 
 GROSS_EACH, GROSS_MEAN = 3.0, 6.4  # times q
-GROSS_TAIL = 1e-6
+GROSS_TAIL = 1e-5
 GROSS_REQUESTS = 50
-EDGE_SHARE, EDGE_REQUESTS = (
-    0.12,
-    30,
-)  # of the shortest gross breach, its first and its last part; at least so many requests
+ENDS_NATS = 5.5  # evidence that a gross breach has begun later, or ended before
+ENDS_REQUESTS = 250  # that the shortest one counts as at most: of many a second, few that miss are no end of it
 LEAST_REQUESTS = 100
 LEAST_WINDOWS = 3
 REST_TIMES, REST_EVIDENCE = 1.1, 0.2  # without its worst, a stretch is over so many times q, with so much evidence
@@ -197,13 +196,11 @@ class RunEvidence:
 
     def _gross_to_its_ends(self, begin: int, end: int) -> bool:
         n, over = (each.ravel() for each in self.timeline.slices(begin, end))
-        least = math.ceil(EDGE_SHARE * self.assumed.gross_s * len(n) / self.timeline.length_s(begin, end) - 1e-6)
-        for way in (1, -1):
-            sums = np.cumsum(n[::way])
-            slices = max(least, int(np.searchsorted(sums, EDGE_REQUESTS)) + 1)
-            if float(over[::way][:slices].sum()) < self._gross_each * float(sums[min(slices, len(sums)) - 1]):
-                return False
-        return True
+        share = min(float(over.sum() / n.sum()), 1 - 1e-9)
+        nats = over * math.log(self.allowed / share) + (n - over) * math.log((1 - self.allowed) / (1 - share))
+        many = float(n.sum()) * self.assumed.gross_s / self.timeline.length_s(begin, end)
+        most = ENDS_NATS * max(1.0, many / ENDS_REQUESTS)
+        return all(float(np.cumsum(each).max()) < most for each in (nats, nats[::-1]))
 
     def _sequences(self, end: int) -> Judgement | None:
         for start in self.starts.worth_asking(self.timeline, end, self.allowed):

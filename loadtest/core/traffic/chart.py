@@ -52,7 +52,7 @@ def _tick_labels(end_s: float, width: int, tick: int) -> str:
     """Seconds, each ending below its tick; one that would touch the label before it is left out."""
     line = ""
     for column in range(0, width + 1, tick):
-        label = f"{end_s * column / width:.6g}"
+        label = f"{round(end_s * column / width, 2):.6g}"
         gap = column + 1 - len(label) - len(line)
         if gap >= (1 if line else 0):
             line += " " * gap + label

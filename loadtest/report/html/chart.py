@@ -139,8 +139,12 @@ def lines(
     *,
     log: bool = False,
     points: bool = False,
+    broken: bool = False,
 ) -> Spec:
-    """A line for each of `series`, which are columns of `data`. among: all of the chart, if it has other lines."""
+    """A line for each of `series`, which are columns of `data`. among: all of the chart, if it has other lines.
+
+    broken: where a column has no value, its line is; else it goes on to the next value.
+    """
     names, every = [each.name for each in series], among or series
     mark: Spec = {"type": "line", "strokeWidth": 2, "clip": True}
     if points:
@@ -152,7 +156,7 @@ def lines(
         "data": {"name": data},
         "transform": [
             {"fold": names, "as": ["series", "value"]},
-            {"filter": "indexof(hidden, datum.series) < 0 && isValid(datum.value)"},
+            {"filter": "indexof(hidden, datum.series) < 0" + ("" if broken else " && isValid(datum.value)")},
         ],
         "mark": mark,
         "encoding": {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
+from loadtest.core.result.periods import Period, Usage
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import LevelSide, ServiceSide
 from loadtest.report.cloudwatch import cloudwatch_lines, log_lines, percentile_range
@@ -11,6 +13,8 @@ from loadtest.report.html.chart import Cell, Chart, Columns, Series, Table, cell
 from loadtest.report.html.overtime import X, event_marks
 from loadtest.report.html.tables import figure
 from loadtest.report.words import clock, level_users, milliseconds, number
+
+Span = TypeVar("Span", Period, Usage)
 
 __all__ = ["service_charts", "service_table", "service_texts"]
 
@@ -63,15 +67,15 @@ def _latency(side: ServiceSide) -> list[Chart]:
     told = [each for each in side.periods if each.model.n]
     if not told:
         return []
+    drawn = _with_gaps(told, Period)
     columns: Columns = {
-        "t": [round((each.start_s + each.end_s) / 2, 2) for each in told],
-        "at": [clock(max(0.0, each.start_s)) for each in told],
-        "client mean": [_ms(each.client.mean_ms) for each in told],
-        "model mean": [_ms(each.model.mean_ms) for each in told],
-        "overhead mean": [_ms(each.overhead.mean_ms) for each in told],
-        "network mean": [_ms(each.network_ms if (each.network_ms or 0) >= 0 else None) for each in told],
-        "client P95": [_ms(each.client.p95_ms) for each in told],
-        "model P95": [_ms(each.model.percentiles.get(0.95)) for each in told],
+        **_times(drawn),
+        "client mean": [_ms(each.client.mean_ms) for each in drawn],
+        "model mean": [_ms(each.model.mean_ms) for each in drawn],
+        "overhead mean": [_ms(each.overhead.mean_ms) for each in drawn],
+        "network mean": [_ms(each.network_ms if (each.network_ms or 0) >= 0 else None) for each in drawn],
+        "client P95": [_ms(each.client.p95_ms) for each in drawn],
+        "model P95": [_ms(each.model.percentiles.get(0.95)) for each in drawn],
     }
     series = [
         Series("client mean", 0),
@@ -107,10 +111,10 @@ def _usage(side: ServiceSide) -> list[Chart]:
     names = [name for name in BUSY if any(getattr(each, name) is not None for each in side.usage)]
     if not names:
         return []
+    drawn = _with_gaps(side.usage, Usage)
     columns: Columns = {
-        "t": [round((each.start_s + each.end_s) / 2, 2) for each in side.usage],
-        "at": [clock(max(0.0, each.start_s)) for each in side.usage],
-        **{BUSY[name]: [_ms(getattr(each, name)) for each in side.usage] for name in names},
+        **_times(drawn),
+        **{BUSY[name]: [_ms(getattr(each, name)) for each in drawn] for name in names},
     }
     rows = [
         [cell(clock(max(0.0, each.start_s))), *(cell(_percent(getattr(each, name))) for name in names)]
@@ -125,11 +129,28 @@ def _usage(side: ServiceSide) -> list[Chart]:
     return [_chart("usage", "The endpoint's instances", text, "percent", series, columns, table)]
 
 
+def _with_gaps(told: Sequence[Span], empty: Callable[[float, float], Span]) -> list[Span]:
+    """`told` with an empty period where there is none, so that no line is drawn through what nobody told."""
+    found: list[Span] = []
+    for each in told:
+        if found and each.start_s - found[-1].end_s > 0.5 * (each.end_s - each.start_s):
+            found.append(empty(found[-1].end_s, each.start_s))
+        found.append(each)
+    return found
+
+
+def _times(drawn: Sequence[Period] | Sequence[Usage]) -> Columns:
+    return {
+        "t": [round((each.start_s + each.end_s) / 2, 2) for each in drawn],
+        "at": [clock(max(0.0, each.start_s)) for each in drawn],
+    }
+
+
 def _chart(
     name: str, title: str, text: str, y_title: str, series: Sequence[Series], columns: Columns, table: Table
 ) -> Chart:
     shown = {"at": ("from", ""), **{each.name: (f"{each.name}, {y_title}", ",.3~f") for each in series}}
-    layers = [lines(name, X, y_title, series, points=True), hover(name, X, shown), *event_marks()]
+    layers = [lines(name, X, y_title, series, points=True, broken=True), hover(name, X, shown), *event_marks()]
     return Chart(name, title, text, layered(layers, 230), {name: columns}, table.only(*table.head), series, "t", True)
 
 

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 from gevent import get_hub, getcurrent
 
 from loadtest.core.measure.outcome import Kind, Opening
+from loadtest.targets.failures import Failed
 from loadtest.targets.http.dial import dial
-from loadtest.targets.http.failure import Failed
 from loadtest.targets.http.poller import Poller, poller_here
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import ANCILLARY_BYTES

@@ -10,8 +10,8 @@ from time import monotonic_ns
 from typing import Any, Protocol
 
 from loadtest.core.measure.outcome import Kind
+from loadtest.targets.failures import Failed, socket_failure
 from loadtest.targets.http.channel import Channel, Received
-from loadtest.targets.http.failure import Failed, socket_failure
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.timestamps import received_ns
 from loadtest.targets.http.tls import tls_failure

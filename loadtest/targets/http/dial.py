@@ -13,8 +13,8 @@ import gevent
 from gevent import get_hub
 
 from loadtest.core.measure.outcome import Kind, Opening
+from loadtest.targets.failures import Failed, lookup_failure, socket_failure
 from loadtest.targets.http import timestamps
-from loadtest.targets.http.failure import Failed, lookup_failure, socket_failure
 from loadtest.targets.http.route import Route
 from loadtest.targets.http.tls import TlsStream, tls_failure
 from loadtest.wire.http1 import ResponseParser

@@ -32,7 +32,7 @@ class Relay:
 
     quick_head: the head of a payload's request, and from when until when (ns of CLOCK_REALTIME) it can be sent; None if
     making it may have to wait. whole: the head of bytes that are one whole successful answer, else None. outcome: of
-    the exchange that the connection has just settled.
+    the exchange that the connection has just settled, with the head and the payload that it sent.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Relay:
         connection: Connection,
         quick_head: Callable[[Payload], tuple[bytes, int, int] | None],
         whole: Callable[[bytes], Head | None],
-        outcome: Callable[[bool], Outcome],
+        outcome: Callable[[bool, bytes, Payload], Outcome],
     ) -> None:
         self._connection = connection
         self._quick_head = quick_head
@@ -105,8 +105,9 @@ class Relay:
             if self._exit is Exit.HAND_BACK:
                 return self._payload
             assert self._payload is not None
-            body = self._payload.body
-            if not listener.ended(self._outcome(connection.settle(self._head, body, self._reading))):
+            payload = self._payload
+            answered = connection.settle(self._head, payload.body, self._reading)
+            if not listener.ended(self._outcome(answered, self._head, payload)):
                 return None
             payload = next_payload()
         return payload

@@ -1,7 +1,8 @@
 """InvokeEndpoint and InvokeEndpointWithResponseStream at the speed of a C tool: our own signer, HTTP and sockets.
 
 One connection per user, opened by its first request. Sends what boto3 would send to the place where boto3 would send
-it, without retries, but does not send boto3's User-Agent and amz-sdk-* headers, which no signature covers.
+it, but does not send boto3's User-Agent and amz-sdk-* headers, which no signature covers. Nothing is sent twice but a
+request whose credentials expired on the way, if there are newer ones.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from loadtest.core.traffic.plan import TargetRef
 from loadtest.errors import TargetError
 from loadtest.targets.base import Payload
 from loadtest.targets.credentials import CredentialSource, NoCredentials
-from loadtest.targets.http.failure import Failed
+from loadtest.targets.failures import Failed
 from loadtest.targets.http.route import Route, route_to
 from loadtest.targets.http.system import SYSTEM, System
 from loadtest.targets.http.user import ConnectionTarget, Shared, Streaming
@@ -82,6 +83,13 @@ class _Requests:
             return None  # the credentials are to be looked at, and may have to be fetched
         return self._signed(payload, now_s), now_s * 1_000_000_000, (now_s + 1) * 1_000_000_000
 
+    def renewed(self, head: bytes, payload: Payload) -> bytes | None:
+        try:
+            newer = self.head(payload)
+        except Failed:
+            return None
+        return newer if _access_key(newer) != _access_key(head) else None
+
     def _signed(self, payload: Payload, now_s: int) -> bytes:
         # X-Amz-Date counts seconds: within one, the same payload has the same signature, and a test sends few payloads.
         known = self._heads.get(id(payload))
@@ -127,3 +135,8 @@ class _Requests:
             raise TargetError(f"{payload.name or 'payload'}: {problem}") from None
         self._templates[payload.content_type] = template
         return template
+
+
+def _access_key(head: bytes) -> bytes:
+    """Whose signature a head has."""
+    return head.partition(b"Credential=")[2].partition(b"/")[0]

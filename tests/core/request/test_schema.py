@@ -5,13 +5,10 @@ import re
 import botocore
 import botocore.session
 import pytest
-from packaging.version import Version
+from service_model import MODEL_VERSION, OLDER
 
 from loadtest.core.request.instance_types import INSTANCE_TYPES
 from loadtest.core.request.schema import REQUEST, TAG_PATTERN, Array, Integer, Node, Structure, Text
-
-MODEL_VERSION = "1.44.5"  # the botocore that the table was compared with
-OLDER = Version(botocore.__version__) < Version(MODEL_VERSION)
 
 
 def model():

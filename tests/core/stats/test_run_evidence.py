@@ -78,6 +78,19 @@ def test_healthy_runs_are_not_stopped(draw, levels) -> None:
     assert sum(stop is not None for stop in stops) <= 1
 
 
+@pytest.mark.parametrize("rate", [50, 400])
+def test_a_spell_that_ends_before_five_seconds_is_no_gross_breach(rate) -> None:
+    """Half over for 4.6 s: every window has enough of them, but the end of the last one has none."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        flags = share(rng, (0.5, 5), (0.0, 115), rate=rate)
+        flags[round(4.6 * rate) : 5 * rate] = False
+        assert judged(windows_of(flags, rate), [120])[0] is None
+        found, after_s, _ = judged(windows_of(share(rng, (0.5, 7), (0.0, 113), rate=rate), rate), [120])
+        assert found is not None
+        assert (found.rule, after_s) == (GROSS, 5)
+
+
 def test_a_cold_start_is_named_and_left_out() -> None:
     flags = share(np.random.default_rng(1), (1.0, 3), (0.0, 57), (1.0, 2), (0.0, 58))
     found, _, run = judged(windows_of(flags), [60, 60])

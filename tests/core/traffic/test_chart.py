@@ -65,3 +65,7 @@ def test_no_users():
 def test_what_is_ahead_is_drawn_otherwise(now_s, marks):
     curve = TrafficCurve((Step(0.0, 3),), 90.0)
     assert draw(curve, 6, 1, now_s).splitlines()[1] == f"    3 |{marks}"
+
+
+def test_the_axis_has_no_more_digits_than_a_person_reads():
+    assert draw(curve_of(Stairs(1, 2, 20)), 36, 2).splitlines()[-1].split() == "0 3.33 6.67 10 13.33 16.67 20".split()

@@ -78,6 +78,7 @@ def test_a_killed_worker_marks_the_run_and_its_users_are_taken_over() -> None:
     assert traffic[-1].load.running == 4
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_back_after_it_was_given_up_is_sent_home() -> None:
     run, windows, before = _watched(_plan((0.0, 4), end_s=14.0))
     victim = _child(before, "worker")
@@ -116,6 +117,7 @@ def test_all_workers_lost_is_said_so() -> None:
     assert len([text for text in result.problems if "was ended by signal 9" in text]) == 2
 
 
+@pytest.mark.slow
 def test_a_workers_last_words_are_kept(tmp_path: Path) -> None:
     target = TargetRef("plugin_targets:Licensed", {"path": str(tmp_path / "one")})
     result = start(replace(_plan((0.0, 4), end_s=6.0), target=target)).result(40)
@@ -146,6 +148,7 @@ def test_a_run_is_ended_while_its_workers_start(how: str) -> None:
     assert time.monotonic() - asked_s < 2 * TERM_S  # the patience with one worker, not with each of three in turn
 
 
+@pytest.mark.slow
 def test_killing_a_run_that_is_over_signals_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers of its processes may be those of strangers by then."""
     run = start(_plan((0.0, 2), end_s=0.5))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from engine_kit import plan_of
+from siblings import siblings
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.traffic.plan import PayloadSource, Plan, TargetRef
@@ -92,6 +93,7 @@ def test_workers_of_another_version_and_more_than_asked_for_are_sent_home(port: 
     ]
 
 
+@pytest.mark.slow
 def test_a_worker_that_leaves_before_the_start_makes_room_for_another(port: int) -> None:
     run, news = _listening(_plan(2), port)
     with _worker(port) as leaver:
@@ -174,17 +176,17 @@ def test_a_worker_that_allows_nothing_runs_no_plug_in(port: int) -> None:
 
 STRANGE = ("garbage bytes", "a version of a wrong type")
 LIES = (
+    "latencies of more time than there was",
+    "nothing with a seal",
     "5e15 successes",
     "a window of NaN",
     "a level that there is not",
-    "latencies of more time than there was",
     "an answer that nobody asked for",
-    "nothing with a seal",
     "plan",
 )
 
 
-@pytest.mark.parametrize("lie", STRANGE + LIES)
+@pytest.mark.parametrize("lie", [*siblings(STRANGE), *siblings(LIES)])
 def test_one_bad_worker_is_sent_home_and_the_run_goes_on(lie: str, port: int) -> None:
     """A worker that lies takes part until it is found out, before the start or in the run; a stranger never does."""
     plan = replace(_plan(2), curve=plan_of((0.0, 4), end_s=3.0).curve, target=TargetRef("null:"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _seen(child: GeneratorProcess) -> str:
     place = Path("/proc", str(child.pid))
-    return (place / "environ").read_bytes().decode() + (place / "cmdline").read_bytes().decode()
+    while not (environ := (place / "environ").read_bytes()):  # it is empty while the kernel lays the program out
+        time.sleep(0.01)
+    return environ.decode() + (place / "cmdline").read_bytes().decode()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from browser import Browser
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from siblings import siblings
+from told import FIRST_AT, document, minutes, plan_of, run_of, series
 
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.verdict import Trust
@@ -131,7 +134,7 @@ def test_light_dark_and_paper(shown: Shown, chromium: Browser, result: RunResult
     assert len(chromium.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 100_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", siblings(["dark", "light"]))
 def test_axe_finds_nothing_serious(
     shown: Shown, chromium: Browser, finish: Callable[..., RunResult], limited: Trust, scheme: str
 ) -> None:
@@ -148,6 +151,7 @@ def _line_count(chromium: Browser, figure: str) -> int:
     return chromium.js(f"return document.querySelectorAll('#{figure} .plot svg .mark-line path[d]').length")
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_legend_zoom_and_table(shown: Shown, chromium: Browser, result: RunResult) -> None:
     shown(result)
     figure = "t0-chart-latency"
@@ -211,6 +215,7 @@ def test_a_pointer_shows_the_figures_under_it(shown: Shown, chromium: Browser, r
     assert "level" in chromium.js(tip)
 
 
+@pytest.mark.slow
 def test_several_tests_of_a_job(shown: Shown, chromium: Browser, finish: Callable[..., RunResult]) -> None:
     one = finish()
     other = finish(
@@ -224,3 +229,26 @@ def test_several_tests_of_a_job(shown: Shown, chromium: Browser, finish: Callabl
     assert any("ml.c5.2xlarge" in row for row in rows)
     ids = chromium.js("return [...document.querySelectorAll('[id]')].map(e => e.id).filter(i => i)")
     assert len(ids) == len(set(ids))
+
+
+def test_minutes_that_cloudwatch_told_late_are_drawn_and_those_it_never_told_are_gaps(
+    shown: Shown, chromium: Browser
+) -> None:
+    told = minutes(12, lambda i: [30_000 + 1000 * i] * 1200)
+    cpu = series("CPUUtilization", [{"at": FIRST_AT + 60 * i, "Average": 20.0 + i} for i in range(12)])
+    for each in (*told, cpu):
+        del each["points"][5:7]
+    result = run_of(
+        plan_of(steps=2, level_s=300), lambda s: 60.0, document(*told, cpu, missing=[FIRST_AT + 300], waited_s=1.0)
+    )
+    _is_whole(chromium, shown(result))
+    lines = "return [...document.querySelectorAll('#t0-chart-' + arguments[0] + ' .mark-line path')].map(p => p.getAttribute('d'))"
+    for chart, count in (("service", 6), ("usage", 1)):
+        drawn = chromium.js(lines, chart)
+        assert len(drawn) == count
+        assert all(path.count("M") == 2 for path in drawn), "a line is not drawn through what nobody told"
+    # A point for each minute that was told, at its place on the run's own axis: the two that are not there leave room.
+    points = "return [...document.querySelectorAll('#t0-chart-usage .mark-symbol')].map(g => [...g.children].map(p => p.transform.baseVal[0].matrix.e))"
+    (at,) = (sorted(each) for each in chromium.js(points) if len(each) == 10)
+    apart = [round((after - before) / (at[1] - at[0]), 2) for before, after in pairwise(at)]
+    assert apart == [1, 1, 1, 1, 3, 1, 1, 1, 1]

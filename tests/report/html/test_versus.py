@@ -162,6 +162,7 @@ def test_hostile_names_are_text_and_the_page_is_small(
     assert len(html) < 200_000
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_every_chart_is_a_picture(runs: Mapping[str, RunResult], tmp_path: Path) -> None:
     page = versus_page([_compared(runs, "a1,a2", "b1")], runs)

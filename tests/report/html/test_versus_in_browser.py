@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from pairs import stairs_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from siblings import siblings
 
 from loadtest.cli import main
 from loadtest.report.whole import whole_folder
@@ -64,7 +65,7 @@ def test_it_is_whole_and_asks_for_nothing(chromium: Browser, page: tuple[Path, d
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", siblings(["light", "dark"]))
 def test_axe_finds_nothing_serious(chromium: Browser, page: tuple[Path, dict], scheme: str) -> None:
     chromium.media(scheme=scheme)
     try:

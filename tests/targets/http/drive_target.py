@@ -1,12 +1,13 @@
 """Opens targets as the generator does, in a gevent-patched process, and prints their outcomes: JSON lines in and out.
 
 A job: {"target": "sagemaker" | "http" | "boto3", "ref", "options", "env", "invokes", "bodies", "users", "pause_s",
-"kill_s", "close_s", "clock_off_ns", "set_back", "no_stamps", "repeat", "raise_at", "no_epoll", "expired",
+"kill_s", "close_s", "clock_off_ns", "set_back", "no_stamps", "repeat", "raise_at", "no_epoll", "expired", "renewed",
 "close_pending", "first_address"}. Its answer: {"outcomes": [[kind, status, ...], ...]} in the order of completion, or
 {"error": "..."}.
 
 clock_off_ns: how far the target's wall clock is from the kernel's. set_back: [n, s]: after n outcomes it goes back s.
-no_stamps: the kernel has no receive times to give. no_epoll: as on a system without it. expired: the credentials are.
+no_stamps: the kernel has no receive times to give. no_epoll: as on a system without it. expired: the credentials are. renewed:
+they live three seconds, and others are had then.
 kill_s, close_s: kill or close a user that waits that long. close_pending: close a user whose request is to leave at the
 end of a turn. repeat: by the target's `invoke_repeatedly`, which is called again after each pause. raise_at: the
 callback raises at this outcome. first_address: what a name resolves to before 127.0.0.1.
@@ -111,6 +112,19 @@ def expiring() -> CredentialSource:
     return CredentialSource(RefreshableCredentials("AK", "s", "t", ends, refused, "test", time_fetcher=now))
 
 
+def renewing() -> CredentialSource:
+    """Credentials that live three seconds, and others then: AK1, AK2, ..."""
+    issued = 0
+
+    def issue() -> dict[str, Any]:
+        nonlocal issued
+        issued += 1
+        ends = datetime.now(UTC) + timedelta(seconds=3)
+        return {"access_key": f"AK{issued}", "secret_key": "s", "token": "t", "expiry_time": ends.isoformat()}
+
+    return CredentialSource(RefreshableCredentials.create_from_metadata(issue(), issue, "test"))
+
+
 def close_pending(target: Target) -> list[Any]:
     """The outcome of a request that was to leave when the turn ended, and whose connection somebody closed in it."""
     assert isinstance(target, PerUserTarget)
@@ -193,7 +207,7 @@ def open_target(job: dict[str, Any], system: System) -> Target:
 
         return HttpTarget(ref, options, system=system)
     if job["target"] == "sagemaker":
-        credentials = expiring() if job.get("expired") else None
+        credentials = expiring() if job.get("expired") else renewing() if job.get("renewed") else None
         return sagemaker.SageMakerTarget(ref, options, credentials, system=system)
     from loadtest.targets.boto import BotoTarget
 

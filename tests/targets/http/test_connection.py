@@ -10,8 +10,8 @@ import pytest
 from peers import CASES, PLAIN, keep_alive, once
 
 from loadtest.core.measure.outcome import Kind
+from loadtest.targets.failures import Failed
 from loadtest.targets.http.connection import was_ended
-from loadtest.targets.http.failure import Failed
 
 
 @pytest.mark.parametrize(("script", "expected", "connections"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])

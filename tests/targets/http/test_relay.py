@@ -189,3 +189,55 @@ def test_expired_credentials_make_no_busy_loop(drive: Any, serve: Any) -> None:
     assert [(row.kind, row.status, row.detail) for row in rows] == [("credentials", 0, "expired")] * 5
     assert rows[-1].sent_ns - rows[0].sent_ns >= 30_000_000
     assert server.connections == 0
+
+
+EXPIRED = b"HTTP/1.1 403 Forbidden\r\nx-amzn-ErrorType: ExpiredTokenException\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def _key(seen: Any) -> str:
+    return str(seen.headers["authorization"]).partition("Credential=")[2].partition("/")[0]
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["the greenlet's", "the relay's"])
+def test_a_request_whose_credentials_expired_on_the_way_goes_again_with_newer_ones(
+    driver: Any, serve: Any, before: int
+) -> None:
+    def script(peer: Any) -> None:
+        for _ in range(before):
+            peer.read()
+            peer.answer()
+        peer.read()
+        peer.server.stopping.wait(2)
+        peer.send(EXPIRED)
+        while True:
+            peer.read()
+            peer.answer()
+
+    server = serve(script)
+    rows = driver(
+        "sagemaker",
+        "e",
+        invokes=before + 2,
+        repeat=True,
+        renewed=True,
+        options={"endpoint_url": server.url, "region": "eu-west-1"},
+    )
+    assert [row.kind for row in rows] == ["ok"] * (before + 2)
+    late, again = server.seen[before : before + 2]
+    assert _key(late) != _key(again)
+    assert (late.body, late.line) == (again.body, again.line)
+    assert rows[before].done_ns - rows[before].sent_ns >= 2_000_000_000, "from the first time that it was sent"
+    assert len(server.seen) == before + 3
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "AccessDeniedException"])
+def test_without_newer_credentials_it_does_not(driver: Any, serve: Any, code: str) -> None:
+    def script(peer: Any) -> None:
+        while True:
+            peer.read()
+            peer.send(EXPIRED.replace(b"ExpiredTokenException", code.encode()))
+
+    server = serve(script)
+    rows = driver("sagemaker", "e", invokes=2, repeat=True, env=KEYS, options={"endpoint_url": server.url})
+    assert [(row.kind, row.detail) for row in rows] == [("credentials", code)] * 2
+    assert len(server.seen) == 2

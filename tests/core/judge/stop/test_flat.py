@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import free_users
 from loadtest.core.judge.decision import Reason
 from loadtest.core.judge.stop.flat import FlatRule
 from loadtest.core.stats.rates import LevelRate, level_spread
@@ -134,3 +135,9 @@ def test_what_the_last_users_bring(levels, gain) -> None:
 def test_where_it_is_flat_the_gain_says_so_too() -> None:
     assert FlatRule().find(rates(PLATEAU)) is not None
     assert FlatRule().gain(rates(PLATEAU)) == 0.0
+
+
+def test_an_endpoint_whose_speed_drifts_is_not_flat_and_one_that_stands_still_is() -> None:
+    """A drift with a memory of most of a level: neighbours move together, and say too little of how much (seed 0)."""
+    assert not free_users.drifting(np.random.default_rng([1, 0]))
+    assert free_users.plateau(np.random.default_rng([1, 0]))

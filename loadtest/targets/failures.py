@@ -1,15 +1,29 @@
-"""What failures of sockets are called in results: refused, reset, unreachable, name not resolved, ..."""
+"""What failures without an answer are called in results: refused, reset, unreachable, name not resolved, ...
+
+Those of this machine itself are told apart: a request that it could not send says nothing about the endpoint.
+"""
 
 from __future__ import annotations
 
 import _socket
 import errno
+import socket
+import ssl
 
 from loadtest.core.measure.outcome import Kind
-from loadtest.targets.local import local_failure
 
-__all__ = ["Failed", "lookup_failure", "socket_failure"]
+__all__ = ["UNNAMED", "Failed", "local_failure", "lookup_failure", "socket_failure"]
 
+UNNAMED = "connection"  # the detail of a failure of a socket that has no word of its own
+_LOCAL = {
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files on the machine",
+    errno.EADDRNOTAVAIL: "no local address or port free",
+    errno.ENOBUFS: "no buffer space",
+    errno.ENOMEM: "no memory",
+    errno.EPERM: "forbidden by a local rule",
+    errno.EACCES: "forbidden by a local rule",
+}
 _UNREACHABLE = frozenset((errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN))
 
 
@@ -20,6 +34,13 @@ class Failed(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+
+
+def local_failure(problem: OSError) -> str | None:
+    """What this machine lacks, as the detail of a `Kind.LOCAL`; None: it is not this machine that failed."""
+    if isinstance(problem, (ssl.SSLError, socket.gaierror)):
+        return None  # their numbers are not the system's
+    return None if problem.errno is None else _LOCAL.get(problem.errno)
 
 
 def socket_failure(problem: OSError) -> tuple[Kind, str]:
@@ -35,7 +56,7 @@ def socket_failure(problem: OSError) -> tuple[Kind, str]:
         return Kind.CONNECTION, "connect timeout"
     if problem.errno in _UNREACHABLE:
         return Kind.CONNECTION, "unreachable"
-    return Kind.CONNECTION, "connection"
+    return Kind.CONNECTION, UNNAMED
 
 
 def lookup_failure() -> Failed:
