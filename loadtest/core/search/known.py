@@ -286,11 +286,11 @@ class Known:
         self.looked = n
         self.crossings = self.lines(near)
 
-    def lines(self, near: list[Level], stretch: float = 1.0) -> tuple[Crossing | None, ...]:
-        """Where each criterion's line through `near` crosses what is allowed. stretch: of the quantile."""
+    def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
+        """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
         by, since, top = self.settings.by, self.first_visit, self.top
         return tuple(
-            line(i, each, near, since, by, alpha, before, top, stretch)
+            line(i, each, near, since, by, alpha, before, top)
             for i, (each, before) in enumerate(zip(self.criteria, self.crossings, strict=True))
         )

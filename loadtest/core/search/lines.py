@@ -28,6 +28,7 @@ __all__ = ["line"]
 
 BLOCK = {"users": 3, "rate": 12}  # windows, at least
 LEAST_BLOCKS, MOST_BLOCKS = 10, 30.0
+STRETCH = 1.1  # of the quantile: a search ends when its interval is narrow, which it is by luck, too
 BENT = 1.15  # of the quantile: by rate the line is one to an approximation only
 
 
@@ -40,26 +41,25 @@ def line(
     alpha: float,
     before: Crossing | None,
     top: Saturation | None = None,
-    stretch: float = 1.0,
 ) -> Crossing | None:
     """Where the i-th criterion is crossed, with an error of alpha. since: the first visit that counts.
 
-    before: the last answer; None: there is none. top: by rate, where saturation is; None: it is not known. stretch: of
-    the quantile. None: fewer than ten blocks, or no line goes through them.
+    before: the last answer; None: there is none. top: by rate, where saturation is; None: it is not known. None: fewer
+    than ten blocks, or no line goes through them.
     """
     load, n, over, per_s, length_s = _blocks(i, near, since, by)
     if len(load) < (LEAST_BLOCKS if top is None else 2):
         return None
-    z = stretch * (_quantile(1 - alpha / 2) if by == "rate" or before is None else _whole(before, alpha))
+    z = _quantile(1 - alpha / 2) if by == "rate" or before is None else _whole(before, alpha)
     if criterion.per_s is not None:
-        return reach(load, per_s, length_s, criterion.per_s, z)
+        return reach(load, per_s, length_s, criterion.per_s, STRETCH * z)
     event = np.ones(len(load))
     if by == "rate":
         windows = [len(x.readings) for x in near]
         event = n / length_s * float(np.average([x.memory_s for x in near], weights=windows))
     if top is not None and criterion.limit_ms is not None:
         return decay(load, n, over, top, top.floor(i), criterion.allowed, BENT * z)
-    return crossing(load, n, over, np.maximum(event, 1.0), criterion.allowed, z)
+    return crossing(load, n, over, np.maximum(event, 1.0), criterion.allowed, STRETCH * z)
 
 
 def _blocks(i: int, near: Sequence[Level], since: int, by: By) -> tuple[Floats, ...]:

@@ -8,7 +8,7 @@ how the error is shared are those of a search (`known.py`). What a run cannot ch
     nothing is said of loads beyond the highest that was held, nor of windows that the generator limited;
     a cold start is left out, and after a rise of the load the windows until two mean latencies, one window at least.
 
-A run may have ended because of what it saw: its intervals are stretched by a tenth. One rise cannot
+A run may have ended because of what it saw: its intervals are stretched by a tenth, as a search's are. One rise cannot
 tell a load that is too high from an endpoint that became slower meanwhile, except by the mean latency within levels.
 No clock, no I/O.
 """
@@ -38,7 +38,6 @@ FURTHEST = NEAR**2  # two loads that a line is drawn between
 BLOCK_WINDOWS, BLOCKS = 4, 10
 PATIENT_WINDOWS = 3  # in which a queue may go on draining after a fall of the load
 NONE = ("drifting", "scaling out", "throttled")  # findings that take the numbers away
-STRETCH = 1.1  # of the quantile
 LIMITED = 0.5  # of a load's windows: then the generator is what was measured
 LEAST_OVER = 3  # requests over a limit: without any at the lower load there is no line
 THROTTLED, LEAST_THROTTLED = 0.5, 20
@@ -187,7 +186,7 @@ def _lines(known: Known) -> tuple[Crossing | None, ...]:
     grows = [low.over(i) >= LEAST_OVER and high.over(i) < high.n for i in counted]
     if any(breaks[i] and not grows[i] for i in counted):
         return (None,) * len(known.criteria)
-    return tuple(line if grows[i] else None for i, line in enumerate(known.lines(known.near(), STRETCH)))
+    return tuple(line if grows[i] else None for i, line in enumerate(known.lines(known.near())))
 
 
 def _finding(known: Known, limited: dict[float, list[bool]]) -> Finding:
