@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import loadtest
+from loadtest.cli.demo import NEXT
 from loadtest.core.request.parse import parse_job
 from loadtest.core.traffic.curve import curve_of
 
@@ -133,6 +134,14 @@ def test_the_demo_is_the_quickstart():
 def test_the_demo_shows_its_job(invoke):
     result = invoke("demo", "--show")
     assert json.loads(result.stdout)["JobName"] == "quickstart"
+
+
+def test_what_the_demo_names_next_are_commands(invoke):
+    commands = [line.split() for line in NEXT.splitlines() if line.startswith("  loadtest ")]
+    assert [words[1] for words in commands] == ["run", "capacity", "init", "doctor"]
+    for _, verb, *words in commands:
+        told = invoke(verb, "--help").stdout
+        assert [flag for flag in words if flag.startswith("--") and flag not in told] == []
 
 
 @pytest.mark.slow
