@@ -32,6 +32,7 @@ from benchmarks.machine import emit
 
 Row = Mapping[str, Any]
 PEER_SEED = 50_000
+LEAST_SEARCHES = 20  # of a peer, for a 95th percentile
 MOST_PEER_S = 3_000.0  # of virtual time: who needs longer has lost
 
 
@@ -115,8 +116,8 @@ def family(name: str, rows: Sequence[Row], true: float | None) -> Row:
     return facts
 
 
-def peer_lines(rows: Sequence[Row], true: float) -> list[Row]:
-    """A line for each rule and length of its probes."""
+def peer_lines(rows: Sequence[Row], true: float | None) -> list[Row]:
+    """A line for each rule and length of its probes. number_given: above 0: also where there is none to be had."""
     kinds = sorted({(row["peer"], row["probe_s"]) for row in rows})
     found = []
     for peer, probe_s in kinds:
@@ -126,7 +127,8 @@ def peer_lines(rows: Sequence[Row], true: float) -> list[Row]:
                 "peer": peer,
                 "probe_s": probe_s,
                 "searches": len(own),
-                "error_95": at_95(errors_of(own, true)),
+                "number_given": round(sum(row["load"] > 0 for row in own) / len(own), 4),
+                "error_95": None if true is None else at_95(errors_of(own, true)),
                 "time_s": statistics.median(row["time_s"] for row in own),
                 "requests": statistics.median(row["requests"] for row in own),
                 "above_share": round(statistics.mean(row["above"] for row in own), 3),
@@ -138,7 +140,8 @@ def peer_lines(rows: Sequence[Row], true: float) -> list[Row]:
 def best_of(ours: Row, peers: Sequence[Row]) -> Row:
     """The peer that reaches the search's error in the least time; None: none does."""
     error = ours.get("error_95")
-    good = [each for each in peers if error is not None and each["error_95"] <= error + 1e-9]
+    enough = [each for each in peers if each["searches"] >= LEAST_SEARCHES and each["error_95"] is not None]
+    good = [each for each in enough if error is not None and each["error_95"] <= error + 1e-9]
     if not good:
         return {"best": None}
     best = min(good, key=lambda each: each["time_s"])
@@ -181,8 +184,6 @@ def run(name: str, chosen: argparse.Namespace, kept: Kept, until: float) -> None
     for seed in range(chosen.first, chosen.first + chosen.runs):
         if seed not in done and time.monotonic() < until:
             kept.add(searched(name, seed, true))
-    if not FAMILIES[name].has:
-        return
     known = {(row["peer"], row["probe_s"], row["seed"]) for row in kept.of("peer", name)}
     for peer in PEERS:
         for probe_s in PROBES_S:
@@ -219,8 +220,8 @@ def main() -> int:
         if not rows:
             continue
         true = kept.truth(name) if FAMILIES[name].has else None
-        line, others = family(name, rows, true), [] if true is None else peer_lines(kept.of("peer", name), true)
-        emit("capacity", **line, **(best_of(line, others) if others else {}))
+        line, others = family(name, rows, true), peer_lines(kept.of("peer", name), true)
+        emit("capacity", **line, **(best_of(line, others) if others and true is not None else {}))
         for other in others:
             emit("capacity_peers", family=name, **other)
     return 0

@@ -158,7 +158,8 @@ def _capacity_peers(line: Line) -> list[str]:
         line["peer"],
         str(line["probe_s"]),
         str(line["searches"]),
-        _share(line, "error_95", 1),
+        _share(line, "number_given"),
+        "" if line["error_95"] is None else _share(line, "error_95", 1),
         f"{line['time_s']:,.0f}",
         f"{line['requests']:,.0f}",
         _share(line, "above_share"),
@@ -190,7 +191,10 @@ QUESTIONS: Mapping[str, tuple[str, Callable[[Line], list[str]]]] = {
         "requests | above | best peer with that error | time / its | requests / least",
         _capacity,
     ),
-    "capacity_peers": ("family | rule | probe s | searches | error, 95th | time s | requests | above", _capacity_peers),
+    "capacity_peers": (
+        "family | rule | probe s | searches | a number | error, 95th | time s | requests | above",
+        _capacity_peers,
+    ),
 }
 
 

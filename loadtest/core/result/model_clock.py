@@ -4,7 +4,8 @@ What a period tells of a threshold is how many of its requests were over the lim
 counts are shown to the rule that judges windows, a period for a window: once with the most that may be over, which can
 show that the threshold is met, and once with the least, which can show that it is not. Two things follow from periods
 being long. Few of them tell little of how slow requests come together, so that a level with some requests over needs
-eight periods or more; and what lies outside of whole periods is not judged. Nothing of this ends a run: it comes after.
+eight periods or more, and one that is not met is so in all of its periods alike. And what lies outside of whole
+periods is not judged. Nothing of this ends a run: it comes after.
 
 A level in which the client's latency, an upper bound, meets the threshold needs none of it. No clock, no I/O.
 """
@@ -12,6 +13,7 @@ A level in which the client's latency, an upper bound, meets the threshold needs
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,9 +29,13 @@ from loadtest.core.result.model_latency import latency_of
 from loadtest.core.result.periods import Period, unpublished
 from loadtest.core.result.result import RunResult
 from loadtest.core.result.service_side import ServiceSide, service_side
+from loadtest.core.stats.quantile import t_quantile
 from loadtest.core.traffic.plan import Plan
 
-__all__ = ["judged_by_model", "period_windows"]
+__all__ = ["judged_by_model", "period_windows", "persists"]
+
+ALPHA = 0.01
+UNLIKE = "the periods differ too much to tell a breach from slow minutes"
 
 
 def judged_by_model(result: RunResult) -> RunResult:
@@ -66,6 +72,8 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
     under = {verdict.level: verdict for verdict in verdicts(plan, most)}
     over = {verdict.level: verdict for verdict in verdicts(plan, least)}
     found, blocked = [], ""
+    assert plan.threshold is not None
+    allowed = LatencyRule(plan.threshold).allowed
     for verdict in result.verdicts:
         why = "" if verdict.answer == "met" else _why_not(result, side, verdict.level)
         if verdict.answer == "met":
@@ -75,7 +83,8 @@ def _judged(result: RunResult, side: ServiceSide) -> tuple[list[LatencyVerdict],
             # Its counts are the client's: so is its clock.
             found.append(replace(verdict, rule=why))
         else:
-            found.append(_of_level(side, under[verdict.level], over[verdict.level]))
+            stands = persists([window for window in least if window.level == verdict.level], allowed)
+            found.append(_of_level(side, under[verdict.level], over[verdict.level], stands))
     if result.overall is None or result.overall.answer == "met":
         return found, result.overall
     if blocked and not any(verdict.answer == "not met" for verdict in found):
@@ -107,13 +116,15 @@ def _why_not(result: RunResult, side: ServiceSide, level: int | None) -> str:
     return ""
 
 
-def _of_level(side: ServiceSide, under: LatencyVerdict, over: LatencyVerdict) -> LatencyVerdict:
-    """under: what the most that may be over its limit shows; over: what the least does."""
+def _of_level(side: ServiceSide, under: LatencyVerdict, over: LatencyVerdict, stands: bool) -> LatencyVerdict:
+    """under: what the most that may be over its limit shows; over: what the least does, if that `persists`."""
     held = f"in {sum(1 for each in side.periods if each.level == under.level)} whole periods of {side.period_s:g} s"
     if under.answer == "met":
         return _told(under, "met", f"{under.rule}, {held}")
-    if over.answer == "not met":
+    if over.answer == "not met" and stands:
         return _told(over, "not met", f"{over.rule}, {held}")
+    if over.answer == "not met":
+        return _told(under, "undecided", f"{UNLIKE}, {held}")
     if over.over == under.over:
         return _told(under, "undecided", f"{under.rule}, {held}")
     return _told(under, "undecided", f"{held} {_spread(over, under)}")
@@ -145,6 +156,18 @@ def _held(side: ServiceSide, by_level: Sequence[LatencyVerdict], allowed: float)
         for each in side.levels
         if each.level in judged and each.over is not None and each.requests and each.over[1] <= allowed * each.requests
     }
+
+
+def persists(periods: Sequence[Window], allowed: float) -> bool:
+    """A level's periods are over the allowed share by more than they differ among themselves: their mean, by Student's
+    t of as many batches, at 1 %. What is slow for a minute now and then looks like a breach to a rule that sees a
+    minute as a moment; it is not alike in all of them.
+    """
+    shares = [window.counts.over / window.counts.judged for window in periods if window.counts.judged]
+    if len(shares) < 2:
+        return False
+    error = statistics.stdev(shares) / math.sqrt(len(shares))
+    return statistics.fmean(shares) - t_quantile(ALPHA, len(shares) - 1) * error > allowed
 
 
 def period_windows(plan: Plan, periods: Sequence[Period], *, most: bool) -> list[Window]:

@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable
 
 from loadtest.core.search.known import NEAR, Known
-from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN
+from loadtest.core.search.level import LEAST_OPEN, LEAST_SHOWN, Level
+from loadtest.core.search.queue_aim import queue_aim
+from loadtest.core.search.reading import Criterion
 
 __all__ = ["QUICK", "aim", "close"]
 
+QUICKLY = 8.0  # windows of a load that decide: then the next is the middle, not a line's
 QUICK = 20  # requests of a level that may be left
 BRACKET = {"users": 1.25, "rate": 1.15}
+MANY = 200  # requests of which it is no chance that too many are over
 LINELESS = 40  # windows near the capacity through which no line goes: its neighbours are held one by one
 BELOW, ABOVE = 0.04, 0.12  # by users the visits lie so far below and above the crossing
 LOGITS_BELOW, LOGITS_ABOVE = 0.6, 1.0  # by rate so far that the share is that much below and above what is allowed,
@@ -28,6 +32,8 @@ def close(known: Known) -> bool:
     low, high, by = known.low, known.high, known.settings.by
     if (by == "users" and high - low <= 1) or high - low <= 0.5 * known.settings.within * low:
         return True
+    if by == "users" and known.decides(QUICKLY):
+        return False
     below, above = known.level(low), known.level(high)
     drawn = any(c.per_s or (below.over(i) > 0 and above.over(i) < above.n) for i, c in enumerate(known.criteria))
     return high <= BRACKET[by] * low and drawn
@@ -50,6 +56,8 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
         return float(max(math.floor(middle), known.low + 1)), LEAST_SHOWN
     if lineless or known.steep():
         return known.high if load == known.low else known.low, LEAST_SHOWN
+    if known.top is not None:
+        return queue_aim(known, known.top, load, _near_windows(known), (number * GOLDEN) % 1)
     below, above = _around(known, middle)
     share = ABOVE_SHARE[by]
     cycle = max(CYCLE[by], _near_windows(known) / CYCLES) * (0.5 + (number * GOLDEN) % 1)
@@ -58,6 +66,11 @@ def aim(known: Known, load: float, number: int) -> tuple[float, int] | None:
     windows = max(2, round(cycle * (share if up else 1 - share)))
     sure = by == "rate" and not up and known.shown()[0] is None
     return float(wanted), max(windows, LEAST_OPEN) if sure else windows
+
+
+def _breaks(level: Level, i: int, criterion: Criterion) -> bool:
+    """It seems to; of few requests a few are over by chance."""
+    return level.excess(i, criterion) > 1 and (level.n >= MANY or level.evidence(i, criterion) >= 1)
 
 
 def _around(known: Known, middle: float) -> tuple[float, float]:
@@ -78,7 +91,7 @@ def _around(known: Known, middle: float) -> tuple[float, float]:
 def _bracket(known: Known) -> None:
     """What seems to meet and to break it, by all that was seen of each load."""
     held = sorted((x for x in known.levels.values() if x.n >= QUICK), key=lambda x: x.load)
-    broken = [x.load for x in held if any(x.excess(i, c) > 1 for i, c in enumerate(known.criteria))]
+    broken = [x.load for x in held if any(_breaks(x, i, c) for i, c in enumerate(known.criteria))]
     low = max([x.load for x in held if not broken or x.load < broken[0]], default=0.0)
     if broken and low:
         known.low, known.high = low, broken[0]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from loadtest.core.stats.clusters import Floats
 from loadtest.core.stats.student import student
 
-__all__ = ["Crossing", "crossing", "reach"]
+__all__ = ["MOST", "Crossing", "crossing", "fieller", "reach"]
 
 STEPS = 30
 LEAST_FREEDOM = 6
@@ -87,7 +87,7 @@ def _fitted(
     root = middle + scale * (target - beta[0]) / beta[1]
     misfit = float(((over_ - n_ * share) ** 2 / (n_ * share * (1 - share) + 1e-9)).sum())
     covariance = max(1.0, misfit / max(len(loads) - 2, 1)) * np.linalg.inv(information)
-    low, high = _fieller(beta - np.array([target, 0.0]), covariance, student(z, freedom))
+    low, high = fieller(beta - np.array([target, 0.0]), covariance, student(z, freedom))
     ends = [math.exp(min(each, 700.0)) for each in (root, middle + scale * low, middle + scale * high)]
     return Crossing(ends[0], ends[1], ends[2], float(beta[1]) / scale, freedom), misfit, loads
 
@@ -110,7 +110,7 @@ def reach(load: Floats, per_s: Floats, weight: Floats, wanted_per_s: float, z: f
         return None
     scores = x * (weight * (y - x @ beta))[:, None]
     covariance = inverse @ (scores.T @ scores) @ inverse * len(load) / freedom
-    low, high = _fieller(beta, covariance, student(z, freedom))
+    low, high = fieller(beta, covariance, student(z, freedom))
     ends = [math.exp(min(middle + each, 700.0)) for each in (-beta[0] / beta[1], low, high)]
     return Crossing(ends[0], ends[1], ends[2], float(beta[1]), freedom)
 
@@ -132,7 +132,7 @@ def _line(x: Floats, n: Floats, over: Floats, target: float) -> tuple[Floats, Fl
     return beta, information, share
 
 
-def _fieller(beta: NDArray[Any], covariance: NDArray[Any], t: float) -> tuple[float, float]:
+def fieller(beta: NDArray[Any], covariance: NDArray[Any], t: float) -> tuple[float, float]:
     """(low, high) of -beta[0] / beta[1], infinite where it is open."""
     a = beta[1] ** 2 - t * t * covariance[1, 1]
     b = beta[0] * beta[1] - t * t * covariance[0, 1]

@@ -14,18 +14,22 @@ from loadtest.core.search.change import trend
 from loadtest.core.search.fit import Crossing
 from loadtest.core.search.level import Level
 from loadtest.core.search.lines import line
+from loadtest.core.search.rates import knee, per_min, rates_of
 from loadtest.core.search.reading import Criterion, criteria_of
+from loadtest.core.search.saturation import Saturation, most_per_s, saturation
 
 __all__ = ["NEAR", "Known"]
 
 LEVEL_ALPHA = 0.2  # of the error, for the levels' own tests
 NEAR = 1.35  # loads so far from the crossing are on its line
 DRIFT_Z = {"users": 3.4, "rate": 4.5}  # standard errors; a backlog that comes and goes is no drift
+SERVED_Z = 4.0  # of throughput in an overload
 STEADY, PATIENCE = 0.05, 3.0  # error of the latency's change; times as long as an interval took
 LOOK_GROWTH = 1.05  # of the evidence between two looks
 HELD, LEAST_HELD = 0.05, 5  # so near to the answer a load was held, for so many windows
+FAR = 1.035  # by rate, without saturation
+HIDDEN = 0.25  # of what is allowed is over the limit without a queue
 FINE = 0.6
-LEAST_SERVED, SIGMAS = 6, 3.0  # windows of an overload
 SOON = 12  # windows of a load that decide
 
 
@@ -71,6 +75,7 @@ class Known:
         if load is not None and high is not None:
             load = min(max(load, low), high)
         met, broken = self.shown()
+        rates = rates_of(self.levels.values(), self.passed)
         at = load if load is not None else low or None
         above = high if high is not None else math.inf
         return Capacity(
@@ -80,12 +85,12 @@ class Known:
             load=load,
             low=low or None,
             high=high,
-            per_min=self._per_min(load),
-            per_min_low=self._per_min(low or None),
-            per_min_high=self._per_min(high),
+            per_min=per_min(load, rates),
+            per_min_low=per_min(low or None, rates),
+            per_min_high=per_min(high, rates),
             shown_met=met,
             shown_broken=broken,
-            knee_users=self._knee(),
+            knee_users=knee(rates) if self.settings.by == "users" else None,
             binding=self._binding(),
             margins=tuple(self._margin(i, at) for i in range(len(self.criteria))),
             requests=self.requests,
@@ -117,31 +122,17 @@ class Known:
         by_users = self.settings.by == "users"
         low, high = met or 0.0, broken if broken is not None else math.inf
         known = [each for each in self.crossings if each is not None and each.high < 1e12]
-        if not by_users and met and min(broken or math.inf, self._most_per_s()) - met < self.settings.within * met:
-            known = []
         if known and not self.steep():
             low, high = min(each.low for each in known), min(each.high for each in known)
         elif by_users and high < math.inf:
             high -= 1  # whole users: below a load that breaks it
-        if not by_users:
-            high = min(high, self._most_per_s(), broken or math.inf)
-            low = min(max(low, met or 0.0), high)
         if by_users:
             low, high = float(math.floor(low)), float(math.floor(high)) if high < math.inf else high
+        else:
+            high = min(high, most_per_s(self.levels.values(), self.top))
+            low = min(low, high)
         high = min(high, self.settings.max_load) if high < math.inf else high
         return low, None if high == math.inf else float(max(high, low))
-
-    def _most_per_s(self) -> float:
-        """No rate above the throughput of an overload stays: the largest that was seen there, and its error."""
-        most = math.inf
-        for level in self.levels.values():
-            ok = np.array([r.ok / (r.end_s - r.start_s) for r in level.readings])
-            if len(ok) < LEAST_SERVED:
-                continue
-            rate, error = float(ok.mean()), float(ok.std(ddof=1)) / math.sqrt(len(ok))
-            if rate + SIGMAS * error + 1 < level.load:
-                most = min(most, rate + SIGMAS * error)
-        return most
 
     def steep(self) -> bool:
         """The neighbouring loads decide by themselves, and soon: a line has nothing to say of them."""
@@ -150,10 +141,14 @@ class Known:
             gap > 0.5 * self.settings.within * self.low and not (self.settings.by == "users" and gap <= 1)
         ):
             return False
+        return self.decides()
+
+    def decides(self, soon: float = SOON) -> bool:
+        """Both loads of the bracket would soon be answered by themselves."""
         for load, side in ((self.low, -1), (self.high, 1)):
             level = self.level(load)
             nats = max((level.evidence(i, c) for i, c in enumerate(self.criteria)), default=0.0)
-            if side * nats * SOON < level.needed(self._alpha()) * len(level.readings):
+            if side * nats * soon < level.needed(self._alpha()) * len(level.readings):
                 return False
         return True
 
@@ -164,6 +159,13 @@ class Known:
             load = min(max(min(known), low), high if high is not None else math.inf)
             return float(math.floor(load)) if self.settings.by == "users" and self.finished else load
         return None if not low or high is None else math.floor((low + high) / 2) if self.finished else None
+
+    @property
+    def top(self) -> Saturation | None:
+        """By rate: from which load on a backlog has no end; None: it is not known, or not what limits."""
+        top = saturation(self.levels.values()) if self.settings.by == "rate" else None
+        limits = [(i, each) for i, each in enumerate(self.criteria) if each.limit_ms]
+        return None if top and any(top.floor(i) > HIDDEN * each.allowed for i, each in limits) else top
 
     def crosses(self) -> float | None:
         """The lines' own estimate, of which users are not yet whole."""
@@ -178,6 +180,9 @@ class Known:
 
     def drift(self) -> Finding | None:
         """It became slower or faster by more than half of what the interval may be wide."""
+        served = None if self.top is None else self.top.change
+        if served and abs(served.sigmas) > SERVED_Z and abs(served.moved) > self.settings.within:
+            return "drifting" if served.moved < 0 else "scaling out"
         found = trend(self._settled_levels())
         if (
             found is None
@@ -190,30 +195,14 @@ class Known:
     def steady(self) -> bool:
         """It is known, too, that it did not become slower or faster; or that cannot be had in useful time."""
         self.narrow_s = self.narrow_s or self.time_s
+        if self.settings.by == "rate":
+            return True  # a backlog that comes and goes hides it
         found = trend(self._settled_levels())
         return found is None or found.error <= STEADY or self.time_s >= PATIENCE * self.narrow_s
 
     def evidence(self) -> dict[str, Any]:
         """The figures that a finding rests on."""
         return {"requests": self.requests, "time_s": round(self.time_s, 3), "loads": len(self.levels)}
-
-    def _rates(self) -> list[tuple[float, float]]:
-        """(load, successes a second) of those that were held, in their order."""
-        held = {x: rate for x, level in self.levels.items() if (rate := level.rate_per_s) is not None}
-        return sorted({**self.passed, **held}.items())
-
-    def _per_min(self, load: float | None) -> float | None:
-        """Successes a minute at a load, between the neighbours that were held."""
-        held = self._rates()
-        if load is None or not held:
-            return None
-        return 60 * float(np.interp(load, [x for x, _ in held], [rate for _, rate in held]))
-
-    def _knee(self) -> float | None:
-        held = self._rates()
-        top = max((rate for _, rate in held), default=0.0)
-        first = next((x for x, rate in held if rate >= 0.97 * top), None)
-        return first if self.settings.by == "users" and held and first != held[-1][0] else None
 
     def _binding(self) -> str | None:
         known = [(each.load, i) for i, each in enumerate(self.crossings) if each is not None]
@@ -259,9 +248,7 @@ class Known:
         if not low or high is None:
             return False
         wanted = self.settings.within * (low + high) / 2
-        met, broken = self.shown()
-        apart = math.inf if met is None or broken is None else broken - met
-        if apart <= (1 if self.settings.by == "users" else wanted):
+        if self._apart(wanted):
             return True
         middle = self.crosses()
         if middle is None or not any(
@@ -277,12 +264,22 @@ class Known:
                 wanted = 1.0
         return high - low <= wanted
 
+    def _apart(self, wanted: float) -> bool:
+        """Of the loads that are shown, no other is between; by rate only where every request takes as long."""
+        met, broken = self.shown()
+        if met is None:
+            return False
+        if self.settings.by == "users":
+            return broken is not None and broken - met <= 1
+        most = min(math.inf if broken is None else broken, most_per_s(self.levels.values(), self.top))
+        return not self.level(met).varies() and most - met <= wanted
+
     def look(self) -> None:
         """Draw the lines anew, if there is more to draw them from."""
         near = self.near()
-        if self.settings.by == "rate":
+        if self.settings.by == "rate" and self.top is None:
             middle = self.crosses() or math.sqrt(self.low * self.high)
-            near = [x for x in near if middle / 1.035 <= x.load <= middle * 1.035]
+            near = [x for x in near if middle / FAR <= x.load <= middle * FAR]
         n = float(sum(level.n for level in near))
         if n < LOOK_GROWTH * self.looked:
             return
@@ -292,9 +289,8 @@ class Known:
     def lines(self, near: list[Level]) -> tuple[Crossing | None, ...]:
         """Where each criterion's line through `near` crosses what is allowed."""
         alpha = (1 - self.settings.confidence) / len(self.criteria)
-        if self.settings.by == "rate":
-            alpha -= self._alpha()  # both are the interval there
+        by, since, top = self.settings.by, self.first_visit, self.top
         return tuple(
-            line(i, each, near, self.first_visit, self.settings.by, alpha, self.crossings[i])
-            for i, each in enumerate(self.criteria)
+            line(i, each, near, since, by, alpha, before, top)
+            for i, (each, before) in enumerate(zip(self.criteria, self.crossings, strict=True))
         )

@@ -2,7 +2,8 @@
 
 A level's test is the mixture martingale of `core/stats/evidence.py` on the effective number of requests: it may be
 looked at after every window. Requests over a limit that come together count once (the design effect of windows, and of
-2, 4, ... of them joined). The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No
+2, 4, ... of them joined); where windows are more even than independent requests, as with fixed service times, each
+counts for more. The k-th load that is visited spends alpha / (k (k + 1)), so all of them spend alpha. No
 clock, no I/O.
 """
 
@@ -21,6 +22,7 @@ __all__ = ["LEAST_OPEN", "LEAST_SHOWN", "Level"]
 
 LEAST_SHOWN, LEAST_OPEN = 6, 24  # windows of an answer; of an open workload, whose backlogs last
 SOME, MOST_ALIKE = 1.3, 0.95  # standard errors of a correlation that counts; the highest that is believed
+EVENEST = 0.1  # the least effect: windows of fixed service times vary less than independent requests
 LEAST_EFFECT = 3.0  # windows from which on their spread is believed
 
 
@@ -80,7 +82,7 @@ class Level:
 
     def answer(self, i: int, criterion: Criterion, alpha: float) -> int:
         """1: it meets the limit, -1: it breaks it, 0: not shown, with an error of this level's part of alpha."""
-        if len(self.readings) < (LEAST_OPEN if self.open and self._varies() else LEAST_SHOWN):
+        if len(self.readings) < (LEAST_OPEN if self.open and self.varies() else LEAST_SHOWN):
             return 0
         found = self.evidence(i, criterion)
         return 0 if abs(found) < self.needed(alpha) else -1 if found > 0 else 1
@@ -90,7 +92,7 @@ class Level:
         return -math.log(alpha) + math.log(self.number * (self.number + 1))
 
     def _effect(self, i: int) -> float:
-        return min(max(self._clumps(i), self.memory()), self.n / len(set(self.visits)))
+        return min(max(self._clumps(i), self.memory() if self.open else 0.0), self.n / len(set(self.visits)))
 
     def _reached(self, per_s: float) -> float:
         """Nats for a throughput above `per_s`: of a mean whose error is known."""
@@ -117,12 +119,13 @@ class Level:
             self._lasts = len(self.readings), self._memory()
         return self._lasts[1]
 
-    def _varies(self) -> bool:
+    def varies(self) -> bool:
+        """The windows' mean latencies differ."""
         latency = [latency_s(reading) for reading in self.readings]
         return max(latency) > 1.01 * min(latency)
 
     def _memory(self) -> float:
-        if not self._varies():
+        if not self.varies():
             return 1.0
         latency = np.array([latency_s(reading) for reading in self.readings])
         latency -= latency.mean()
@@ -142,12 +145,19 @@ class Level:
         share = float(over.sum() / n.sum())
         if len(n) < LEAST_EFFECT or not 0 < share < 1:
             return 1.0
-        best = 1.0
+        best = 0.0
         while len(n) >= LEAST_EFFECT:
             expected = share * (1 - share) * float(n.sum()) * (1 - 1 / len(n))
-            best = max(best, float(((over - share * n) ** 2).sum()) / expected)
+            found = float(((over - share * n) ** 2).sum()) / expected
+            best = max(best, found if found > 1 else min(found * _surely(len(n)), 1.0))
             if len(n) < 2 * LEAST_EFFECT:
                 break
             starts = np.arange(0, len(n) - 1, 2)
             n, over = np.add.reduceat(n, starts), np.add.reduceat(over, starts)
-        return best
+        return max(best, EVENEST) if len(self.readings) >= LEAST_SHOWN else max(best, 1.0)
+
+
+def _surely(windows: int) -> float:
+    """By so much the spread of so few windows may be too small (1 %; Wilson and Hilferty's chi-square)."""
+    freedom = windows - 1
+    return 1 / max(1 - 2 / (9 * freedom) - 2.33 * math.sqrt(2 / (9 * freedom)), 0.2) ** 3

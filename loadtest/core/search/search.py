@@ -9,7 +9,8 @@
     narrow    visits a little below the crossing of that line (`lines.py`, `fit.py`) and a fifth of the time well above
               it: the capacity is known best from loads that meet the objective, and its slope from few that do not. The
               visits' lengths follow the golden ratio: of equal ones, pauses of ten seconds would always meet the same
-              load. Neighbouring loads that decide by themselves (fixed service times) are held in turn instead.
+              load. Neighbouring loads that decide by themselves (fixed service times) are held in turn instead. By
+              rate a load a little below by turns with one that saturates the endpoint (`queue_aim.py`, `decay.py`).
     end       when the interval is as narrow as was asked for and the latency at the same load is known not to have
               moved (`change.py`), or the time is over: then the interval is as wide as it is.
 
@@ -50,7 +51,7 @@ __all__ = ["Search"]
 FEW = 5  # requests of a level that may be left, if all of them are fine
 QUIET = 0.25  # of what is allowed, in the first window of a load: the capacity is far
 CLEAR = 8.0  # times what is allowed
-UNSURE_NATS, UNSURE_WINDOWS = 3.0, 8  # a level that may be on either side is stayed at
+UNSURE_NATS, UNSURE_WINDOWS, UNSURE = 3.0, 8, 60  # a level that may be on either side is stayed at
 OVERLOADED, OVERLOAD = 1.25, 12  # by rate, once: of the load that meets the objective; windows
 RATE_SKIP = 0.5  # by rate: windows left out for each that counts
 CHANGED_Z, CHANGED = 6.0, 0.2  # standard errors, and of the latency
@@ -133,11 +134,10 @@ class Search:
             wanted, self._after_rest = self._after_rest, None
             return wanted
         following = self._next()
-        rest = max(self._known.settings.start, self._known.low / 2)
-        if following is None or self._known.settings.by == "users" or not rest < following[0] < self._visit.load:
+        if following is None or self._known.settings.by == "users" or not following[0] < self._visit.load:
             return following
         self._after_rest = following
-        return rest, 1
+        return min(max(self._known.settings.start, self._known.low / 2), following[0]), 1
 
     def _rested(self) -> bool:
         """The latency is what it was at loads that meet the objective, and no request of the load before is in it."""
@@ -257,7 +257,7 @@ class Search:
         if 1 < bad < CLEAR and len(level.readings) < 2:
             return None  # it may have been a pause
         unsure = max(nats, default=0.0) < UNSURE_NATS if bad > 1 else bad > 0.5 and min(nats, default=0.0) > -1
-        if unsure and len(level.readings) < UNSURE_WINDOWS:
+        if unsure and (len(level.readings) < UNSURE_WINDOWS or level.n < UNSURE):
             return None
         return -1 if bad > 1 else 1
 
@@ -287,7 +287,9 @@ class Search:
         at_s = self._window_s * whole + self._lead_s
         self._before = self._visit.load
         skipped = round(RATE_SKIP * wanted) if self._known.settings.by == "rate" and self._narrowing else 1
-        self._visit = Visit(self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1))
+        self._visit = Visit(
+            self._visit.number + 1, float(load), at_s, wanted, max(skipped, 1), self._known.settings.by == "rate"
+        )
         return Move(at_s, float(load))
 
     def _evidence(self) -> dict[str, Any]:

@@ -17,8 +17,9 @@ LATENCIES = 2.0  # of the load before, after which its requests are gone
 class Visit:
     """A stay at one load. number: 0 is the first of the run. since_s: from then on the load is `load`.
 
-    wanted: windows that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all
-    of its windows; used: that counted.
+    open: of an open workload, whose backlog is its own, however late; before it goes down, it rests. wanted: windows
+    that count before it may be left. skipped: windows that do not, whatever the latency is. seen: all of its windows;
+    used: that counted.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Visit:
     since_s: float
     wanted: int = 1
     skipped: int = 1
+    open: bool = False
     seen: list[Reading] = field(default_factory=list)
     used: int = 0
 
@@ -38,7 +40,7 @@ class Visit:
         if self.number:
             if before is None or len(self.seen) <= self.skipped:
                 return False
-            if reading.start_s < self.since_s + LATENCIES * latency_s(before):
+            if not self.open and reading.start_s < self.since_s + LATENCIES * latency_s(before):
                 return False
         self.used += 1
         return True

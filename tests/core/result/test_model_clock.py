@@ -10,7 +10,7 @@ import pytest
 from told import document, minutes, plan_of, run_of
 
 from loadtest.core.judge.verdicts import NOT_TOLD
-from loadtest.core.result.model_clock import judged_by_model
+from loadtest.core.result.model_clock import judged_by_model, persists
 from loadtest.core.result.result import RunResult
 
 FAST, SLOW = 50_000, 150_000
@@ -142,3 +142,30 @@ def test_one_level_that_is_not_told_leaves_the_run_undecided() -> None:
     assert result.overall.answer == "undecided"
     assert result.best is not None
     assert result.best.level == 0
+
+
+def test_slow_minutes_now_and_then_are_no_breach_that_periods_could_show() -> None:
+    """A rule that takes a minute for a moment would see a breach that begins with the slow ones."""
+    some = document(*minutes(31, lambda i: mixed(360 if 12 <= i < 18 else 0)))
+    (verdict,) = judged(some, level_s=1800).verdicts
+    assert verdict.answer != "not met"
+    always = document(*minutes(31, lambda i: mixed(120)))
+    assert [each.answer for each in judged(always, level_s=1800).verdicts] == ["not met"]
+
+
+@pytest.mark.parametrize(
+    ("over", "answer"),
+    [
+        ([], False),
+        ([90], False),  # one period differs from none
+        ([90, 90, 90], True),
+        ([70, 72, 68, 71], True),
+        ([49, 49, 49], False),
+        ([0, 0, 0, 400, 0, 0], False),
+        ([0, 0, 300, 400, 350, 0], False),
+    ],
+)
+def test_what_persists_is_over_in_all_periods_alike(over: list[int], answer: bool) -> None:
+    whole = run_of(plan_of(steps=1), lambda s: 60.0).windows
+    periods = [replace(whole[i], counts=replace(whole[i].counts, ok=1000, over=n)) for i, n in enumerate(over)]
+    assert persists(periods, 0.05) is answer

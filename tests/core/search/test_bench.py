@@ -43,6 +43,17 @@ def test_a_family_is_summed_up_over_its_searches() -> None:
     assert 0 < line["above_share"] < 0.5
 
 
+def test_an_open_queue_is_known_narrowly_within_ten_minutes() -> None:
+    rows = [searched("by rate, D/M/4", seed, 191.9) for seed in range(4)]
+    assert sum(row["low"] <= 191.9 <= row["high"] for row in rows) >= 3
+    assert all(row["high"] - row["low"] <= 0.1 * row["load"] for row in rows)
+
+
+def test_an_overload_by_rate_is_left_again() -> None:
+    rows = [searched("by rate, M/M/4", seed, 184.0) for seed in range(3)]
+    assert all(row["above"] < 0.7 for row in rows)
+
+
 def test_a_family_without_a_capacity_counts_the_searches_without_a_number() -> None:
     rows = [searched(name, 1, math.inf) for name in ("autoscaler", "drift", "token bucket")]
     assert [row["finding"] for row in rows] == ["scaling out", "drifting", "throttled"]
@@ -58,12 +69,13 @@ def test_every_rule_finds_a_step_of_the_latency(peer: str) -> None:
 def test_the_best_rule_is_the_fastest_that_errs_as_little() -> None:
     ours = {"error_95": 0.03, "time_s": 50.0, "requests": 900}
     peers = [
-        {"peer": "quick", "probe_s": 5, "error_95": 0.2, "time_s": 10.0, "requests": 100},
-        {"peer": "slow", "probe_s": 60, "error_95": 0.03, "time_s": 200.0, "requests": 1800},
+        {"peer": "quick", "probe_s": 5, "error_95": 0.2, "time_s": 10.0, "requests": 100, "searches": 20},
+        {"peer": "slow", "probe_s": 60, "error_95": 0.03, "time_s": 200.0, "requests": 1800, "searches": 20},
     ]
     found = best_of(ours, peers)
     assert (found["best"], found["time_over_best"], found["requests_over_best"]) == ("slow, 60 s", 0.25, 0.5)
     assert best_of(ours, peers[:1]) == {"best": None}
+    assert best_of(ours, [{**each, "searches": 19} for each in peers]) == {"best": None}  # right by luck, perhaps
 
 
 def test_zero_misses_of_sixty_bound_the_coverage_by_95_percent() -> None:

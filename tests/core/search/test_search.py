@@ -95,11 +95,11 @@ def test_intervals_hold_the_capacity():
     assert all(each.high - each.low <= 1 for each in found if each.finding == "found")
 
 
-def test_a_fixed_service_time_is_found_by_the_levels_tests_alone():
+def test_a_fixed_service_time_is_found_between_its_neighbours():
     capacity = searched(1, "fixed")
     assert (capacity.finding, capacity.low, capacity.high) == ("found", 21.0, 22.0)  # of 22, half take 100 ms
     assert capacity.shown_met == 21.0
-    assert capacity.shown_broken >= 23.0
+    assert capacity.shown_broken is None or capacity.shown_broken >= 23.0
 
 
 def test_pauses_do_not_count_as_a_load_that_breaks_it():
