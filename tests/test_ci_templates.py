@@ -66,6 +66,7 @@ def test_every_expression_of_the_action_names_an_input_or_a_step() -> None:
     assert all(each["shell"] == "bash" for each in ACTION["runs"]["steps"])
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_the_action(job: Path, tmp_path: Path) -> None:
     inputs = {"job": job.name, "target": TARGET, "thresholds": "p95<2s\n\nrate>100000/s\n"}

@@ -100,6 +100,7 @@ def _request(arn: str, kind: str = "Default", **more: Any) -> dict[str, Any]:
     return {"JobName": "j", "JobType": kind, "RoleArn": ROLE, "InputConfig": {"ModelPackageVersionArn": arn, **more}}
 
 
+@pytest.mark.live
 def test_a_model_that_is_not_there_or_names_no_instances_ends_it_before_anything_is_made(
     door: Door, sagemaker: Any, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_model_that_is_not_there_or_names_no_instances_ends_it_before_anything
     assert not list((tmp_path / "state").rglob("*.jsonl"))
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_a_default_job_of_a_package_is_tested_on_its_instances_with_its_payload(
     door: Door, sagemaker: Any, tmp_path: Path

@@ -86,6 +86,7 @@ def _seen(pid: int) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.live
 def test_without_yes_it_says_what_it_would_make_and_makes_nothing(door: Door, sagemaker: Any, tmp_path: Path) -> None:
     create_model(sagemaker, "base")
     done = _start(door, tmp_path, 1, "--budget", "1")
@@ -134,6 +135,7 @@ def test_two_types_with_two_values_are_ranked_all_is_gone_and_no_secret_is_anywh
         assert all(secret not in each for each in (*written, text, journal, children)), secret
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_a_budget_that_lets_not_all_begin_is_no_success(door: Door, sagemaker: Any, tmp_path: Path) -> None:
     create_model(sagemaker, "base")

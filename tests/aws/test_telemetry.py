@@ -178,6 +178,7 @@ def test_a_metric_that_is_published_late_is_waited_for(door: Door) -> None:
     assert result.overall.answer == "met"
 
 
+@pytest.mark.slow
 def test_a_metric_that_never_comes_is_waited_for_with_a_limit_and_named(door: Door) -> None:
     put_latencies(connect(door.behind, "cloudwatch"), names=["OverheadLatency", "Invocations"], n=1200)
     hands = Hands()

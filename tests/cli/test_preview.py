@@ -149,6 +149,7 @@ def test_the_largest_traffic_is_previewed(invoke, edit_job):
     assert (found["peak_users"], len(found["steps"]), found["end_s"]) == (100_000, 100_000, 2**31 - 1)
 
 
+@pytest.mark.live
 def test_a_real_process(execute, jobs):
     result = execute("preview", jobs / "06-advanced-intro-tensorflow.json", "--json")
     assert (result.returncode, result.stderr) == (0, "")

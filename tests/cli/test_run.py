@@ -88,6 +88,7 @@ def test_a_run_leaves_every_file_with_real_numbers(tmp_path: Path) -> None:
     assert summary["schedule"]["max_lag_ms"] >= summary["schedule"]["mean_lag_ms"] >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_a_second_run_does_not_touch_the_first(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", steps=1)
@@ -109,6 +110,7 @@ def test_without_an_output_dir_the_run_goes_to_a_dated_folder(tmp_path: Path) ->
     assert {path.name for path in folder.iterdir()} == FILES
 
 
+@pytest.mark.live
 def test_gate_makes_a_threshold_that_is_not_met_99(tmp_path: Path) -> None:
     job = _job(tmp_path / "job.json", steps=1, step_s=4, per_step=3, threshold_ms=1)
     assert _run(job, "--output-dir", tmp_path / "out", "--quiet", "--gate").returncode == 99

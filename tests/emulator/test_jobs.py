@@ -25,6 +25,7 @@ def _ran(sagemaker: Any, name: str, **changes: Any) -> dict[str, Any]:
     return wait_for_end(sagemaker, name)
 
 
+@pytest.mark.slow
 @pytest.mark.live  # four types, each with the real model: seconds
 def test_the_table_in_the_docs_is_what_the_job_in_the_docs_gives(sagemaker: Any) -> None:
     docs = Path(__file__).parents[2] / "docs"

@@ -35,6 +35,7 @@ def test_a_sleep_is_what_the_one_clock_has_more_than_the_other() -> None:
     assert boot_s() <= boot_s()
 
 
+@pytest.mark.live
 def test_a_suspended_machine_is_said_to_have_been_one() -> None:
     result = start(plan_of((0.0, 2), end_s=2.5, target="plugin_targets:Suspended")).result(60)
     assert result.reason is Reason.CURVE_END

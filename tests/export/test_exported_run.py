@@ -153,6 +153,7 @@ def test_a_missing_extra_is_one_sentence_before_any_traffic(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_is_told_before_any_traffic(job: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

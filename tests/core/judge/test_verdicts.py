@@ -49,7 +49,7 @@ def live(plan: Plan, windows: list[Window]) -> tuple[Stop | None, list[Window]]:
     return None, windows
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     PHASES,
     st.lists(st.sampled_from([0.0, 0.02, 0.05, 0.08, 0.2, 0.9]), min_size=1, max_size=40),

@@ -107,6 +107,7 @@ def test_a_worker_that_leaves_before_the_start_makes_room_for_another(port: int)
         assert run.result(40).reason is Reason.CURVE_END
 
 
+@pytest.mark.slow
 def test_a_worker_that_stalls_while_others_are_waited_for_is_not_left_waiting(port: int) -> None:
     run, news = _listening(_plan(2), port)
     with _worker(port) as sleeper:

@@ -241,6 +241,7 @@ def test_the_library_is_made_once(result: RunResult, tmp_path: Path, monkeypatch
     assert library.script() == first
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_every_chart_is_a_picture(
     finish: Callable[..., RunResult], stored: Callable[[str], RunResult], tmp_path: Path
