@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import shutil
 import subprocess
 import tomllib
 from itertools import chain
@@ -67,6 +68,10 @@ def _would_run(target: str, venv: Path) -> str:
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+
+
+@needs_make
 def test_the_demo_waits_for_no_more_than_it_needs(tmp_path: Path) -> None:
     said = _would_run("demo", tmp_path)
     assert "--editable '.[report]'" in said
@@ -74,6 +79,7 @@ def test_the_demo_waits_for_no_more_than_it_needs(tmp_path: Path) -> None:
     assert "--editable '.[dev]'" in _would_run("test", tmp_path)
 
 
+@needs_make
 def test_who_has_everything_has_what_the_demo_needs(tmp_path: Path) -> None:
     recipe = _would_run("install", tmp_path).splitlines()
     (touched,) = (line.split()[1:] for line in recipe if line.startswith("touch "))
