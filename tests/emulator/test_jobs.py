@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -94,7 +95,10 @@ def test_every_filter_and_order_of_the_list() -> None:
     with recommender() as server:
         sagemaker = connect(server.url)
         _ran(sagemaker, "alpha-one")
-        middle = datetime.now(UTC)
+        # A whole second: older clients send no more of a time than that.
+        middle = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        while datetime.now(UTC) < middle:
+            time.sleep(0.01)
         config = small_job("")["InputConfig"]
         del config["ModelPackageVersionArn"]
         _ran(sagemaker, "beta-two", InputConfig={**config, "ModelName": "cv-model"})
