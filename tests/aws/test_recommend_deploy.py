@@ -163,7 +163,7 @@ def test_ctrl_c_deletes_everything(door: Door, sagemaker: Any, tmp_path: Path) -
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("operation", siblings(CALLS, 2))
+@pytest.mark.parametrize("operation", siblings(CALLS))
 def test_sigkill_in_the_middle_of_any_call_leaves_nothing_that_cleanup_does_not_find(
     operation: str, door: Door, sagemaker: Any, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def _publishing(door: Door, at_look: int) -> None:
     door.on_call = on_call
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_the_endpoints_own_figures_of_a_run_come_late_and_stand_beside_the_clients(
     door: Door, sagemaker: Any, tmp_path: Path

@@ -88,6 +88,7 @@ def test_a_delete_that_is_refused_keeps_none_of_the_others(operation: str, door:
     sagemaker.close()
 
 
+@pytest.mark.slow
 def test_by_the_jobs_tag_without_a_journal(door: Door, tmp_path: Path) -> None:
     journal, sagemaker = _left(door, tmp_path)
     journal.unlink()

@@ -167,7 +167,7 @@ def test_a_target_that_is_down_fails_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("target", ["sagemaker:my-ep", "boto3:my-ep"])
+@pytest.mark.parametrize("target", siblings(["sagemaker:my-ep", "boto3:my-ep"]))
 def test_the_result_says_where_the_requests_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     secret = "s3cr3t-that-nobody-may-see"
     with MockProcess() as mock:

@@ -56,6 +56,7 @@ def test_a_stopped_generator_is_not_taken_for_a_blocked_one(monkeypatch: pytest.
     _stopped(plan_of((0.0, 2), end_s=10.0), 5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_stopped_masters_and_workers_do_not_take_each_other_for_lost() -> None:
     """For longer than a worker waits for a sign of its master."""

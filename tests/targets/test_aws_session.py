@@ -140,7 +140,7 @@ def check(provider: str, issuer: Issuer, folder: Path, seconds: int) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("provider", siblings(PROVIDERS, 2))
+@pytest.mark.parametrize("provider", siblings(PROVIDERS))
 def test_no_request_is_lost_when_credentials_live_three_seconds(provider: str, issuer: Issuer, tmp_path: Path) -> None:
     check(provider, issuer, tmp_path, 7)
 

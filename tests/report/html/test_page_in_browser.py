@@ -57,6 +57,7 @@ def test_stored_folders(shown: Shown, chromium: Browser, stored: Callable[[str],
     assert summary["sentence"] in words
 
 
+@pytest.mark.slow
 def test_results_of_every_kind(
     shown: Shown, chromium: Browser, finish: Callable[..., RunResult], limited: Trust, result: RunResult
 ) -> None:

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from pairs import stairs_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from siblings import siblings
 
 from loadtest.cli import main
 from loadtest.report.whole import whole_folder
@@ -65,7 +64,8 @@ def test_it_is_whole_and_asks_for_nothing(chromium: Browser, page: tuple[Path, d
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("scheme", siblings(["light", "dark"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(chromium: Browser, page: tuple[Path, dict], scheme: str) -> None:
     chromium.media(scheme=scheme)
     try:
